@@ -1,0 +1,94 @@
+/**
+ * Every code that leaves a process, with its HTTP status and what the caller can do. Codes are stable: clients switch on
+ * them, wording may change. One table, so that documentation and problem+json (RFC 9457) cannot drift apart.
+ */
+export const errorCodes = {
+  // the edge
+  MALFORMED: [400, 'The request does not have the documented shape. Compare it with the OpenAPI document.'],
+  UNAUTHENTICATED: [401, 'Get an access token from the identity service and send it with a DPoP proof.'],
+  DPOP_INVALID: [401, 'Make a fresh DPoP proof for this method, URL and token.'],
+  USE_DPOP_NONCE: [401, 'Repeat the request with the nonce of the DPoP-Nonce header.'],
+  FORBIDDEN: [403, 'This caller has no right to this. Ask the operator of your organisation.'],
+  NOT_FOUND: [404, 'There is no such thing among those that you may see. Check the identifier.'],
+  CONFLICT: [409, 'The state has changed. Read it again, then decide.'],
+  CONTENT_TOO_LARGE: [413, 'Content may have 32 KiB and a post 128 KiB. Send less.'],
+  RATE_LIMITED: [429, 'Too many requests. Wait for the time in Retry-After.'],
+  INTERNAL: [500, 'An error on our side. Send the same again later; nothing was half-stored.'],
+  UNAVAILABLE: [503, 'A part of the service is down. Send the same again after Retry-After.'],
+  DIRECTORY_STALE: [503, 'The directory snapshot is too old to decide on. Send the same again after Retry-After.'],
+  TIMEOUT: [504, 'The answer took too long. Send the same again; repeating is harmless.'],
+  // messages
+  MESSAGE_ID_REUSED: [409, 'This message id was used for another message. Use a new id.'],
+  SIGNATURE_INVALID: [
+    422,
+    'The signature does not verify with the logged signing key of the sender. Check the key and sign again.',
+  ],
+  HASH_MISMATCH: [422, 'The manifest does not match outer or capsule. Seal the message again.'],
+  SENDER_MISMATCH: [403, 'Sender, signer and token must be the same agency.'],
+  TOKEN_CHARACTERS: [422, 'Compact JOSE tokens may contain A-Z a-z 0-9 _ - . only.'],
+  ALG_NOT_ALLOWED: [422, 'The algorithm is outside the accepted profile.'],
+  TYP_MISMATCH: [422, 'The token is of another kind than this call takes.'],
+  MESSAGE_EXPIRED: [422, 'The message is past its exp. Seal it again with a later one.'],
+  EXP_TOO_LATE: [422, 'exp lies beyond the destruction of the release key. Choose an earlier one.'],
+  IAT_IN_FUTURE: [422, 'iat lies in the future by more than the allowed skew. Set the clock.'],
+  AGENCY_NOT_ONBOARDED: [422, 'The sender is not onboarded or is suspended. Ask the operator.'],
+  RECIPIENT_UNKNOWN: [422, 'The recipient is not onboarded. Ask the directory for the route.'],
+  RECIPIENT_KEY_UNKNOWN: [422, 'The recipient key is not a logged, valid receiving key. Fetch the keys again.'],
+  RELEASE_KEY_UNKNOWN: [422, 'The capsule is not sealed to a current release key. Fetch the keys again.'],
+  KEY_REVOKED: [422, 'The key was revoked. Seal the message again to the present key.'],
+  KEY_NOT_LOGGED: [422, 'The key has no clear leaf in the log. Do not use it; tell the operator.'],
+  KEY_UNTRUSTED: [422, 'The new key is signed neither by the previous key nor by the recovery key.'],
+  CATEGORY_UNKNOWN: [422, 'There is no such information category on that day.'],
+  CATEGORY_NOT_HELD: [422, 'The recipient is no holder of this category, or the sender may not ask for it.'],
+  PURPOSE_UNKNOWN: [422, 'There is no such purpose.'],
+  DEADLINE_PASSED: [422, 'The deadline of the exchange has passed. Open a new exchange.'],
+  DEADLINE_INVALID: [422, 'The deadline is not one that the rules allow.'],
+  EXCHANGE_PARTIES_MISMATCH: [422, 'The first message fixed the parties of this exchange. Open a new one.'],
+  EXCHANGE_CLOSED: [422, 'The exchange has reached its final state. Open a new one.'],
+  EXCHANGE_ORDER: [422, 'This kind of message does not fit the present state of the exchange.'],
+  // basis and release
+  NO_BASIS: [403, 'No basis that holds now covers this.'],
+  BASIS_MALFORMED: [422, 'The basis must name processing and secrecyLift for each category once.'],
+  STATUTE_UNKNOWN: [422, 'The catalogue has no such provision on that day.'],
+  STATUTE_NOT_APPLICABLE: [403, 'The provision does not cover these parties, categories or purpose on that day.'],
+  CONSENT_WITHDRAWN: [403, 'The client has withdrawn the consent.'],
+  CONSENT_EXPIRED: [403, 'The consent has ended.'],
+  CONSENT_NOT_YET_VALID: [403, 'The consent does not hold yet.'],
+  CONSENT_SUPERSEDED: [403, 'A newer version of the consent replaces this one.'],
+  CONSENT_INACTIVE: [403, 'The consent is not in force.'],
+  CONSENT_TOO_NARROW: [403, 'The consent does not cover these parties, categories or purpose.'],
+  CONSENT_USED_UP: [403, 'The consent was for fewer uses.'],
+  CONSENT_ID_REUSED: [409, 'This consent id was used for another consent. Use a new id.'],
+  CONSENT_INVALID: [422, 'The consent record is not valid. Compare it with the OpenAPI document.'],
+  NOT_IN_MAILBOX: [404, 'There is no such message in the mailbox of this agency.'],
+  MESSAGE_FINAL: [409, 'The message has reached a final state and can no longer be released.'],
+  RELEASE_REQUEST_INVALID: [422, 'The release request does not fit the message or is too old. Sign a fresh one.'],
+  PERMIT_INVALID: [403, 'The permit does not fit message, basis or release request.'],
+  CAPSULE_MISMATCH: [422, 'The capsule belongs to another message.'],
+  RELEASE_KEY_DESTROYED: [410, 'The release key of that month is destroyed. The message can no longer be opened.'],
+  // log and receipts
+  RECEIPT_INVALID: [422, 'The receipt does not prove this entry. Open nothing; tell the auditor.'],
+  LOG_INCONSISTENT: [409, 'The checkpoint is not consistent with the last one. Open nothing; tell the auditor.'],
+  CHECKPOINT_INVALID: [422, 'The checkpoint is not signed by the configured log key.'],
+  LEAF_MISMATCH: [422, 'The entry does not hash to the leaf.'],
+  // the agent
+  OPENED_MISMATCH: [422, 'What was sealed inside differs from what was released. Nothing was handed on.'],
+  SCHEMA_INVALID: [422, 'The content does not fit the JSON Schema of its category.'],
+  IDENTITY_CODE_INVALID: [422, 'The personal identity code is not valid. Check it.'],
+  APPROVAL_REQUIRED: [409, 'A person must approve this by name, title and unit before it leaves.'],
+  ROUTE_UNKNOWN: [422, 'Nobody answers for this matter in the directory. See the contact it names.'],
+  VAULT_LOCKED: [503, 'The key vault could not be opened. Check passphrase or key file.'],
+  VAULT_KEY_MISSING: [500, 'The vault has no such key. Restore it from the backup.'],
+  PSEUDONYM_KEY_MISSING: [503, 'This agency has no pseudonym key yet. Finish onboarding.'],
+  ADAPTER_FAILED: [502, 'The register of the agency did not answer. The request stays in the inbox.'],
+  // operations
+  CONFIG_INVALID: [500, 'The configuration is not complete. See every error listed.'],
+  PARKED: [500, 'The message could not be processed. An operator must retry or discard it.'],
+} as const satisfies Record<string, readonly [status: number, advice: string]>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(errorCodes, value);
+export const statusOf = (code: ErrorCode): number => errorCodes[code][0];
+export const adviceOf = (code: ErrorCode): string => errorCodes[code][1];
