@@ -1,0 +1,6 @@
+export * from './category-rules.js';
+export * from './category-schemas.js';
+export * from './in-force.js';
+export * from './lists.js';
+export * from './records.js';
+export * from './statute-rules.js';

@@ -1,0 +1,60 @@
+import type { Day } from '#calendar';
+import { AppError, type PartyKind, type Result, err, ok } from '#kernel';
+import { inForce } from './in-force.js';
+import type { Statute, StatuteEffect } from './records.js';
+
+/** One part of a basis: may this provision be used for it? */
+export interface StatuteQuestion {
+  readonly effect: StatuteEffect;
+  readonly asker: PartyKind;
+  readonly holder: PartyKind;
+  readonly categories: readonly number[];
+  readonly purpose: string;
+  readonly day: Day;
+}
+
+/** The record with this id, and this version where one is named, that is in force on the day. */
+export const findStatute = (
+  statutes: readonly Statute[],
+  id: string,
+  day: Day,
+  version?: number,
+): Statute | undefined =>
+  statutes.find(
+    (statute) => statute.id === id && (version === undefined || statute.version === version) && inForce(statute, day),
+  );
+
+/** The provisions that cover the question, confirmed ones first: what is suggested to a case worker. */
+export const statutesCovering = (statutes: readonly Statute[], question: StatuteQuestion): readonly Statute[] =>
+  statutes
+    .filter((statute) => statuteCovers(statute, question).ok)
+    .sort((a, b) => Number(b.confirmed) - Number(a.confirmed));
+
+/**
+ * Does the provision cover these parties, this purpose and *every* one of these categories on the day? Categories may be
+ * covered by different scopes of the provision.
+ *
+ * Errors: STATUTE_UNKNOWN (no such provision on the day), STATUTE_NOT_APPLICABLE (also for no category at all).
+ */
+export function statuteCovers(statute: Statute | undefined, question: StatuteQuestion): Result<Statute> {
+  if (!statute || !inForce(statute, question.day)) return err(new AppError('STATUTE_UNKNOWN'));
+  const covered = new Set(
+    statute.scopes
+      .filter(
+        ({ askers, holders, purposes }) =>
+          askers.includes(question.asker) && holders.includes(question.holder) && purposes.includes(question.purpose),
+      )
+      .flatMap(({ categories }) => categories),
+  );
+  const applies =
+    statute.effects.includes(question.effect) &&
+    question.categories.length > 0 &&
+    question.categories.every((category) => covered.has(category));
+  if (applies) return ok(statute);
+  return err(
+    new AppError('STATUTE_NOT_APPLICABLE', undefined, {
+      statute: statute.id,
+      categories: question.categories.map(String),
+    }),
+  );
+}
