@@ -23,12 +23,12 @@ export type Sha256 = Branded<'Sha256'>;
 /** Subject pseudonym: `p<key version>.<HMAC-SHA-256 in base64url>` (design: Subjects). */
 export type Pseudonym = Branded<'Pseudonym'>;
 
-/** K municipality, T employment authority, H county, L Kela, M Migri, D DVV, V reception centre, E centre or KEHA, O provider, R representative. */
-export const partyKinds = ['K', 'T', 'H', 'L', 'M', 'D', 'V', 'E', 'O', 'R'] as const;
+/** K municipality, T employment authority, H county, L Kela, M Migri, D DVV, V reception centre, E centre or KEHA, O provider, R representative, A supervising authority. */
+export const partyKinds = ['K', 'T', 'H', 'L', 'M', 'D', 'V', 'E', 'O', 'R', 'A'] as const;
 export type PartyKind = (typeof partyKinds)[number];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-export const agencyIdPattern = /^[KTHLMDVEOR]-[0-9A-Z]{1,16}$/;
+export const agencyIdPattern = /^[KTHLMDVEORA]-[0-9A-Z]{1,16}$/;
 const DIGEST = /^[A-Za-z0-9_-]{43}$/;
 const PSEUDONYM = /^p[1-9][0-9]{0,3}\.[A-Za-z0-9_-]{43}$/;
 const EVENT_ID = /^[0-9a-f]{32}$/;
