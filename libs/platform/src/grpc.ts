@@ -1,0 +1,147 @@
+import { type ArgumentsHost, Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { type CustomStrategy, type GrpcOptions, Transport } from '@nestjs/microservices';
+import {
+  type ChannelCredentials,
+  type ClientOptions,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type ServiceDefinition,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import { AppError, isErrorCode } from '#kernel';
+import { type Observable, throwError } from 'rxjs';
+import type { Logger } from './logging.js';
+
+/** Every call between services ends within this time (design: Calls between services). */
+export const CALL_DEADLINE_MS = 2_000;
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * NestJS options for a gRPC server over generated service definitions: no .proto file is read at run time.
+ *
+ * @param definitions full service name (`kotovayla.audit.v1.AuditService`) to generated definition
+ */
+export function grpcServer(
+  address: string,
+  definitions: Record<string, ServiceDefinition>,
+): GrpcOptions | CustomStrategy {
+  return {
+    transport: Transport.GRPC,
+    options: {
+      url: address,
+      package: [...new Set(Object.keys(definitions).map((name) => name.slice(0, name.lastIndexOf('.'))))],
+      packageDefinition: definitions as never,
+      maxReceiveMessageLength: MAX_MESSAGE_BYTES,
+      maxSendMessageLength: MAX_MESSAGE_BYTES,
+    },
+  };
+}
+
+type Constructor<C> = new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C;
+
+/** A generated client's unary calls as promises that fail with AppError; streams stay streams. */
+export type GrpcClient<C> = {
+  [M in keyof C as UnaryRequest<C[M]> extends never ? never : M]: (
+    request: UnaryRequest<C[M]>,
+    options?: { deadlineMs?: number },
+  ) => Promise<UnaryResponse<C[M]>>;
+} & { readonly raw: C; close(): void };
+
+type UnaryCallback<R> = (error: ServiceError | null, response: R) => void;
+type UnaryRequest<F> = F extends {
+  (request: infer Q, callback: UnaryCallback<infer _R>): unknown;
+  (...rest: never[]): unknown;
+  (...rest: never[]): unknown;
+}
+  ? Q
+  : never;
+type UnaryResponse<F> = F extends {
+  (request: never, callback: UnaryCallback<infer R>): unknown;
+  (...rest: never[]): unknown;
+  (...rest: never[]): unknown;
+}
+  ? R
+  : never;
+
+interface RawClient {
+  close(): void;
+}
+
+export function grpcClient<C extends RawClient>(client: Constructor<C>, address: string): GrpcClient<C> {
+  const raw = new client(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 1_000,
+  });
+  type Unary = (
+    q: unknown,
+    m: Metadata,
+    o: { deadline: number },
+    cb: (e: ServiceError | null, r: unknown) => void,
+  ) => void;
+  const methods = raw as unknown as Record<string, Unary>;
+  return new Proxy({} as GrpcClient<C>, {
+    get(_target, name) {
+      if (name === 'raw') return raw;
+      if (name === 'close') return () => raw.close();
+      // A promise resolved with this client must not mistake it for a thenable.
+      if (typeof name !== 'string' || name === 'then') return undefined;
+      return (request: unknown, options: { deadlineMs?: number } = {}) =>
+        new Promise((resolve, reject) => {
+          const deadline = Date.now() + (options.deadlineMs ?? CALL_DEADLINE_MS);
+          methods[name]!.call(raw, request, new Metadata(), { deadline }, (error, response) => {
+            if (error) reject(appErrorOf(error));
+            else resolve(response);
+          });
+        });
+    },
+  });
+}
+
+export type { ClientReadableStream };
+
+/** The peer's AppError again, or UNAVAILABLE and TIMEOUT when it did not answer. */
+export function appErrorOf(error: ServiceError): AppError {
+  const [, code, detail] = /^([A-Z_]+): ([\s\S]*)$/.exec(error.details ?? '') ?? [];
+  if (isErrorCode(code)) return new AppError(code, detail);
+  if (error.code === status.DEADLINE_EXCEEDED) return new AppError('TIMEOUT', undefined, {}, { cause: error });
+  if (error.code === status.UNAVAILABLE || error.code === status.CANCELLED)
+    return new AppError('UNAVAILABLE', undefined, {}, { cause: error });
+  return new AppError('INTERNAL', undefined, {}, { cause: error });
+}
+
+const statusByHttp: Record<number, status> = {
+  400: status.INVALID_ARGUMENT,
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  404: status.NOT_FOUND,
+  409: status.FAILED_PRECONDITION,
+  410: status.FAILED_PRECONDITION,
+  413: status.INVALID_ARGUMENT,
+  422: status.INVALID_ARGUMENT,
+  429: status.RESOURCE_EXHAUSTED,
+  503: status.UNAVAILABLE,
+  504: status.DEADLINE_EXCEEDED,
+};
+
+/** AppErrors travel as `CODE: detail`; everything else is logged here and leaves as INTERNAL without its text. */
+@Catch()
+export class GrpcErrorFilter implements RpcExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(exception: unknown, _host: ArgumentsHost): Observable<never> {
+    const error = asAppError(exception);
+    if (error.code === 'INTERNAL') this.logger.error({ err: exception }, 'call failed');
+    return throwError(() => ({
+      code: statusByHttp[error.status] ?? status.INTERNAL,
+      message: `${error.code}: ${error.detail}`,
+      details: `${error.code}: ${error.detail}`,
+    }));
+  }
+}
+
+export const asAppError = (exception: unknown): AppError =>
+  exception instanceof AppError ? exception : new AppError('INTERNAL', undefined, {}, { cause: exception });

@@ -1,0 +1,58 @@
+import { Controller, Get, Header, Inject, Injectable } from '@nestjs/common';
+import { AppError } from '#kernel';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+
+/** Metrics of the process, in Prometheus' text format at /metrics. */
+export const metrics = new Registry();
+collectDefaultMetrics({ register: metrics });
+
+type Check = () => boolean | Promise<boolean>;
+
+/** What must hold before a service takes work. Parts register their own check; stopping makes the service not ready at once. */
+@Injectable()
+export class Readiness {
+  private readonly checks = new Map<string, Check>();
+  private stopping = false;
+
+  require(part: string, check: Check): void {
+    this.checks.set(part, check);
+  }
+
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** Names of the parts that are not ready; empty when all are. */
+  async missing(): Promise<string[]> {
+    if (this.stopping) return ['stopping'];
+    const results = await Promise.all(
+      [...this.checks].map(async ([part, check]) => ((await check()) ? undefined : part)),
+    );
+    return results.filter((part) => part !== undefined);
+  }
+}
+
+@Controller()
+export class HealthController {
+  constructor(@Inject(Readiness) private readonly readiness: Readiness) {}
+
+  /** The process runs. */
+  @Get('healthz')
+  health(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** The process and what it needs are ready; 503 names what is missing. */
+  @Get('readyz')
+  async ready(): Promise<{ status: 'ready' }> {
+    const missing = await this.readiness.missing();
+    if (missing.length > 0) throw new AppError('UNAVAILABLE', 'not ready', { missing });
+    return { status: 'ready' };
+  }
+
+  @Get('metrics')
+  @Header('content-type', 'text/plain; version=0.0.4')
+  metrics(): Promise<string> {
+    return metrics.metrics();
+  }
+}
