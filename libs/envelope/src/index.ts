@@ -1,0 +1,25 @@
+// First: jose must find fast base64 in place.
+import './fast-base64.js';
+
+export type { Basis } from './basis.js';
+export {
+  type KindRule,
+  type MessageContext,
+  type MessageKind,
+  contextHash,
+  kindRules,
+  messageKinds,
+  parseContext,
+} from './context.js';
+export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
+export * from './keys.js';
+export * from './log-entry.js';
+export { type Manifest, checkParts, readManifest, verifyManifest } from './manifest.js';
+export * from './open-message.js';
+export { maxContentBytes } from './profile.js';
+export { openPseudonymKey, sealPseudonymKey } from './pseudonym-key.js';
+export * from './pseudonyms.js';
+export { type Receipt, type ReceiptToVerify, parseReceipt, verifyReceipt } from './receipt.js';
+export * from './release.js';
+export * from './seal-message.js';
+export * from './statements.js';

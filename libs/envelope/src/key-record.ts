@@ -1,0 +1,80 @@
+import type { AgencyId, Thumbprint } from '#kernel';
+import { agency, instant, numericDate, thumbprint } from './fields.js';
+import { type PublicJwk, publicJwkShape } from './keys.js';
+import { type Check, also, closed, oneOf, optional } from './shape.js';
+
+/**
+ * A key of an agency. The first signing key signs its own record (`kid` of the header = its own thumbprint); a later one is
+ * signed by the previous signing key or by the recovery key; all other uses by the signing key.
+ */
+export interface KeyRecord {
+  v: 1;
+  agency: AgencyId;
+  use: 'signing' | 'receiving' | 'recovery' | 'client-auth';
+  jwk: PublicJwk;
+  /** Instants between which it may be used. */
+  notBefore: string;
+  notAfter: string;
+  iat: number;
+}
+
+export interface KeyRevocation {
+  agency: AgencyId;
+  kid: Thumbprint;
+  /** Instant from which it no longer counts. */
+  at: string;
+  iat: number;
+}
+
+/** A key of a hub service, pinned by configuration elsewhere and logged in clear like every other key. */
+export interface HubKeyRecord {
+  service: 'audit' | 'consent' | 'exchange' | 'directory';
+  use: 'release' | 'permit' | 'outcome' | 'log';
+  jwk: PublicJwk;
+  useFrom: string;
+  useUntil: string;
+  /** Of a release key: after this instant its unopened messages are unreadable for good. */
+  destroyAfter?: string;
+  iat: number;
+}
+
+const inOrder = (from: string, until: string): boolean => Date.parse(from) < Date.parse(until);
+
+// A key for one purpose must not pass for another: Ed25519 cannot receive, X25519 cannot sign.
+const fitsUse = (jwk: PublicJwk, receives: boolean): boolean =>
+  receives
+    ? jwk.crv !== 'Ed25519' && (jwk.alg === undefined || jwk.alg === 'ECDH-ES')
+    : jwk.crv !== 'X25519' && jwk.alg !== 'ECDH-ES';
+
+export const keyRecord: Check<KeyRecord> = also(
+  closed<KeyRecord>({
+    v: oneOf(1),
+    agency,
+    use: oneOf('signing', 'receiving', 'recovery', 'client-auth'),
+    jwk: publicJwkShape,
+    notBefore: instant,
+    notAfter: instant,
+    iat: numericDate,
+  }),
+  ({ use, jwk, notBefore, notAfter }) => fitsUse(jwk, use === 'receiving') && inOrder(notBefore, notAfter),
+);
+
+export const keyRevocation: Check<KeyRevocation> = closed<KeyRevocation>({
+  agency,
+  kid: thumbprint,
+  at: instant,
+  iat: numericDate,
+});
+
+export const hubKeyRecord: Check<HubKeyRecord> = also(
+  closed<HubKeyRecord>({
+    service: oneOf('audit', 'consent', 'exchange', 'directory'),
+    use: oneOf('release', 'permit', 'outcome', 'log'),
+    jwk: publicJwkShape,
+    useFrom: instant,
+    useUntil: instant,
+    destroyAfter: optional(instant),
+    iat: numericDate,
+  }),
+  ({ use, jwk, useFrom, useUntil }) => fitsUse(jwk, use === 'release') && inOrder(useFrom, useUntil),
+);

@@ -1,0 +1,224 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  type AgencyId,
+  AppError,
+  type ConsentId,
+  type ErrorCode,
+  type EventId,
+  type ExchangeId,
+  type MessageId,
+  type Pseudonym,
+  type Result,
+  type Sha256,
+  err,
+  isEventId,
+  ok,
+} from '#kernel';
+import { type Basis, basisItem } from './basis.js';
+import { canonicalBytes, readCanonicalJson } from './canonical.js';
+import {
+  agency,
+  categories,
+  code,
+  consentVersion,
+  errorCode,
+  eventId as eventIdField,
+  exchangeId,
+  hash,
+  instant,
+  messageId,
+  subjects,
+  version,
+  worker,
+} from './fields.js';
+import { type Check, closed, either, integer, isRecord, list, oneOf, optional, parseAs, text, that } from './shape.js';
+
+/** What an entry of the log says. Sealed outside the tree; the leaf commits to it. No content, no identity codes. */
+export interface LogBody {
+  v: 1;
+  eventId: EventId;
+  /** Such as `message-accepted`. */
+  type: string;
+  at: string;
+  exchangeId?: ExchangeId;
+  /** Number within the exchange, so that verifiers see gaps. */
+  seq?: number;
+  messageId?: MessageId;
+  manifestHash?: Sha256;
+  sender?: AgencyId;
+  recipient?: AgencyId;
+  actor?: { agency: AgencyId; worker?: string };
+  subjects?: Pseudonym[];
+  categories?: number[];
+  basis?: Basis[];
+  purpose?: string;
+  code?: ErrorCode;
+  consent?: { id: ConsentId; version: number };
+  /** Hashes of the signed evidence, by its kind. */
+  evidence?: Record<string, Sha256>;
+  /** `hub`: no agency signed it. */
+  assertedBy: 'agency' | 'hub';
+}
+
+/** Entries that stand in the leaf itself, because agents must be able to find a key of theirs that they did not make. */
+export type ClearRecord =
+  | {
+      type: 'agency';
+      agency: AgencyId;
+      kind: string;
+      businessId: string;
+      status: 'active' | 'suspended';
+      at: string;
+    }
+  | { type: 'agency-key'; record: string }
+  | { type: 'agency-key-revocation'; record: string }
+  | { type: 'hub-key'; record: string }
+  | { type: 'catalogue'; version: number; hash: Sha256; at: string };
+
+export type DecodedEntry =
+  | { readonly kind: 'opaque'; readonly eventId: EventId; readonly commitment: Buffer }
+  | { readonly kind: 'clear'; readonly eventId: EventId; readonly record: ClearRecord };
+
+const evidence: Check<Record<string, Sha256>> = that(
+  (value): value is Record<string, Sha256> =>
+    isRecord(value) &&
+    Object.keys(value).length <= 16 &&
+    Object.entries(value).every(
+      ([name, digest]) => /^[a-z][A-Za-z0-9-]{0,31}$/.test(name) && hash(digest, '') === undefined,
+    ),
+);
+
+const bodyShape: Check<LogBody> = closed<LogBody>({
+  v: oneOf(1),
+  eventId: eventIdField,
+  type: code,
+  at: instant,
+  exchangeId: optional(exchangeId),
+  seq: optional(integer(0)),
+  messageId: optional(messageId),
+  manifestHash: optional(hash),
+  sender: optional(agency),
+  recipient: optional(agency),
+  actor: optional(closed<NonNullable<LogBody['actor']>>({ agency, worker: optional(worker) })),
+  subjects: optional(subjects),
+  categories: optional(categories),
+  basis: optional(list(basisItem, { max: 16 })),
+  purpose: optional(code),
+  code: optional(errorCode),
+  consent: optional(consentVersion),
+  evidence: optional(evidence),
+  assertedBy: oneOf('agency', 'hub'),
+});
+
+type Clear<T extends ClearRecord['type']> = Extract<ClearRecord, { type: T }>;
+
+const signedRecord = text(/^[A-Za-z0-9_.-]{1,8192}$/);
+const clearShape: Check<ClearRecord> = either(
+  closed<Clear<'agency'>>({
+    type: oneOf('agency'),
+    agency,
+    kind: code,
+    businessId: text(/^[0-9A-Za-z.-]{1,32}$/),
+    status: oneOf('active', 'suspended'),
+    at: instant,
+  }),
+  either(
+    closed<{ type: 'agency-key' | 'agency-key-revocation' | 'hub-key'; record: string }>({
+      type: oneOf('agency-key', 'agency-key-revocation', 'hub-key'),
+      record: signedRecord,
+    }) as Check<Clear<'agency-key'> | Clear<'agency-key-revocation'> | Clear<'hub-key'>>,
+    closed<Clear<'catalogue'>>({ type: oneOf('catalogue'), version, hash, at: instant }),
+  ),
+);
+
+const opaqueMark = 0x01;
+const clearMark = 0x02;
+const eventIdBytes = 16;
+const keyBytes = 32;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Per-entry secret. Random, not derived: what derives from a master cannot be shredded. */
+export const newEntrySecret = (): Buffer => randomBytes(keyBytes);
+
+/** Key under which the leaf commits to the body (HKDF-SHA-256, RFC 5869). */
+export const commitmentKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-commitment-v1');
+
+/** Key under which the body is stored. */
+export const sealingKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-sealing-v1');
+
+function derive(secret: Buffer, info: string): Buffer {
+  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
+  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), info, keyBytes));
+}
+
+/**
+ * What the tree hashes for an ordinary entry: 0x01 ‖ event id ‖ HMAC-SHA-256(commitment key, canonical body). Shows
+ * nobody anything. Throws TypeError when the body names another event.
+ */
+export function encodeOpaqueEntry(eventId: EventId, body: LogBody, commitmentKey: Buffer): Buffer {
+  if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
+  if (body.eventId !== eventId) throw new TypeError('the body names another event');
+  const commitment = createHmac('sha256', commitmentKey).update(canonicalBytes(body)).digest();
+  return Buffer.concat([head(opaqueMark, eventId), commitment]);
+}
+
+/** What the tree hashes for an entry in clear: 0x02 ‖ event id ‖ canonical JSON. Throws TypeError on another record. */
+export function encodeClearEntry(eventId: EventId, record: ClearRecord): Buffer {
+  if (!parseAs(clearShape, record).ok) throw new TypeError('not a clear record');
+  return Buffer.concat([head(clearMark, eventId), canonicalBytes(record)]);
+}
+
+function head(mark: number, eventId: EventId): Buffer {
+  if (!isEventId(eventId)) throw new TypeError('not an event id');
+  return Buffer.concat([Buffer.of(mark), Buffer.from(eventId, 'hex')]);
+}
+
+/** Errors: MALFORMED. */
+export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry> {
+  const entry = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const rest = entry.subarray(1 + eventIdBytes);
+  const eventId = entry.toString('hex', 1, 1 + eventIdBytes);
+  if (!isEventId(eventId)) return malformed();
+  if (entry[0] === opaqueMark && rest.length === keyBytes) {
+    return ok({ kind: 'opaque', eventId, commitment: Buffer.from(rest) });
+  }
+  if (entry[0] !== clearMark) return malformed();
+  const value = readCanonicalJson(rest);
+  if (!value.ok) return value;
+  const record = parseAs(clearShape, value.value);
+  return record.ok ? ok({ kind: 'clear', eventId, record: record.value }) : record;
+}
+
+/** A log body, if it is one. Errors: MALFORMED. */
+export const parseLogBody = (value: unknown): Result<LogBody> => parseAs(bodyShape, value);
+
+/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. The key belongs to this entry alone. */
+export function sealBody(body: LogBody, sealingKey: Buffer): Buffer {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce);
+  return Buffer.concat([nonce, cipher.update(canonicalBytes(body)), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
+export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody> {
+  const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const plaintext = decryptBody(sealed, sealingKey);
+  if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
+  const value = readCanonicalJson(plaintext);
+  return value.ok ? parseLogBody(value.value) : value;
+}
+
+function decryptBody(sealed: Buffer, sealingKey: Buffer): Buffer | undefined {
+  if (sealed.length < nonceBytes + tagBytes) return undefined;
+  try {
+    const nonce = sealed.subarray(0, nonceBytes);
+    const decipher = createDecipheriv('aes-256-gcm', sealingKey, nonce, { authTagLength: tagBytes });
+    decipher.setAuthTag(sealed.subarray(-tagBytes));
+    return Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+const malformed = () => err(new AppError('MALFORMED', 'These bytes are no entry of the log.'));

@@ -1,0 +1,78 @@
+import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
+import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
+import { type ConsentRecord, type ConsentWithdrawal, consentRecord, consentWithdrawal } from './consent-record.js';
+import {
+  type HubKeyRecord,
+  type KeyRecord,
+  type KeyRevocation,
+  hubKeyRecord,
+  keyRecord,
+  keyRevocation,
+} from './key-record.js';
+import type { SigningKey, VerificationKey } from './keys.js';
+import { type Mismatch, type Outcome, mismatch, outcome } from './outcome.js';
+import { type Check, parseAs } from './shape.js';
+
+export type * from './consent-record.js';
+export type * from './key-record.js';
+export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './outcome.js';
+
+/** Every signed thing that is no part of a message, by its kind. Each has a `typ` of its own. */
+export interface Statements {
+  outcome: Outcome;
+  consent: ConsentRecord;
+  'consent-withdrawal': ConsentWithdrawal;
+  'agency-key': KeyRecord;
+  'agency-key-revocation': KeyRevocation;
+  mismatch: Mismatch;
+  'hub-key': HubKeyRecord;
+}
+export type StatementType = keyof Statements;
+
+const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
+  outcome,
+  consent: consentRecord,
+  'consent-withdrawal': consentWithdrawal,
+  'agency-key': keyRecord,
+  'agency-key-revocation': keyRevocation,
+  mismatch,
+  'hub-key': hubKeyRecord,
+};
+
+/** Throws TypeError on a payload that no reader would take. */
+export async function signStatement<T extends StatementType>(
+  type: T,
+  payload: Statements[T],
+  key: SigningKey,
+): Promise<string> {
+  const shaped = parseAs<Statements[T]>(shapes[type], payload);
+  if (!shaped.ok) throw new TypeError(`not a ${type} statement: ${String(shaped.error.details.field)}`);
+  return signJws(type, payload, key);
+}
+
+/** Unverified. Errors: MALFORMED, TOKEN_CHARACTERS, CONTENT_TOO_LARGE, TYP_MISMATCH, ALG_NOT_ALLOWED. */
+export function readStatement<T extends StatementType>(
+  type: T,
+  token: string,
+): Result<{ readonly kid: Thumbprint; readonly payload: Statements[T] }> {
+  const read = readJws(type, token);
+  if (!read.ok) return read;
+  const payload = payloadOf(type, read.value);
+  return payload.ok ? ok({ kid: read.value.kid, payload: payload.value }) : payload;
+}
+
+/** Errors: as `readStatement`, SIGNATURE_INVALID. */
+export async function verifyStatement<T extends StatementType>(
+  type: T,
+  token: string,
+  key: VerificationKey,
+): Promise<Result<Statements[T]>> {
+  const verified = await verifyJws(type, token, key);
+  return verified.ok ? payloadOf(type, verified.value) : verified;
+}
+
+/** SHA-256 of the signing input: names what was signed, however often and by which signature. */
+export const statementHash = (token: string): Sha256 => sha256(token.slice(0, Math.max(0, token.lastIndexOf('.'))));
+
+const payloadOf = <T extends StatementType>(type: T, { payload }: ReadJws): Result<Statements[T]> =>
+  parseAs<Statements[T]>(shapes[type], payload);
