@@ -1,0 +1,124 @@
+import { fileURLToPath } from 'node:url';
+import { DataFolder } from './data-folder.js';
+import { KafkaBroker } from './kafka-broker.js';
+import { kafkaJars } from './kafka-jars.js';
+import type { ProcessDefinition } from './managed-process.js';
+import { Ownership } from './ownership.js';
+import { Ports } from './ports.js';
+import { postgresHome } from './postgres-binaries.js';
+import { type ClusterName, PostgresCluster } from './postgres-cluster.js';
+import { Supervisor } from './supervisor.js';
+
+/** The data folder of a clone: ignored by git. */
+export const defaultDataFolder = fileURLToPath(new URL('../../../.kotovayla', import.meta.url));
+
+export interface StackOptions {
+  readonly dataFolder?: string;
+  /** `DATABASE_URL`, `AGENCIES_DATABASE_URL`, `KAFKA_BROKERS`: what is named here is used and not started. */
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly report?: (line: string) => void;
+  /** false: as where user namespaces are forbidden. */
+  readonly allowNamespaces?: boolean;
+}
+
+/** PostgreSQL (clusters `hub` and `agencies`) and Kafka for one data folder, and the supervisor for what uses them. */
+export class Stack {
+  private readonly infrastructure: readonly string[];
+
+  private constructor(
+    readonly folder: DataFolder,
+    readonly ports: Ports,
+    readonly supervisor: Supervisor,
+    /** Administrator's address of the hub's database. */
+    readonly hubDatabaseUrl: string,
+    /** Administrator's address in the cluster for agents' and registers' databases. */
+    readonly agenciesDatabaseUrl: string,
+    /** `host:port`, comma separated. */
+    readonly kafkaBrokers: string,
+    private readonly ownership: Ownership,
+  ) {
+    this.infrastructure = supervisor.names;
+  }
+
+  /** Starts what the environment does not name, PostgreSQL beside Kafka, and resolves when all answer. */
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const { environment = process.env, report = () => undefined } = options;
+    const folder = new DataFolder(options.dataFolder ?? defaultDataFolder);
+    const ownership = await Ownership.take(folder, report);
+    const supervisor = new Supervisor(folder, ownership, report);
+    const ports = Ports.open(folder);
+    const start: PartStart = { folder, ports, supervisor, report, allowNamespaces: options.allowNamespaces ?? true };
+    const ownHub = environment['DATABASE_URL'] || undefined;
+    const ownAgencies = environment['AGENCIES_DATABASE_URL'] || ownHub;
+    const ownKafka = environment['KAFKA_BROKERS'] || undefined;
+    try {
+      const [kafkaBrokers, hubDatabaseUrl, agenciesDatabaseUrl] = await allSettledOf([
+        ownKafka ?? startKafka(start),
+        ownHub ?? startCluster('hub', start),
+        ownAgencies ?? startCluster('agencies', start),
+      ]);
+      return new Stack(folder, ports, supervisor, hubDatabaseUrl, agenciesDatabaseUrl, kafkaBrokers, ownership);
+    } catch (error) {
+      await supervisor.stopAll();
+      ownership.release();
+      throw error;
+    }
+  }
+
+  /** What services and tests read to find the stack. */
+  get environment(): Record<'KAFKA_BROKERS' | 'DATABASE_URL' | 'AGENCIES_DATABASE_URL', string> {
+    return {
+      KAFKA_BROKERS: this.kafkaBrokers,
+      DATABASE_URL: this.hubDatabaseUrl,
+      AGENCIES_DATABASE_URL: this.agenciesDatabaseUrl,
+    };
+  }
+
+  /** Stops services first, then broker and databases. */
+  async stop(): Promise<void> {
+    await this.supervisor.stopAll(this.supervisor.names.filter((name) => !this.infrastructure.includes(name)));
+    await this.supervisor.stopAll();
+    this.ownership.release();
+  }
+}
+
+interface PartStart {
+  readonly folder: DataFolder;
+  readonly ports: Ports;
+  readonly supervisor: Supervisor;
+  readonly report: (line: string) => void;
+  readonly allowNamespaces: boolean;
+}
+
+async function startKafka({ folder, ports, supervisor, report }: PartStart): Promise<string> {
+  const jars = await kafkaJars(new DataFolder(defaultDataFolder), report);
+  const broker = new KafkaBroker(folder, jars, {
+    broker: await ports.of('kafka'),
+    controller: await ports.of('kafka-controller'),
+  });
+  await broker.prepare();
+  await started(supervisor, broker.process());
+  return broker.address;
+}
+
+async function startCluster(name: ClusterName, start: PartStart): Promise<string> {
+  const home = postgresHome(start.folder, start.allowNamespaces);
+  const cluster = new PostgresCluster(name, start.folder, home, await start.ports.of(`postgres-${name}`));
+  await cluster.prepare();
+  await started(start.supervisor, cluster.process());
+  await cluster.createDatabase();
+  return cluster.url;
+}
+
+async function started(supervisor: Supervisor, definition: ProcessDefinition): Promise<void> {
+  supervisor.run(definition);
+  await supervisor.waitReady(definition.name);
+}
+
+/** As Promise.all, but a failure is thrown only when nothing of it goes on in the background. */
+async function allSettledOf<T extends readonly unknown[]>(
+  parts: readonly [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(parts);
+  return (await Promise.all(parts)) as { [K in keyof T]: Awaited<T[K]> };
+}

@@ -1,0 +1,119 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { DataFolder } from './data-folder.js';
+import { ManagedProcess, type ProcessDefinition } from './managed-process.js';
+import type { Ownership } from './ownership.js';
+
+/** A Node service of ours. */
+export interface ServiceSpec {
+  readonly name: string;
+  /** Compiled entry, as a path below `dist/`: `apps/exchange/src/main.js`. */
+  readonly entry: string;
+  /** Added to the environment of this process. */
+  readonly env: Record<string, string>;
+  /** Answers 2xx once the service does its work. Without it a service counts as ready when it runs. */
+  readonly readyUrl?: string;
+}
+
+const distFolder = new URL('../../', import.meta.url);
+const parentWatch = new URL('./parent-watch.js', import.meta.url).href;
+
+/** Services have 25 s for a graceful stop (design page 4); a little more before SIGKILL. */
+const serviceStopMs = 27_000;
+const readyMs = 60_000;
+
+/** Starts, restarts and stops all child processes of one stack, by name. */
+export class Supervisor {
+  private readonly processes = new Map<string, ManagedProcess>();
+
+  constructor(
+    private readonly folder: DataFolder,
+    private readonly ownership: Ownership,
+    private readonly report: (line: string) => void,
+  ) {}
+
+  /** Starts the service and keeps it running; {@link waitReady} tells when it works. */
+  start(spec: ServiceSpec): void {
+    this.run(serviceProcess(spec));
+  }
+
+  /** Starts any process and keeps it running. */
+  run(definition: ProcessDefinition): void {
+    if (this.processes.has(definition.name)) throw new Error(`there is a process ${definition.name} already`);
+    const managed = new ManagedProcess(definition, this.folder, this.ownership, this.report);
+    this.processes.set(definition.name, managed);
+    managed.start();
+  }
+
+  async waitReady(name: string, withinMs = readyMs): Promise<void> {
+    await this.named(name).ready(withinMs);
+  }
+
+  /** Sends a signal. A process that ends of it is started again: `kill('audit', 'SIGKILL')` is a crash. */
+  kill(name: string, signal: NodeJS.Signals): void {
+    this.named(name).kill(signal);
+  }
+
+  /** Stops it in order and leaves it stopped, until {@link resume}. */
+  async stop(name: string): Promise<void> {
+    await this.named(name).stop();
+  }
+
+  resume(name: string): void {
+    this.named(name).start();
+  }
+
+  async restart(name: string): Promise<void> {
+    await this.stop(name);
+    this.resume(name);
+    await this.waitReady(name);
+  }
+
+  /** undefined while it is between two starts. */
+  pidOf(name: string): number | undefined {
+    return this.named(name).pid;
+  }
+
+  get names(): readonly string[] {
+    return [...this.processes.keys()];
+  }
+
+  /** Stops the named processes at once, or all. The names are forgotten. */
+  async stopAll(names: readonly string[] = this.names): Promise<void> {
+    await Promise.all(names.map((name) => this.named(name).stop()));
+    for (const name of names) this.processes.delete(name);
+  }
+
+  private named(name: string): ManagedProcess {
+    const managed = this.processes.get(name);
+    if (managed === undefined) throw new Error(`there is no process ${name}`);
+    return managed;
+  }
+}
+
+function serviceProcess(spec: ServiceSpec): ProcessDefinition {
+  return {
+    name: spec.name,
+    launch: (log) =>
+      fork(fileURLToPath(new URL(spec.entry, distFolder)), [], {
+        env: { ...process.env, ...spec.env },
+        execArgv: ['--enable-source-maps', '--import', parentWatch],
+        // Away from the terminal's Ctrl-C: the supervisor stops services before what they use.
+        detached: true,
+        stdio: ['ignore', log, log, 'ipc'],
+      }),
+    isReady: () => (spec.readyUrl === undefined ? Promise.resolve(true) : answers(spec.readyUrl)),
+    stopSignal: 'SIGTERM',
+    stopWithinMs: serviceStopMs,
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
