@@ -4,7 +4,15 @@ export { emptyRoot, hashLength, interiorHash, leafHash } from './hashing.js';
 export * from './memory-tree.js';
 export type { NodeId, NodeReader } from './perfect-subtree.js';
 export * from './proof-nodes.js';
-export { type NoteSigner, type NoteVerifier, ed25519NoteSigner, parseVerifierKey, verifierKey } from './signed-note.js';
+export {
+  type NoteSigner,
+  type NoteVerifier,
+  ed25519NoteSigner,
+  openNote,
+  parseVerifierKey,
+  signNote,
+  verifierKey,
+} from './signed-note.js';
 export * from './tile.js';
 export * from './tlog-proof.js';
 export type { TreeIndex } from './tree-size.js';

@@ -4,7 +4,9 @@ import { type TreeIndex, asUint64 } from './tree-size.js';
 
 export interface InclusionClaim {
   readonly index: TreeIndex;
+  /** Size that the checkpoint states beside the root: a root alone does not fix it. */
   readonly size: TreeIndex;
+  /** Computed by the verifier from the entry: a hash that came along could be that of an interior node. */
   readonly leafHash: Uint8Array;
   /** Leaf to root. */
   readonly proof: readonly Uint8Array[];
@@ -13,6 +15,7 @@ export interface InclusionClaim {
 }
 
 export interface ConsistencyClaim {
+  /** Sizes that the two checkpoints state beside their roots: a root alone does not fix its size. */
   readonly first: TreeIndex;
   readonly second: TreeIndex;
   /** Root that the verifier already trusts. */
