@@ -1,5 +1,6 @@
 import { Controller, Get, Header, Inject, Injectable } from '@nestjs/common';
 import { AppError } from '#kernel';
+import { Public } from './public-route.js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 /** Metrics of the process, in Prometheus' text format at /metrics. */
@@ -32,6 +33,7 @@ export class Readiness {
   }
 }
 
+@Public()
 @Controller()
 export class HealthController {
   constructor(@Inject(Readiness) private readonly readiness: Readiness) {}

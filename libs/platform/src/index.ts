@@ -5,5 +5,6 @@ export * from './grpc.js';
 export * from './health.js';
 export * from './logging.js';
 export * from './problem.js';
+export * from './public-route.js';
 export * from './service.js';
 export * from './service-key.js';

@@ -47,6 +47,8 @@ export interface ServiceOptions<C extends ServiceConfig> {
   readonly microservices?: (app: NestFastifyApplication, config: C) => MicroserviceOptions[];
   /** Routes that NestJS does not know (identity's), before listening. */
   readonly beforeListen?: (app: NestFastifyApplication, config: C) => Promise<void>;
+  /** Certificate and key in PEM, when the service speaks HTTPS itself. */
+  readonly https?: (config: C) => { cert: Buffer; key: Buffer } | undefined;
   /** Largest HTTP body in bytes. */
   readonly bodyLimit?: number;
 }
@@ -87,7 +89,12 @@ export async function createService<C extends ServiceConfig>(
 ): Promise<NestFastifyApplication> {
   class Root {}
   Module({ imports: [PlatformModule.forRoot(config, logger, clock), options.module(config)] })(Root);
-  const adapter = new FastifyAdapter({ bodyLimit: options.bodyLimit ?? 256 * 1024, forceCloseConnections: true });
+  const https = options.https?.(config);
+  const adapter = new FastifyAdapter({
+    bodyLimit: options.bodyLimit ?? 256 * 1024,
+    forceCloseConnections: true,
+    ...(https ? { https } : {}),
+  });
   const app = await NestFactory.create<NestFastifyApplication>(Root, adapter, {
     logger: new NestLogger(logger),
     abortOnError: false,

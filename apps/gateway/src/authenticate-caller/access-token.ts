@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { type AgencyId, AppError, type Clock, err, isAgencyId, ok, type Result } from '#kernel';
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+
+export interface AccessToken {
+  readonly agency: AgencyId;
+  readonly scopes: readonly string[];
+  /** Thumbprint of the DPoP key that the token is bound to (RFC 9449 §6.1). */
+  readonly boundTo: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Verifies JWT access tokens (RFC 9068) of the one issuer; verified ones are kept by hash until they expire. */
+export class AccessTokens {
+  private readonly verified = new LRUCache<string, AccessToken>({ max: 20_000 });
+
+  constructor(
+    private readonly settings: { issuer: string; audience: string },
+    private readonly clock: Clock,
+    private readonly keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(`${settings.issuer}/jwks`), {
+      cooldownDuration: 1_000,
+      timeoutDuration: 2_000,
+    }),
+  ) {}
+
+  /** Errors: UNAUTHENTICATED; UNAVAILABLE when the issuer's keys cannot be read. */
+  async verify(token: string): Promise<Result<AccessToken>> {
+    if (token.length > 4_096 || !/^[A-Za-z0-9_.-]+$/.test(token)) return err(new AppError('UNAUTHENTICATED'));
+    const name = createHash('sha256').update(token).digest('base64url');
+    const known = this.verified.get(name);
+    const now = this.clock.now();
+    if (known)
+      return known.expiresAt > now.getTime()
+        ? ok(known)
+        : err(new AppError('UNAUTHENTICATED', 'the token has expired'));
+    try {
+      const { payload } = await jwtVerify(token, this.keys, {
+        issuer: this.settings.issuer,
+        audience: this.settings.audience,
+        algorithms: ['ES256'],
+        typ: 'at+jwt',
+        requiredClaims: ['exp', 'iat', 'client_id', 'cnf'],
+        currentDate: now,
+      });
+      const boundTo = (payload['cnf'] as { jkt?: unknown } | undefined)?.jkt;
+      const agency = payload['agency'];
+      if (typeof boundTo !== 'string' || !isAgencyId(agency) || typeof payload['scope'] !== 'string')
+        return err(new AppError('UNAUTHENTICATED', 'the token lacks agency, scope or key binding'));
+      const access = { agency, scopes: payload['scope'].split(' '), boundTo, expiresAt: (payload.exp ?? 0) * 1000 };
+      this.verified.set(name, access, { ttl: Math.max(1, access.expiresAt - now.getTime()) });
+      return ok(access);
+    } catch (error) {
+      if (error instanceof errors.JWKSTimeout || (error instanceof Error && !(error instanceof errors.JOSEError)))
+        return err(new AppError('UNAVAILABLE', 'the identity service does not answer', {}, { cause: error }));
+      return err(new AppError('UNAUTHENTICATED'));
+    }
+  }
+}

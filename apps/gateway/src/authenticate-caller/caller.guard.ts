@@ -1,0 +1,67 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AppError, unwrap } from '#kernel';
+import { CONFIG, DirectoryWatch, PUBLIC } from '#platform';
+import type { FastifyReply } from 'fastify';
+import type { GatewayConfig } from '../gateway.config.js';
+import { AgencyRateLimit } from '../limit-rate/agency-rate-limit.js';
+import { AccessTokens } from './access-token.js';
+import { type AuthenticatedRequest, callerKey } from './caller.js';
+import { DpopNonces } from './dpop-nonce.js';
+import { DpopProofs } from './dpop-proof.js';
+
+/** Token, DPoP proof, status of the agency and its rate, in this order, before any handler. */
+@Injectable()
+export class CallerGuard implements CanActivate {
+  constructor(
+    @Inject(Reflector) private readonly reflector: Reflector,
+    @Inject(AccessTokens) private readonly tokens: AccessTokens,
+    @Inject(DpopProofs) private readonly proofs: DpopProofs,
+    @Inject(DpopNonces) private readonly nonces: DpopNonces,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(AgencyRateLimit) private readonly rate: AgencyRateLimit,
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    if (this.reflector.getAllAndOverride<boolean>(PUBLIC, [context.getHandler(), context.getClass()])) {
+      await this.rate.take(`address ${request.ip}`);
+      return true;
+    }
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    void reply.header('dpop-nonce', this.nonces.issue());
+    const { authorization } = request.headers;
+    const proof = request.headers['dpop'];
+    const [, accessToken] = /^DPoP (\S+)$/i.exec(authorization ?? '') ?? [];
+    if (accessToken === undefined) throw challenge(reply, new AppError('UNAUTHENTICATED'));
+    if (typeof proof !== 'string')
+      throw challenge(reply, new AppError('DPOP_INVALID', 'there must be exactly one DPoP header'));
+    const token = await this.tokens.verify(accessToken);
+    if (!token.ok) throw challenge(reply, token.error);
+    const path = new URL(request.url, this.config.GATEWAY_URL).pathname;
+    const target = { method: request.method, url: new URL(path, this.config.GATEWAY_URL).toString(), accessToken };
+    const key = await this.proofs.verify(proof, target);
+    if (!key.ok) throw challenge(reply, key.error);
+    if (key.value !== token.value.boundTo)
+      throw challenge(reply, new AppError('DPOP_INVALID', 'the token is bound to another key'));
+    unwrap(this.directory.fresh());
+    if (this.directory.agency(token.value.agency)?.status !== 'active') throw new AppError('AGENCY_NOT_ONBOARDED');
+    await this.rate.take(token.value.agency);
+    request[callerKey] = { agency: token.value.agency, scopes: token.value.scopes };
+    return true;
+  }
+}
+
+function challenge(reply: FastifyReply, error: AppError): AppError {
+  if (error.status === 401) {
+    const name =
+      error.code === 'USE_DPOP_NONCE'
+        ? 'use_dpop_nonce'
+        : error.code === 'DPOP_INVALID'
+          ? 'invalid_dpop_proof'
+          : 'invalid_token';
+    void reply.header('www-authenticate', `DPoP error="${name}", algs="ES256 EdDSA"`);
+  }
+  return error;
+}

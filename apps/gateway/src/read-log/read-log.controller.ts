@@ -1,0 +1,87 @@
+import { Controller, Get, Header, Inject, Query } from '@nestjs/common';
+import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsInt, Max, Min } from 'class-validator';
+import { Public } from '#platform';
+import { AUDIT, type AuditClient } from '../infra/peers.js';
+
+export class RangeQuery {
+  @ApiProperty({ description: 'First index' })
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  from: number;
+  @ApiProperty({ description: 'Exclusive' })
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  to: number;
+}
+
+export class SizesQuery {
+  @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) first: number;
+  @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) second: number;
+}
+
+export class LeafQuery {
+  @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) index: number;
+  @ApiProperty() @Type(() => Number) @IsInt() @Min(1) @Max(Number.MAX_SAFE_INTEGER) size: number;
+}
+
+class EntriesDto {
+  @ApiProperty({ type: [String], description: 'Base64 of the entries as the tree hashes them, at most 1,024' })
+  entries: string[];
+}
+
+class ProofDto {
+  @ApiProperty({ type: [String], description: 'Base64 SHA-256 hashes (RFC 6962)' }) hashes: string[];
+}
+
+class CheckpointDto {
+  @ApiProperty({ description: 'C2SP signed checkpoint' }) checkpoint: string;
+  @ApiProperty({ description: 'For information: trust the one that you configured by hand' }) verifierKey: string;
+}
+
+const base64 = (bytes: Buffer): string => Buffer.from(bytes).toString('base64');
+
+/** The log as anybody may see it: opaque leaves show no person, key leaves stand in clear. */
+@Public()
+@ApiTags('log')
+@Controller('v1/log')
+export class ReadLogController {
+  constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
+
+  @Get('checkpoint')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'Newest checkpoint' })
+  @ApiResponse({ status: 200, type: CheckpointDto })
+  async checkpoint(): Promise<CheckpointDto> {
+    return this.audit.getCheckpoint({});
+  }
+
+  @Get('entries')
+  @ApiOperation({ summary: 'Entries of a range of indices' })
+  @ApiResponse({ status: 200, type: EntriesDto })
+  async entries(@Query() { from, to }: RangeQuery): Promise<EntriesDto> {
+    const { entries } = await this.audit.getEntries({ from: BigInt(from), to: BigInt(to) });
+    return { entries: entries.map(base64) };
+  }
+
+  @Get('consistency')
+  @ApiOperation({ summary: 'Proof that a smaller tree is a prefix of a larger one' })
+  @ApiResponse({ status: 200, type: ProofDto })
+  async consistency(@Query() { first, second }: SizesQuery): Promise<ProofDto> {
+    const { hashes } = await this.audit.getConsistencyProof({ first: BigInt(first), second: BigInt(second) });
+    return { hashes: hashes.map(base64) };
+  }
+
+  @Get('inclusion')
+  @ApiOperation({ summary: 'Proof that an entry is in the tree of a size' })
+  @ApiResponse({ status: 200, type: ProofDto })
+  async inclusion(@Query() { index, size }: LeafQuery): Promise<ProofDto> {
+    const { hashes } = await this.audit.getInclusionProof({ index: BigInt(index), size: BigInt(size) });
+    return { hashes: hashes.map(base64) };
+  }
+}
