@@ -78,6 +78,7 @@ export const errorCodes = {
   APPROVAL_REQUIRED: [409, 'A person must approve this by name, title and unit before it leaves.'],
   ROUTE_UNKNOWN: [422, 'Nobody answers for this matter in the directory. See the contact it names.'],
   VAULT_LOCKED: [503, 'The key vault could not be opened. Check passphrase or key file.'],
+  VAULT_DAMAGED: [500, 'The vault file is incomplete or was changed. Restore the backup that lies beside it.'],
   VAULT_KEY_MISSING: [500, 'The vault has no such key. Restore it from the backup.'],
   PSEUDONYM_KEY_MISSING: [503, 'This agency has no pseudonym key yet. Finish onboarding.'],
   ADAPTER_FAILED: [502, 'The register of the agency did not answer. The request stays in the inbox.'],
