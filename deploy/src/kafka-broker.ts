@@ -96,8 +96,9 @@ export class KafkaBroker {
       'share.coordinator.state.topic.replication.factor': '1',
       'share.coordinator.state.topic.min.isr': '1',
       'group.initial.rebalance.delay.ms': '0',
-      // There is nobody to hand leadership to.
-      'controlled.shutdown.enable': 'false',
+      // After a kill the node may register again once its former session has run out: with Kafka's 9 s a restart stands.
+      'broker.session.timeout.ms': '2000',
+      'broker.heartbeat.interval.ms': '500',
       'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024),
     })
       .map(([name, value]) => `${name}=${value}\n`)
