@@ -1,0 +1,125 @@
+import { Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { inTransaction } from '../sql/transaction.js';
+import { failureCode, isTransient } from '../sql/transient-failure.js';
+import { delayAfter } from './backoff.js';
+import { type InboxConsumerOptions, handleOne, parseMessage } from './inbox-handler.js';
+import type { HeldRow, InboxStatements } from './inbox-statements.js';
+import { parkedMessageOf } from './parked-messages.js';
+
+const ATTEMPTS_BEFORE_PARKING = 10;
+const POLL_MS = 500;
+const EXCHANGES_A_ROUND = 50;
+
+type Outcome = 'done' | 'again-later' | 'empty';
+
+/**
+ * Messages that failed, each exchange a queue: its first message is tried again with growing pauses and, after so many
+ * attempts, parked for an operator; those behind wait, other exchanges do not.
+ */
+export class HeldQueue<T> {
+  private readonly logger = new Logger(HeldQueue.name);
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly options: InboxConsumerOptions<T>,
+    private readonly sql: InboxStatements,
+  ) {}
+
+  start(): void {
+    this.timer ??= setInterval(() => {
+      this.round ??= this.retryDue()
+        .catch((error: unknown) => {
+          this.logger.warn(`held messages of ${this.options.consumer} are tried later after ${failureCode(error)}`);
+        })
+        .finally(() => {
+          this.round = undefined;
+        });
+    }, this.options.heldPollMs ?? POLL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    await this.round;
+  }
+
+  /** Messages held or queued behind one, parked ones included: the backlog that backpressure looks at. */
+  async size(): Promise<number> {
+    const { rows } = await this.options.pool.query<{ waiting: number }>({
+      ...this.sql.waiting,
+      values: [this.options.consumer],
+    });
+    return rows[0]?.waiting ?? 0;
+  }
+
+  /** Tries every exchange whose first message is due, each until one fails or none is left. Returns how many succeeded. */
+  async retryDue(): Promise<number> {
+    const { rows } = await this.options.pool.query<{ exchange_id: string }>({
+      ...this.sql.dueExchanges,
+      values: [this.options.consumer, EXCHANGES_A_ROUND],
+    });
+    let done = 0;
+    for (const { exchange_id } of rows) {
+      while ((await this.retryFirst(exchange_id)) === 'done') done += 1;
+    }
+    return done;
+  }
+
+  private async retryFirst(exchangeId: string): Promise<Outcome> {
+    try {
+      const outcome = await inTransaction(this.options.pool, async (client): Promise<Outcome> => {
+        const row = await this.first(client, exchangeId);
+        if (!row) return 'empty';
+        if (row.parked_at !== null || !row.due) return 'again-later';
+        await handleOne(this.options, client, this.parse(row));
+        await client.query({ ...this.sql.release, values: [row.id] });
+        return 'done';
+      });
+      if (outcome === 'done') this.options.afterCommit?.();
+      return outcome;
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      await this.postpone(exchangeId, failureCode(error));
+      return 'again-later';
+    }
+  }
+
+  private async postpone(exchangeId: string, failure: string): Promise<void> {
+    const parked = await inTransaction(this.options.pool, async (client) => {
+      const row = await this.first(client, exchangeId);
+      // Another worker or the operator was faster.
+      if (!row || row.parked_at !== null || !row.due) return false;
+      const attempts = row.attempts + 1;
+      const parks = attempts >= (this.options.attemptsBeforeParking ?? ATTEMPTS_BEFORE_PARKING);
+      await client.query({
+        ...this.sql.postpone,
+        values: [row.id, attempts, failure, delayAfter(attempts, this.options.backoff), parks],
+      });
+      if (parks)
+        await this.options.onParked?.(
+          client,
+          parkedMessageOf({ ...row, consumer: this.options.consumer, attempts, last_failure: failure }),
+        );
+      return parks;
+    });
+    if (!parked) return;
+    this.logger.error(`a message of exchange ${exchangeId} is parked after ${failure}`);
+    this.options.afterCommit?.();
+  }
+
+  private async first(client: PoolClient, exchangeId: string): Promise<(HeldRow & { due: boolean }) | undefined> {
+    const { rows } = await client.query<HeldRow & { due: boolean }>({
+      ...this.sql.firstHeld,
+      values: [this.options.consumer, exchangeId],
+    });
+    return rows[0];
+  }
+
+  private parse(row: HeldRow) {
+    const { key, value, headers, topic, partition } = row;
+    const raw = { key, value, headers, offset: BigInt(row.kafka_offset), timestamp: row.sent_at };
+    return parseMessage(this.options, raw, topic, partition);
+  }
+}

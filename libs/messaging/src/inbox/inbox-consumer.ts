@@ -1,0 +1,226 @@
+import { Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import type { LogBatch, LogMessage } from '../log/message-log.js';
+import { inTransaction } from '../sql/transaction.js';
+import { failureCode, isTransient } from '../sql/transient-failure.js';
+import { delayAfter } from './backoff.js';
+import { HeldQueue } from './held-queue.js';
+import {
+  type InboxConsumerOptions,
+  type InboxMessage,
+  type OffsetJump,
+  handleOne,
+  parseMessage,
+} from './inbox-handler.js';
+import { inboxStatements, type InboxStatements } from './inbox-statements.js';
+
+interface Unparsable {
+  readonly raw: LogMessage;
+  readonly failure: string;
+}
+
+interface ParsedBatch<T> {
+  readonly messages: readonly InboxMessage<T>[];
+  readonly unparsable: readonly Unparsable[];
+}
+
+/**
+ * The receiving side (design 4). One transaction per batch: inbox rows, effect, own outbox rows, offset. When it fails
+ * through a message's fault, the messages go singly, and the one that fails again is held with those of its exchange
+ * behind it, so nothing blocks a partition. A transient failure is thrown to the log, which brings the batch again.
+ */
+export class InboxConsumer<T> {
+  /** The messages held by this consumer. */
+  readonly held: HeldQueue<T>;
+  private readonly logger = new Logger(InboxConsumer.name);
+  private readonly sql: InboxStatements;
+
+  constructor(private readonly options: InboxConsumerOptions<T>) {
+    this.sql = inboxStatements(options.schema);
+    this.held = new HeldQueue(options, this.sql);
+  }
+
+  /** Begins trying held messages again; `consumeBatch` works without it. */
+  start(): void {
+    this.held.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.held.stop();
+  }
+
+  /** To be given to `subscribe` or called by an `@EventPattern` handler. Rejects only where the batch must come again. */
+  async consumeBatch(batch: LogBatch): Promise<void> {
+    const parsed = this.parse(batch);
+    try {
+      await this.takeTogether(batch, parsed);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      this.logger.warn(`${batch.topic}/${batch.partition}: taken singly after ${failureCode(error)}`);
+      await this.takeSingly(batch, parsed);
+    }
+  }
+
+  /** Deletes ids older than so many milliseconds, which must exceed Kafka's retention plus the longest re-send window. */
+  async purge(olderThanMs: number, batchSize = 1_000): Promise<number> {
+    let deleted = 0;
+    for (;;) {
+      const { rows } = await this.options.pool.query<{ deleted: number }>({
+        ...this.sql.purge,
+        values: [olderThanMs, batchSize],
+      });
+      const count = rows[0]?.deleted ?? 0;
+      deleted += count;
+      if (count < batchSize) return deleted;
+    }
+  }
+
+  private parse(batch: LogBatch): ParsedBatch<T> {
+    const messages: InboxMessage<T>[] = [];
+    const unparsable: Unparsable[] = [];
+    for (const raw of batch.messages) {
+      try {
+        messages.push(parseMessage(this.options, raw, batch.topic, batch.partition));
+      } catch (error) {
+        unparsable.push({ raw, failure: failureCode(error) });
+      }
+    }
+    return { messages, unparsable };
+  }
+
+  private async takeTogether(batch: LogBatch, { messages, unparsable }: ParsedBatch<T>): Promise<void> {
+    const jump = await inTransaction(this.options.pool, async (client) => {
+      const { fresh, jump } = await this.take(client, batch, messages);
+      for (const one of unparsable) await this.quarantine(client, batch, one);
+      const { free, blocked } = await this.splitByHeld(client, fresh);
+      for (const message of blocked) await this.hold(client, message);
+      if (free.length > 0) await this.options.handle(client, free);
+      return jump;
+    });
+    this.committed(jump);
+  }
+
+  private async takeSingly(batch: LogBatch, { messages, unparsable }: ParsedBatch<T>): Promise<void> {
+    const parsed = new Map(messages.map((message) => [message.raw, message]));
+    const failed = new Map(unparsable.map((one) => [one.raw, one]));
+    for (const raw of batch.messages) {
+      const part: LogBatch = { topic: batch.topic, partition: batch.partition, messages: [raw] };
+      const message = parsed.get(raw);
+      const unreadable = failed.get(raw);
+      if (message) await this.takeOne(part, message);
+      else if (unreadable) await this.takeTogether(part, { messages: [], unparsable: [unreadable] });
+    }
+  }
+
+  private async takeOne(part: LogBatch, message: InboxMessage<T>): Promise<void> {
+    try {
+      const jump = await inTransaction(this.options.pool, async (client) => {
+        const { fresh, jump } = await this.take(client, part, [message]);
+        const { free, blocked } = await this.splitByHeld(client, fresh);
+        if (blocked.length > 0) await this.hold(client, message);
+        if (free.length > 0) await handleOne(this.options, client, message);
+        return jump;
+      });
+      this.committed(jump);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      const failure = failureCode(error);
+      this.logger.warn(`${part.topic}/${part.partition} at ${message.raw.offset} held after ${failure}`);
+      const jump = await inTransaction(this.options.pool, async (client) => {
+        const { fresh, jump } = await this.take(client, part, [message]);
+        if (fresh.length > 0) await this.hold(client, message, failure);
+        return jump;
+      });
+      this.committed(jump);
+    }
+  }
+
+  /** Moves the offset behind the batch and returns the messages whose ids were not taken before, each id once. */
+  private async take(
+    client: PoolClient,
+    batch: LogBatch,
+    messages: readonly InboxMessage<T>[],
+  ): Promise<{ fresh: InboxMessage<T>[]; jump: OffsetJump | undefined }> {
+    const { topic, partition } = batch;
+    const first = batch.messages[0];
+    const last = batch.messages.at(-1);
+    if (!first || !last) return { fresh: [], jump: undefined };
+    const ids = [...new Set(messages.map(({ eventId }) => eventId))];
+    const { rows } = await client.query<{ before: string | null; fresh: string[] }>({
+      ...this.sql.take,
+      values: [this.options.consumer, topic, partition, (last.offset + 1n).toString(), ids],
+    });
+    const unseen = new Set(rows[0]?.fresh);
+    // `delete` is true once per id: the same event twice in one batch has one effect.
+    const fresh = messages.filter(({ eventId }) => unseen.delete(eventId));
+    return { fresh, jump: jumpOf(topic, partition, rows[0]?.before ?? null, first.offset) };
+  }
+
+  private async splitByHeld(
+    client: PoolClient,
+    fresh: readonly InboxMessage<T>[],
+  ): Promise<{ free: InboxMessage<T>[]; blocked: InboxMessage<T>[] }> {
+    if (fresh.length === 0) return { free: [], blocked: [] };
+    const { rows } = await client.query<{ exchange_id: string }>({
+      ...this.sql.blocked,
+      values: [this.options.consumer, [...new Set(fresh.map(({ exchangeId }) => exchangeId))]],
+    });
+    const held = new Set(rows.map(({ exchange_id }) => exchange_id));
+    return {
+      free: fresh.filter(({ exchangeId }) => !held.has(exchangeId)),
+      blocked: fresh.filter(({ exchangeId }) => held.has(exchangeId)),
+    };
+  }
+
+  /** @param failure of this message itself; without, it only queues behind another one of its exchange */
+  private async hold(client: PoolClient, message: InboxMessage<T>, failure?: string): Promise<void> {
+    const { raw } = message;
+    await client.query({
+      ...this.sql.hold,
+      values: [
+        this.options.consumer,
+        message.exchangeId,
+        message.eventId,
+        message.topic,
+        message.partition,
+        raw.offset.toString(),
+        raw.key,
+        raw.value,
+        JSON.stringify(raw.headers),
+        raw.timestamp,
+        failure === undefined ? 0 : 1,
+        failure ?? null,
+        failure === undefined ? 0 : delayAfter(1, this.options.backoff),
+      ],
+    });
+  }
+
+  private async quarantine(client: PoolClient, batch: LogBatch, { raw, failure }: Unparsable): Promise<void> {
+    const { topic, partition } = batch;
+    const { rowCount } = await client.query({
+      ...this.sql.quarantine,
+      values: [this.options.consumer, topic, partition, raw.offset.toString(), raw.key, raw.value, failure],
+    });
+    if (rowCount === 0) return;
+    this.logger.error(`${topic}/${partition} at ${raw.offset} went to quarantine: ${failure}`);
+    await this.options.onQuarantined?.(client, { topic, partition, offset: raw.offset, key: raw.key, failure });
+  }
+
+  private committed(jump: OffsetJump | undefined): void {
+    this.options.afterCommit?.();
+    if (!jump) return;
+    const { topic, partition, kind, expected, found } = jump;
+    const line = `offset ${kind} on ${topic}/${partition}: expected ${expected}, found ${found}`;
+    if (kind === 'gap') this.logger.error(line);
+    else this.logger.warn(line);
+    this.options.onOffsetJump?.(jump);
+  }
+}
+
+/** The first batch of a partition has nothing to compare with: Kafka may have dropped old messages before we came. */
+function jumpOf(topic: string, partition: number, before: string | null, found: bigint): OffsetJump | undefined {
+  if (before === null) return undefined;
+  const expected = BigInt(before);
+  if (found === expected) return undefined;
+  return { topic, partition, kind: found > expected ? 'gap' : 'rewind', expected, found };
+}

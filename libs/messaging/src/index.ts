@@ -1,0 +1,32 @@
+export * from './inbox/backoff.js';
+export { InboxConsumer } from './inbox/inbox-consumer.js';
+export type {
+  InboxConsumerOptions,
+  InboxHandler,
+  InboxMessage,
+  OffsetJump,
+  QuarantinedMessage,
+} from './inbox/inbox-handler.js';
+export { inboxTable } from './inbox/inbox-table.js';
+export { ParkedMessages } from './inbox/parked-messages.js';
+export type { DiscardedMessage, ListedMessage, ParkedMessage, ParkedMessagesOptions } from './inbox/parked-messages.js';
+export * from './log/create-topics.js';
+export { InMemoryLog } from './log/in-memory-log.js';
+export type { KafkaConnection } from './log/kafka-client.js';
+export { KafkaLog } from './log/kafka-log.js';
+export type { KafkaLogOptions } from './log/kafka-log.js';
+export * from './log/message-log.js';
+export { partitionOf } from './log/partition.js';
+export { topicName } from './log/topic-name.js';
+export { KafkaBatch } from './nest/kafka-batch.js';
+export { KafkaContext, KafkaTransport } from './nest/kafka-transport.js';
+export type { KafkaTransportOptions } from './nest/kafka-transport.js';
+export { Outbox } from './outbox/outbox.js';
+export type { OutboxRow } from './outbox/outbox.js';
+export * from './outbox/outbox-reconciler.js';
+export { OutboxRelay } from './outbox/outbox-relay.js';
+export type { OutboxRelayOptions } from './outbox/outbox-relay.js';
+export { outboxRestrictions, outboxTable } from './outbox/outbox-table.js';
+export { inTransaction } from './sql/transaction.js';
+export type { Queryable } from './sql/transaction.js';
+export { TransientFailure, failureCode, isTransient } from './sql/transient-failure.js';

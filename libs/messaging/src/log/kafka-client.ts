@@ -1,0 +1,57 @@
+import { Logger } from '@nestjs/common';
+import { Kafka, logLevel, type LogEntry } from 'kafkajs';
+
+export interface KafkaConnection {
+  /** host:port, at least one. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly sasl?: { readonly mechanism: 'scram-sha-512'; readonly username: string; readonly password: string };
+  readonly ssl?: boolean;
+}
+
+// kafkajs prints a notice about its changed default partitioner; we choose partitions ourselves.
+process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+
+/** A kafkajs client whose log lines go through the application's logger, without message contents. */
+export function kafkaClient(connection: KafkaConnection): Kafka {
+  const logger = new Logger('kafkajs');
+  return new Kafka({
+    clientId: connection.clientId,
+    brokers: [...connection.brokers],
+    ...(connection.sasl && { sasl: connection.sasl }),
+    ssl: connection.ssl ?? false,
+    connectionTimeout: 3_000,
+    authenticationTimeout: 5_000,
+    requestTimeout: 15_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => {
+      writeEntry(logger, entry);
+    },
+  });
+}
+
+function writeEntry(logger: Logger, { level, namespace, log }: LogEntry): void {
+  const { message, groupId, topic, partition, retryCount } = log as LogEntry['log'] & Record<string, unknown>;
+  const where = Object.entries({ groupId, topic, partition, retryCount }).filter(([, value]) => value !== undefined);
+  const line = [`${namespace}: ${message}`, ...where.map(([name, value]) => `${name}=${String(value)}`)].join(' ');
+  // The client logs an error for each attempt of a retry that succeeds later, so its errors are our warnings; what ends
+  // in failure comes out of the adapter as an error of its own.
+  if (level <= logLevel.WARN) logger.warn(line);
+  else logger.debug(line);
+}
+
+/** Type of a Kafka protocol error such as `OUT_OF_ORDER_SEQUENCE_NUMBER`, also when kafkajs wrapped it. */
+export function protocolErrorOf(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ('type' in at && typeof at.type === 'string') return at.type;
+  }
+  return undefined;
+}
+
+/** Names of the error and its causes: kafkajs tells its errors apart by name. */
+export function errorNamesOf(error: unknown): string[] {
+  const names: string[] = [];
+  for (let at: unknown = error; at instanceof Error && names.length < 8; at = at.cause) names.push(at.name);
+  return names;
+}

@@ -1,0 +1,312 @@
+import { Logger } from '@nestjs/common';
+import { AppError } from '#kernel';
+import { type Admin, CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { type KafkaConnection, errorNamesOf, kafkaClient, protocolErrorOf } from './kafka-client.js';
+import { KafkaSubscription } from './kafka-subscription.js';
+import type {
+  LogHealth,
+  LogRecord,
+  MessageLog,
+  PublishOptions,
+  SubscribeOptions,
+  Subscription,
+} from './message-log.js';
+import { byPartition } from './partition.js';
+import { PartitionSender, sizeOf } from './partition-sender.js';
+import { topicName } from './topic-name.js';
+
+export interface KafkaLogOptions extends KafkaConnection {
+  /** Before every topic and group name, so that tests sharing a Kafka do not meet. */
+  readonly topicPrefix?: string;
+  /** How long `connect` tries. Default 60 000 ms. */
+  readonly connectTimeoutMs?: number;
+  /** A consumer has ended for good. Default: log and exit with 1, so that the supervisor starts the process afresh. */
+  readonly onCrash?: (error: Error) => void;
+  /** Records of one send; the defaults stay below the brokers' 1 MiB. */
+  readonly maxSendRecords?: number;
+  readonly maxSendBytes?: number;
+  /** More than this queued and `publish` answers UNAVAILABLE at once. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+}
+
+/** One idempotent producer. It is replaced as a whole, because its sequence numbers cannot be repaired. */
+interface ProducerGeneration {
+  readonly client: Producer;
+  inFlight: number;
+  retired: boolean;
+}
+
+const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'PRODUCER_FENCED',
+]);
+
+const DRAIN_LIMIT_MS = 10_000;
+
+/** kafkajs over its own rules (design 4): see `publish` and `KafkaSubscription` for what each is against. */
+export class KafkaLog implements MessageLog {
+  private readonly logger = new Logger(KafkaLog.name);
+  private readonly kafka: Kafka;
+  private readonly subscriptions = new Set<KafkaSubscription>();
+  private readonly senders = new Map<string, PartitionSender>();
+  private readonly partitionCounts = new Map<string, Promise<number>>();
+  private admin: Admin | undefined;
+  private producer: ProducerGeneration | undefined;
+  private replacing: Promise<void> | undefined;
+  private closing = false;
+
+  constructor(private readonly options: KafkaLogOptions) {
+    this.kafka = kafkaClient(options);
+  }
+
+  async connect(): Promise<void> {
+    const deadline = Date.now() + (this.options.connectTimeoutMs ?? 60_000);
+    for (;;) {
+      if (this.closing) throw new AppError('UNAVAILABLE', 'the log is closed');
+      const admin = this.kafka.admin();
+      try {
+        await admin.connect();
+        this.producer = await this.newProducer();
+        this.admin = admin;
+        return;
+      } catch (error) {
+        await admin.disconnect().catch(() => undefined);
+        if (errorNamesOf(error).includes('KafkaJSSASLAuthenticationError'))
+          throw new AppError('CONFIG_INVALID', 'Kafka refuses the user name or password', {}, { cause: error });
+        if (Date.now() > deadline) throw new AppError('UNAVAILABLE', 'Kafka does not answer', {}, { cause: error });
+        this.logger.warn(`Kafka does not answer yet (${errorNamesOf(error)[0]})`);
+        await pauseFor(250);
+      }
+    }
+  }
+
+  async publish(topic: string, records: readonly LogRecord[], options: PublishOptions = {}): Promise<void> {
+    if (records.length === 0) return;
+    if (this.closing || !this.producer) throw new AppError('UNAVAILABLE', 'the log is not connected');
+    const maxBytes = this.options.maxSendBytes ?? 512 * 1024;
+    if (records.some((record) => sizeOf(record) > maxBytes)) throw new AppError('CONTENT_TOO_LARGE');
+    const queued = [...this.senders.values()].reduce((sum, sender) => sum + sender.queuedBytes, 0);
+    if (queued > (this.options.maxQueuedBytes ?? 64 * 1024 * 1024))
+      throw new AppError('UNAVAILABLE', 'too much is waiting for Kafka');
+
+    const partitions = await this.partitionsOf(topic);
+    const sends = [...byPartition(records, partitions)].map(([partition, group]) =>
+      this.senderOf(topic, partition).submit(group, options.timeoutMs),
+    );
+    const failed = (await Promise.allSettled(sends)).find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    await this.assertTopics(options.topics);
+    const subscription = new KafkaSubscription(
+      this.kafka,
+      options,
+      this.options.topicPrefix ?? '',
+      (error) => this.crash(error),
+      (ended) => this.subscriptions.delete(ended),
+    );
+    this.subscriptions.add(subscription);
+    await subscription.start();
+    return subscription;
+  }
+
+  async pause(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.pause()));
+  }
+
+  resume(): void {
+    for (const subscription of this.subscriptions) subscription.resume();
+  }
+
+  async assertTopics(names: readonly string[]): Promise<void> {
+    const present = new Set(await this.connectedAdmin().listTopics());
+    const missing = names.map((name) => this.onBroker(name)).filter((name) => !present.has(name));
+    if (missing.length > 0)
+      throw new AppError('CONFIG_INVALID', `Kafka has no topic ${missing.join(', ')}: run the prepare step`, {
+        topics: missing,
+      });
+  }
+
+  async backlog(groupId: string, topics: readonly string[]): Promise<number> {
+    const admin = this.connectedAdmin();
+    const names = topics.map((name) => this.onBroker(name));
+    const committed = await admin.fetchOffsets({ groupId: this.onBroker(groupId), topics: names });
+    let waiting = 0n;
+    for (const { topic, partitions } of committed) {
+      const ends = new Map((await admin.fetchTopicOffsets(topic)).map((end) => [end.partition, end]));
+      for (const { partition, offset } of partitions) {
+        const end = ends.get(partition);
+        if (!end) continue;
+        // A group that never committed a partition begins at the oldest message that is still there.
+        const next = BigInt(offset) < 0n ? BigInt(end.low) : BigInt(offset);
+        waiting += BigInt(end.high) - next;
+      }
+    }
+    return Number(waiting);
+  }
+
+  health(): LogHealth {
+    return {
+      connected: this.producer !== undefined && this.replacing === undefined && !this.closing,
+      consuming: [...this.subscriptions].every((subscription) => subscription.joined),
+    };
+  }
+
+  async disconnect(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.stop()));
+    this.closing = true;
+    const drained = Promise.all([...this.senders.values()].map((sender) => sender.drained()));
+    // A broker that is away must not hold up the stop; outboxes send again what was not acknowledged.
+    await Promise.race([drained, pauseFor(DRAIN_LIMIT_MS)]);
+    await this.producer?.client.disconnect();
+    this.producer = undefined;
+    await this.admin?.disconnect();
+    this.admin = undefined;
+  }
+
+  private onBroker(name: string): string {
+    return topicName(name, this.options.topicPrefix);
+  }
+
+  private connectedAdmin(): Admin {
+    if (!this.admin) throw new AppError('UNAVAILABLE', 'the log is not connected');
+    return this.admin;
+  }
+
+  /** The number never changes for a keyed topic (design 4), so one look is enough. */
+  private partitionsOf(topic: string): Promise<number> {
+    const known = this.partitionCounts.get(topic);
+    if (known) return known;
+    const asked = this.askPartitions(topic);
+    this.partitionCounts.set(topic, asked);
+    asked.catch(() => this.partitionCounts.delete(topic));
+    return asked;
+  }
+
+  private async askPartitions(topic: string): Promise<number> {
+    await this.assertTopics([topic]);
+    const { topics } = await this.connectedAdmin().fetchTopicMetadata({ topics: [this.onBroker(topic)] });
+    const count = topics[0]?.partitions.length ?? 0;
+    if (count === 0) throw new AppError('UNAVAILABLE', 'Kafka does not name the partitions of a topic');
+    return count;
+  }
+
+  private senderOf(topic: string, partition: number): PartitionSender {
+    const name = `${topic}/${partition}`;
+    let sender = this.senders.get(name);
+    if (!sender) {
+      sender = new PartitionSender((records) => this.sendTo(topic, partition, records), {
+        maxRecords: this.options.maxSendRecords ?? 1_000,
+        maxBytes: this.options.maxSendBytes ?? 512 * 1024,
+      });
+      this.senders.set(name, sender);
+    }
+    return sender;
+  }
+
+  private async sendTo(topic: string, partition: number, records: readonly LogRecord[]): Promise<void> {
+    for (;;) {
+      await this.replacing;
+      const generation = this.producer;
+      if (!generation) throw new AppError('UNAVAILABLE', 'the log is not connected');
+      generation.inFlight += 1;
+      try {
+        await generation.client.send({
+          topic: this.onBroker(topic),
+          acks: -1,
+          compression: CompressionTypes.None,
+          messages: records.map(({ key, value, headers }) => ({
+            key,
+            value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+            partition,
+            ...(headers && { headers }),
+          })),
+        });
+        return;
+      } catch (error) {
+        if (!needsNewProducer(error)) throw publishFailure(error);
+        // Whether the brokers have these records is unknown: they go again under a new producer id, and receivers dedupe.
+        this.logger.warn(`producer replaced after ${protocolErrorOf(error)} on ${topic}/${partition}`);
+        this.replaceProducer(generation);
+      } finally {
+        generation.inFlight -= 1;
+        this.closeRetired(generation);
+      }
+    }
+  }
+
+  private replaceProducer(failed: ProducerGeneration): void {
+    if (this.producer !== failed || this.replacing) return;
+    failed.retired = true;
+    this.replacing = this.newProducerForSure()
+      .then((fresh) => {
+        this.producer = fresh;
+      })
+      .finally(() => {
+        this.replacing = undefined;
+      });
+  }
+
+  private closeRetired(generation: ProducerGeneration): void {
+    if (generation.retired && generation.inFlight === 0) void generation.client.disconnect().catch(() => undefined);
+  }
+
+  private async newProducerForSure(): Promise<ProducerGeneration> {
+    for (;;) {
+      try {
+        return await this.newProducer();
+      } catch (error) {
+        this.logger.warn(`no new producer yet (${errorNamesOf(error)[0]})`);
+        await pauseFor(250);
+      }
+    }
+  }
+
+  private async newProducer(): Promise<ProducerGeneration> {
+    const client = this.kafka.producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      // Rule 3: a limit would give up records whose sequence numbers are taken already. Callers have their own deadline.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER },
+    });
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.disconnect().catch(() => undefined);
+      throw error;
+    }
+    return { client, inFlight: 0, retired: false };
+  }
+
+  private crash(error: Error): void {
+    this.logger.error(`a consumer ended for good: ${errorNamesOf(error).join(', caused by ')}`);
+    (this.options.onCrash ?? (() => process.exit(1)))(error);
+  }
+}
+
+const needsNewProducer = (error: unknown): boolean =>
+  SEQUENCE_ERRORS.has(protocolErrorOf(error) ?? '') ||
+  // Another partition's send held the client's broker lock for over a minute: nothing was sent, the order is unharmed.
+  errorNamesOf(error).includes('KafkaJSLockTimeout');
+
+function publishFailure(error: unknown): AppError {
+  const type = protocolErrorOf(error);
+  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE')
+    return new AppError('CONTENT_TOO_LARGE', undefined, {}, { cause: error });
+  return new AppError(
+    'UNAVAILABLE',
+    `Kafka did not take the records (${type ?? errorNamesOf(error)[0]})`,
+    {},
+    { cause: error },
+  );
+}
+
+const pauseFor = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
