@@ -17,14 +17,14 @@ const placeAndRule = ({ instancePath, keyword, params }: ErrorObject): string =>
 };
 
 /**
- * Compile the schema of each category once, at start. Throws on a schema that is no valid draft 2020-12 in Ajv's strict
+ * Compile the schema of each category (by its number) once, at start. Throws on a schema that is no valid draft 2020-12 in Ajv's strict
  * mode: it comes with the release, so that is a bug.
  */
-export function compileCategorySchemas(schemas: ReadonlyMap<number, CategorySchema>): CategoryContentCheck {
+export function compileCategorySchemas(schemas: Readonly<Record<string, CategorySchema>>): CategoryContentCheck {
   const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: false, validateFormats: true });
   addFormatsModule.default(ajv);
   const validators = new Map<number, ValidateFunction>(
-    [...schemas].map(([category, schema]) => [category, ajv.compile(schema)]),
+    Object.entries(schemas).map(([category, schema]) => [Number(category), ajv.compile(schema)]),
   );
   return (category, content) => {
     const validate = validators.get(category);

@@ -45,6 +45,8 @@ export interface Category extends Validity, Provenance {
   readonly sensitivity: 1 | 2 | 3;
   /** A person must approve the disclosure by name, title and unit. */
   readonly decides: boolean;
+  /** The duty under which routing finds who answers; code of the directory's list of duties. */
+  readonly duty: string;
   /** By kind of holder: where to look before asking. */
   readonly firstLook: Readonly<Partial<Record<PartyKind, FirstLook>>>;
 }
