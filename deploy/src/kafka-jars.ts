@@ -20,9 +20,7 @@ export async function kafkaJars(cache: DataFolder, report: (line: string) => voi
   mkdirSync(dirname(unfinished), { recursive: true });
   try {
     const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`];
-    await cache.logging('maven', (log) =>
-      runTied({ program: 'mvn', args: ['-q', '-B', '-f', pom, ...goal] }, log),
-    );
+    await cache.logging('maven', (log) => runTied({ program: 'mvn', args: ['-q', '-B', '-f', pom, ...goal] }, log));
     if (!existsSync(folder)) renameSync(unfinished, folder);
   } catch (cause) {
     throw new Error(`the jars of Apache Kafka could not be fetched: see ${cache.logFileOf('maven')}`, { cause });

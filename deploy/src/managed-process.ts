@@ -18,6 +18,9 @@ const backoffMs = { first: 200, longest: 10_000 };
 /** Having run this long (milliseconds) counts as a good start: the next crash is answered at once again. */
 const steadyAfterMs = 30_000;
 
+/** sysexits.h EX_CONFIG, with which our services refuse a configuration: the same one is refused again. */
+const badConfiguration = 78;
+
 /** A child process that is started again, with backoff, until it is told to stop. */
 export class ManagedProcess {
   private child: ChildProcess | undefined;
@@ -51,7 +54,7 @@ export class ManagedProcess {
     const deadline = Date.now() + withinMs;
     const startsBefore = this.startsSinceWanted;
     while (this.child === undefined || !(await this.definition.isReady())) {
-      if (!this.wanted) throw new Error(`${this.definition.name} was stopped before it was ready`);
+      if (!this.wanted) throw this.failure('was stopped before it was ready');
       if (this.startsSinceWanted - startsBefore > 3) throw this.failure('does not start');
       if (Date.now() > deadline) throw this.failure('is not ready in time');
       await delay(50);
@@ -91,7 +94,10 @@ export class ManagedProcess {
         if (this.wanted) this.launchLater(reason, Date.now() - startedAt);
       };
       child.once('error', (error) => onEnd(error.message));
-      child.once('exit', (code, signalName) => onEnd(signalName ?? `exit code ${code}`));
+      child.once('exit', (code, signalName) => {
+        if (code === badConfiguration) this.wanted = false;
+        onEnd(signalName ?? `exit code ${code}`);
+      });
     });
   }
 

@@ -79,9 +79,13 @@ function namespaceWorks(initdb: string, folder: DataFolder): boolean {
   return spawnSync(enters[0], enters[1], { stdio: 'ignore' }).status === 0;
 }
 
+/** Where the data lies that cannot lie in the data folder. */
+export const worldSearchableHomeOf = (folder: DataFolder): string =>
+  `/var/tmp/kotovayla-${createHash('sha256').update(folder.path).digest('hex').slice(0, 16)}`;
+
 /** Programs and data where any user may search the path: `/var/tmp`, named by the data folder they belong to. */
 function worldSearchableHome(folder: DataFolder, native: string): string {
-  const home = `/var/tmp/kotovayla-${createHash('sha256').update(folder.path).digest('hex').slice(0, 16)}`;
+  const home = worldSearchableHomeOf(folder);
   mkdirSync(join(home, 'data'), { recursive: true });
   chmodSync(home, 0o755);
   chownSync(join(home, 'data'), unprivileged.uid, unprivileged.gid);

@@ -61,10 +61,7 @@ export class PostgresCluster {
       name: this.processName,
       launch: (log) => {
         this.clearStaleLock();
-        return spawnTied(
-          this.home.command('postgres', ['-D', this.data, '-p', String(this.port), ...switches]),
-          log,
-        );
+        return spawnTied(this.home.command('postgres', ['-D', this.data, '-p', String(this.port), ...switches]), log);
       },
       isReady: () => this.answers(),
       // The "fast" stop: open sessions are ended, the rest is written.

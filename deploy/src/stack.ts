@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DataFolder } from './data-folder.js';
 import { KafkaBroker } from './kafka-broker.js';
@@ -5,7 +6,7 @@ import { kafkaJars } from './kafka-jars.js';
 import type { ProcessDefinition } from './managed-process.js';
 import { Ownership } from './ownership.js';
 import { Ports } from './ports.js';
-import { postgresHome } from './postgres-binaries.js';
+import { postgresHome, worldSearchableHomeOf } from './postgres-binaries.js';
 import { type ClusterName, PostgresCluster } from './postgres-cluster.js';
 import { Supervisor } from './supervisor.js';
 
@@ -80,6 +81,14 @@ export class Stack {
     await this.supervisor.stopAll();
     this.ownership.release();
   }
+
+  /** Stops everything and removes the data, as tests do. */
+  async remove(): Promise<void> {
+    await this.stop();
+    for (const place of [this.folder.path, worldSearchableHomeOf(this.folder)]) {
+      rmSync(place, { recursive: true, force: true });
+    }
+  }
 }
 
 interface PartStart {
@@ -120,5 +129,5 @@ async function allSettledOf<T extends readonly unknown[]>(
   parts: readonly [...T],
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(parts);
-  return (await Promise.all(parts)) as { [K in keyof T]: Awaited<T[K]> };
+  return (await Promise.all(parts));
 }

@@ -96,7 +96,7 @@ function serviceProcess(spec: ServiceSpec): ProcessDefinition {
     name: spec.name,
     launch: (log) =>
       fork(fileURLToPath(new URL(spec.entry, distFolder)), [], {
-        env: { ...process.env, ...spec.env },
+        env: { ...inheritedEnvironment(), ...spec.env },
         execArgv: ['--enable-source-maps', '--import', parentWatch],
         // Away from the terminal's Ctrl-C: the supervisor stops services before what they use.
         detached: true,
@@ -107,6 +107,12 @@ function serviceProcess(spec: ServiceSpec): ProcessDefinition {
     stopWithinMs: serviceStopMs,
   };
 }
+
+const administratorsAddresses = ['DATABASE_URL', 'AGENCIES_DATABASE_URL', 'KAFKA_BROKERS'];
+
+/** Our own environment without the administrator's addresses: a service gets those that its specification names. */
+const inheritedEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !administratorsAddresses.includes(name)));
 
 async function answers(url: string): Promise<boolean> {
   try {
