@@ -1,5 +1,5 @@
+import { defaultDataFolder } from './clone.js';
 import { inForeground } from './foreground.js';
-import { defaultDataFolder } from './stack.js';
 
 // `npm run stack [-- FOLDER]`: PostgreSQL and Kafka alone, for work on a single service or test.
 const [dataFolder = defaultDataFolder] = process.argv.slice(2);

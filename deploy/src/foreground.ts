@@ -28,7 +28,7 @@ function failed(error: unknown): number {
 const impatientAfterMs = 1_000;
 
 /** The exit code of a shell for the signal (128 + number); a second signal ends the process at once. */
-function interruption(): Promise<number> {
+export function interruption(): Promise<number> {
   return new Promise((resolve) => {
     const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
     for (const [name, code] of Object.entries(codes)) {

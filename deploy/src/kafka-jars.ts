@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { cloneFolder } from './clone.js';
 import type { DataFolder } from './data-folder.js';
 import { runTied } from './tied-process.js';
 
-const pom = fileURLToPath(new URL('../../../deploy/kafka/pom.xml', import.meta.url));
+const pom = join(cloneFolder, 'deploy', 'kafka', 'pom.xml');
 
 /**
  * The folder with the broker's jars, fetched by Maven once for each content of the pom. Shared by all data folders of

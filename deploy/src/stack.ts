@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { defaultDataFolder } from './clone.js';
 import { DataFolder } from './data-folder.js';
 import { KafkaBroker } from './kafka-broker.js';
 import { kafkaJars } from './kafka-jars.js';
@@ -9,9 +9,6 @@ import { Ports } from './ports.js';
 import { postgresHome, worldSearchableHomeOf } from './postgres-binaries.js';
 import { type ClusterName, PostgresCluster } from './postgres-cluster.js';
 import { Supervisor } from './supervisor.js';
-
-/** The data folder of a clone: ignored by git. */
-export const defaultDataFolder = fileURLToPath(new URL('../../../.kotovayla', import.meta.url));
 
 export interface StackOptions {
   readonly dataFolder?: string;
@@ -129,5 +126,5 @@ async function allSettledOf<T extends readonly unknown[]>(
   parts: readonly [...T],
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(parts);
-  return (await Promise.all(parts));
+  return await Promise.all(parts);
 }

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
+import { compiled } from './clone.js';
 import type { DataFolder } from './data-folder.js';
 import { ManagedProcess, type ProcessDefinition } from './managed-process.js';
 import type { Ownership } from './ownership.js';
@@ -15,8 +16,7 @@ export interface ServiceSpec {
   readonly readyUrl?: string;
 }
 
-const distFolder = new URL('../../', import.meta.url);
-const parentWatch = new URL('./parent-watch.js', import.meta.url).href;
+const parentWatch = pathToFileURL(compiled('deploy/src/parent-watch.js')).href;
 
 /** Services have 25 s for a graceful stop (design page 4); a little more before SIGKILL. */
 const serviceStopMs = 27_000;
@@ -95,7 +95,7 @@ function serviceProcess(spec: ServiceSpec): ProcessDefinition {
   return {
     name: spec.name,
     launch: (log) =>
-      fork(fileURLToPath(new URL(spec.entry, distFolder)), [], {
+      fork(compiled(spec.entry), [], {
         env: { ...inheritedEnvironment(), ...spec.env },
         execArgv: ['--enable-source-maps', '--import', parentWatch],
         // Away from the terminal's Ctrl-C: the supervisor stops services before what they use.

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { compiled } from './clone.js';
 
 /** A foreign program (java, postgres) and how it is run. */
 export interface Command {
@@ -11,7 +11,7 @@ export interface Command {
   readonly runAs?: { readonly uid: number; readonly gid: number };
 }
 
-const guardEntry = fileURLToPath(new URL('./guard.js', import.meta.url));
+const guardEntry = compiled('deploy/src/guard.js');
 
 let parentDeathSignal: boolean | undefined;
 

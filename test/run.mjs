@@ -1,0 +1,57 @@
+// `npm test`: every check and every test, the stack for those that need it included. `npm test -- PATTERN` runs only the
+// Jest tests whose file matches.
+import { ensureJava } from '../deploy/prepare/java.mjs';
+import { checkNodeVersion } from '../deploy/prepare/node-version.mjs';
+import { installPackages } from '../deploy/prepare/packages.mjs';
+import { compiles, staticChecks } from './runner/checks.mjs';
+import { hasTests, runJest } from './runner/jest.mjs';
+import { endRunning } from './runner/processes.mjs';
+import { withStack } from './runner/stack.mjs';
+
+checkNodeVersion();
+await installPackages();
+
+const patterns = process.argv.slice(2);
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+await step(compiles.name, compiles.run);
+const unitTests = { name: 'unit tests', run: () => runJest('unit', patterns, { args: ['--maxWorkers=1'] }) };
+const [longest, ...others] = patterns.length === 0 ? staticChecks : [];
+await twoAtATime([...(longest ? [longest] : []), unitTests, ...others]);
+if (patterns.length === 0 || (await hasTests('integration', patterns))) {
+  await ensureJava();
+  await step('integration and end-to-end tests', () =>
+    withStack((env) => runJest('integration', patterns, { env, shown: true, args: ['--runInBand'] }), endRunning),
+  );
+}
+
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
+process.exit(totals.failed === 0 ? 0 : 1);
+
+/** Runs one step and prints its result with its time. What failed is printed in full, and the next steps go on. */
+async function step(name, body) {
+  const begun = Date.now();
+  const { reason, ...counts } = await body().catch((error) => ({
+    passed: 0,
+    failed: 1,
+    skipped: 0,
+    reason: error.stack,
+  }));
+  for (const kind of Object.keys(totals)) totals[kind] += counts[kind];
+  const outcome = counts.failed > 0 ? 'FAILED' : counts.passed > 0 ? 'ok' : 'skipped';
+  const tests = counts.passed + counts.failed > 1 ? ` (${counts.passed} passed, ${counts.failed} failed)` : '';
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1).padStart(6);
+  console.log(
+    `${outcome.padEnd(8)}${seconds} s  ${name}${tests}${outcome === 'skipped' && reason ? `: ${reason}` : ''}`,
+  );
+  if (outcome === 'FAILED' && reason) console.log(reason);
+}
+
+async function twoAtATime(steps) {
+  const waiting = [...steps];
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await step(next.name, next.run);
+  };
+  await Promise.all([work(), work()]);
+}
