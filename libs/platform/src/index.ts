@@ -1,3 +1,4 @@
+export * from './agency-keys.js';
 export * from './config.js';
 export * from './database.js';
 export * from './directory-snapshot.js';

@@ -1,6 +1,6 @@
-import { checkParts, importVerificationKey, type Manifest, readManifest, verifyManifest } from '#envelope';
+import { checkParts, type Manifest, readManifest, verifyManifest } from '#envelope';
 import { type AgencyId, AppError, err, fromNumericDate, ok, type Result } from '#kernel';
-import { type DirectoryView, keyUsableAt } from '#platform';
+import { type DirectoryView, signingKeyOf } from '#platform';
 import { MAX_MESSAGE_BYTES } from './submit-messages.dto.js';
 
 /** Skew that is forgiven to agencies' clocks. */
@@ -28,13 +28,9 @@ export async function checkMessage(
   if (!read.ok) return read;
   const { context, kid } = read.value;
   if (context.sender !== caller) return err(new AppError('SENDER_MISMATCH'));
-  const key = directory.key(caller, kid);
-  if (key?.use !== 'signing')
-    return err(new AppError('SIGNATURE_INVALID', 'the manifest names no logged signing key of the sender'));
-  if (!keyUsableAt(key, now)) return err(new AppError('KEY_REVOKED'));
-  const imported = await importVerificationKey(JSON.parse(key.jwkJson));
-  if (!imported.ok) return imported;
-  const verified = await verifyManifest(parts.manifest, imported.value);
+  const key = await signingKeyOf(directory, caller, kid, now);
+  if (!key.ok) return key;
+  const verified = await verifyManifest(parts.manifest, key.value);
   if (!verified.ok) return verified;
   const whole = checkParts(verified.value, parts);
   if (!whole.ok) return whole;

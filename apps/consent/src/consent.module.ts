@@ -1,0 +1,146 @@
+import {
+  type DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { ConsentServiceService, topics } from '#contracts';
+import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
+import type { Clock } from '#kernel';
+import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
+import {
+  CLOCK,
+  Database,
+  DirectoryWatch,
+  grpcServer,
+  loadOrCreateServiceKey,
+  Readiness,
+  type ServiceOptions,
+} from '#platform';
+import { CheckBasis } from './check-basis/check-basis.handler.js';
+import { ConsentConfig } from './consent.config.js';
+import { ConsentController } from './consent.controller.js';
+import { CatalogueView } from './infra/catalogue-view.js';
+import { ConfirmLogged } from './infra/confirm-logged.js';
+import { SCHEMA } from './infra/database.js';
+import { ListConsents } from './list-consents/list-consents.handler.js';
+import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
+import { RecordConsent } from './record-consent/record-consent.handler.js';
+import { WithdrawConsent } from './withdraw-consent/withdraw-consent.handler.js';
+
+const MESSAGE_LOG = Symbol('MessageLog');
+
+@Injectable()
+class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(MESSAGE_LOG) private readonly log: MessageLog,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
+    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.readiness.require('database', () => this.database.ping());
+    this.readiness.require('kafka', () => this.log.health().connected);
+    this.readiness.require('directory', () => this.directory.fresh().ok);
+    this.directory.start();
+    await this.log.connect();
+    await this.log.assertTopics([topics.consentEvents, topics.auditEvents]);
+    this.relay.start();
+    this.reconciler.start();
+    this.logged.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.directory.close();
+    await this.logged.stop();
+    await this.reconciler.stop();
+    await this.relay.stop();
+    await this.log.disconnect();
+    await this.database.close();
+  }
+}
+
+@Module({})
+export class ConsentModule {
+  static forConfig(config: ConsentConfig): DynamicModule {
+    return {
+      module: ConsentModule,
+      controllers: [ConsentController],
+      providers: [
+        { provide: Database, useFactory: () => new Database(config.DATABASE_URL) },
+        {
+          provide: MESSAGE_LOG,
+          useFactory: () =>
+            new KafkaLog({
+              clientId: 'consent',
+              brokers: config.KAFKA_BROKERS.split(','),
+              topicPrefix: config.KAFKA_TOPIC_PREFIX,
+            }),
+        },
+        {
+          provide: DirectoryWatch,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) => new DirectoryWatch(config.DIRECTORY_GRPC, clock),
+        },
+        {
+          provide: CatalogueView,
+          inject: [DirectoryWatch],
+          useFactory: (directory: DirectoryWatch) => new CatalogueView(directory),
+        },
+        { provide: Outbox, useFactory: () => new Outbox(SCHEMA) },
+        {
+          provide: OutboxRelay,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
+        },
+        {
+          provide: OutboxReconciler,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) =>
+            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.consentEvents] }),
+        },
+        {
+          provide: ConfirmLogged,
+          inject: [Database, OutboxReconciler],
+          useFactory: (database: Database, reconciler: OutboxReconciler) => new ConfirmLogged(database, reconciler),
+        },
+        {
+          provide: PERMIT_KEY,
+          useFactory: async () =>
+            importSigningKey(
+              await loadOrCreateServiceKey(config.PERMIT_KEY_FILE, async () =>
+                exportPrivateJwk(await generateSigningKey()),
+              ),
+            ),
+        },
+        {
+          provide: KafkaTransport,
+          inject: [MESSAGE_LOG],
+          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'consent' }),
+        },
+        RecordConsent,
+        WithdrawConsent,
+        ListConsents,
+        CheckBasis,
+        PermitRelease,
+        ConsentConnections,
+      ],
+    };
+  }
+}
+
+export const serviceOptions: ServiceOptions<ConsentConfig> = {
+  name: 'consent',
+  config: ConsentConfig,
+  module: (config) => ConsentModule.forConfig(config),
+  microservices: (app, config) => [
+    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.consent.v1.ConsentService': ConsentServiceService }),
+    { strategy: app.get(KafkaTransport) },
+  ],
+};

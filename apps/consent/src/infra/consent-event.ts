@@ -1,0 +1,37 @@
+import { ConsentEvent, LogRecord, topics } from '#contracts';
+import type { ConsentRecord } from '#envelope';
+import { type AgencyId, type EventId, newEventId } from '#kernel';
+import type { OutboxRow } from '#messaging';
+
+/** A fact about a consent for the outbox: told to its parties, and one leaf of the log. */
+export function consentEvent(fact: {
+  type: 'consent-recorded' | 'consent-superseded' | 'consent-withdrawn';
+  record: ConsentRecord;
+  state: string;
+  actor: AgencyId;
+  worker?: string;
+  at: Date;
+  evidence: { kind: 'consent' | 'consent-withdrawal'; token: string };
+}): OutboxRow {
+  const eventId: EventId = newEventId();
+  const { record } = fact;
+  const payload = ConsentEvent.encode({
+    state: fact.state,
+    parties: [...new Set<string>([record.collectingAgency, ...record.requesters, ...record.disclosers])],
+    log: LogRecord.fromPartial({
+      eventId,
+      type: fact.type,
+      at: fact.at,
+      sender: fact.actor,
+      actorAgency: fact.actor,
+      actorWorker: fact.worker ?? '',
+      subjects: [record.subject],
+      categories: record.categories,
+      consentId: record.id,
+      consentVersion: record.version,
+      evidence: [fact.evidence],
+      receiptFor: fact.actor,
+    }),
+  }).finish();
+  return { eventId, topic: topics.consentEvents, key: record.id, payload };
+}
