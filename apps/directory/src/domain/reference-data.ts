@@ -159,8 +159,9 @@ function reportUnknownCodes(data: ReferenceData, report: Report): void {
     covered?.forEach((region) => expect(`alias ${code}`, 'region', region, regions));
   }
   for (const { businessId, units } of data.organisations) {
-    if (!isBusinessId(businessId)) report(`organisation ${businessId}: the check digit of the Y-tunnus is wrong`);
-    units.forEach((unit) => expect(`organisation ${businessId}`, 'unit', unit, agencies));
+    const place = `organisation ${businessId}`;
+    if (!isBusinessId(businessId)) report(`${place}: the check digit of the Y-tunnus is wrong`);
+    units.forEach((unit) => expect(place, 'unit', unit, agencies));
   }
 }
 
