@@ -21,6 +21,7 @@ export class HeldQueue<T> {
   private readonly logger = new Logger(HeldQueue.name);
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<unknown> | undefined;
+  private pausing = false;
 
   constructor(
     private readonly options: InboxConsumerOptions<T>,
@@ -30,6 +31,7 @@ export class HeldQueue<T> {
   start(): void {
     this.timer ??= setInterval(() => {
       this.round ??= this.retryDue()
+        .then(() => this.regulate())
         .catch((error: unknown) => {
           this.logger.warn(`held messages of ${this.options.consumer} are tried later after ${failureCode(error)}`);
         })
@@ -65,6 +67,21 @@ export class HeldQueue<T> {
       while ((await this.retryFirst(exchange_id)) === 'done') done += 1;
     }
     return done;
+  }
+
+  private async regulate(): Promise<void> {
+    const { backpressure, consumer } = this.options;
+    if (!backpressure) return;
+    const waiting = await this.size();
+    if (!this.pausing && waiting > backpressure.limit) {
+      this.pausing = true;
+      this.logger.error(`${consumer} holds ${waiting} messages and stops taking more`);
+      await backpressure.log.pause();
+    } else if (this.pausing && waiting <= backpressure.limit / 2) {
+      this.pausing = false;
+      this.logger.log(`${consumer} takes messages again`);
+      backpressure.log.resume();
+    }
   }
 
   private async retryFirst(exchangeId: string): Promise<Outcome> {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { LogMessage } from '../log/message-log.js';
+import type { LogMessage, MessageLog } from '../log/message-log.js';
 import type { Backoff } from './backoff.js';
 import type { ParkedMessage } from './parked-messages.js';
 
@@ -58,6 +58,8 @@ export interface InboxConsumerOptions<T> extends InboxHandler<T> {
   readonly backoff?: Backoff;
   /** How often to look for held messages that are due. Default 500 ms. */
   readonly heldPollMs?: number;
+  /** Pauses consuming while more than `limit` messages are held, until half of them are gone. */
+  readonly backpressure?: { readonly log: MessageLog; readonly limit: number };
 }
 
 export interface QuarantinedMessage {

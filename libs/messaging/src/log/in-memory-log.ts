@@ -12,6 +12,7 @@ import { PARTITIONS } from './create-topics.js';
 import { partitionOf } from './partition.js';
 
 const RETRY_MS = 2;
+const MAX_BATCH = 500;
 
 /** Kafka's semantics in memory, for unit tests: partitions, groups, committed offsets, the same batch again after a failure. */
 export class InMemoryLog implements MessageLog {
@@ -21,10 +22,7 @@ export class InMemoryLog implements MessageLog {
   private paused = false;
 
   /** @param topics those that exist, as after the prepare step */
-  constructor(
-    topics: readonly string[],
-    private readonly options: { readonly partitions?: number; readonly maxBatch?: number } = {},
-  ) {
+  constructor(topics: readonly string[], options: { readonly partitions?: number } = {}) {
     const count = options.partitions ?? PARTITIONS;
     for (const topic of topics)
       this.partitions.set(
@@ -57,10 +55,10 @@ export class InMemoryLog implements MessageLog {
     await this.assertTopics(options.topics);
     let group = this.groups.get(options.groupId);
     if (!group) {
-      group = new Group(this.options.maxBatch ?? 500);
+      group = new Group();
       this.groups.set(options.groupId, group);
     }
-    const member: Member = { ...options, topics: options.topics };
+    const member: Member = { ...options };
     for (const topic of options.topics) group.follow(topic, this.partitionsOf(topic));
     group.members.push(member);
     if (!this.paused) group.wake();
@@ -154,8 +152,6 @@ class Group {
   paused = false;
   private readonly positions = new Map<string, Position>();
 
-  constructor(private readonly maxBatch: number) {}
-
   follow(topic: string, partitions: readonly (readonly LogMessage[])[]): void {
     for (const [partition, messages] of partitions.entries()) {
       const name = `${topic}/${partition}`;
@@ -173,10 +169,7 @@ class Group {
   }
 
   wake(): void {
-    for (const position of this.positions.values())
-      position.pump ??= this.pump(position).finally(() => {
-        position.pump = undefined;
-      });
+    for (const position of this.positions.values()) this.wakeOne(position);
   }
 
   /** Resolves when no batch is under way. */
@@ -188,6 +181,18 @@ class Group {
     for (const position of this.positions.values())
       while (position.next < position.messages.length && this.memberFor(position)) await waitFor(RETRY_MS);
     await this.quiet();
+  }
+
+  private wakeOne(position: Position): void {
+    position.pump ??= this.pump(position).finally(() => {
+      position.pump = undefined;
+      // What was published between the last look and now found a pump that was about to end.
+      if (this.canTake(position)) this.wakeOne(position);
+    });
+  }
+
+  private canTake(position: Position): boolean {
+    return !this.paused && position.next < position.messages.length && this.memberFor(position) !== undefined;
   }
 
   private memberFor(position: Position): Member | undefined {
@@ -202,7 +207,7 @@ class Group {
       const member = this.memberFor(position);
       if (!member) return;
       const from = position.next;
-      const messages = position.messages.slice(from, from + this.maxBatch);
+      const messages = position.messages.slice(from, from + (member.maxBatch ?? MAX_BATCH));
       try {
         await member.onBatch({ topic: position.topic, partition: position.partition, messages });
         // Unless the test has moved it meanwhile.

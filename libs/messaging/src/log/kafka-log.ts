@@ -59,8 +59,12 @@ export class KafkaLog implements MessageLog {
   private replacing: Promise<void> | undefined;
   private closing = false;
 
-  constructor(private readonly options: KafkaLogOptions) {
-    this.kafka = kafkaClient(options);
+  /** @param kafka another client than kafkajs over the network: for tests */
+  constructor(
+    private readonly options: KafkaLogOptions,
+    kafka?: Kafka,
+  ) {
+    this.kafka = kafka ?? kafkaClient(options);
   }
 
   async connect(): Promise<void> {

@@ -6,6 +6,7 @@ import type { LogBatch, LogMessage, SubscribeOptions, Subscription } from './mes
 import { topicName } from './topic-name.js';
 
 const HEARTBEAT_MS = 1_500;
+const MAX_BATCH = 500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -107,22 +108,31 @@ export class KafkaSubscription implements Subscription {
    * same offset again. Errors of a heartbeat are rethrown (rule 5), or the client would go on in a group that it has left.
    */
   private async handOut({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
-    const ours = (): boolean => isRunning() && !isStale() && !this.paused && !this.stopping;
-    const handed = this.batchOf(batch.topic, batch.partition, batch.messages);
+    const heart = new Heart(heartbeat);
+    const ours = (): boolean => isRunning() && !isStale() && !heart.failed && !this.paused && !this.stopping;
+    try {
+      for (const messages of slicesOf(batch.messages, this.options.maxBatch ?? MAX_BATCH)) {
+        if (!(await this.untilTaken(this.batchOf(batch.topic, batch.partition, messages), ours))) return;
+        resolveOffset(messages.at(-1)?.offset ?? batch.lastOffset());
+      }
+    } finally {
+      await heart.stop();
+    }
+  }
+
+  /** False when it was not taken and need not be any more. */
+  private async untilTaken(batch: LogBatch, ours: () => boolean): Promise<boolean> {
     for (let retryMs = FIRST_RETRY_MS; ours(); retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)) {
-      const heart = beating(heartbeat);
       try {
-        await this.options.onBatch(handed);
-        resolveOffset(batch.lastOffset());
-        return;
+        await this.options.onBatch(batch);
+        return true;
       } catch (error) {
         const cause = error instanceof AppError ? error.code : (errorNamesOf(error)[0] ?? 'a rejection');
-        this.logger.warn(`${handed.topic}/${handed.partition} from ${batch.firstOffset()} comes again after ${cause}`);
-        await untilOrFalse(ours, retryMs);
-      } finally {
-        await heart.stop();
+        this.logger.warn(`${batch.topic}/${batch.partition} from ${batch.messages[0]?.offset} again after ${cause}`);
+        await whileTrue(ours, retryMs);
       }
     }
+    return false;
   }
 
   private batchOf(name: string, partition: number, messages: readonly KafkaMessage[]): LogBatch {
@@ -149,26 +159,38 @@ function headersOf(headers: IHeaders | undefined): Record<string, string> {
   return read;
 }
 
-/** Heartbeats while a batch is worked on; `stop` throws the first one that failed. */
-function beating(heartbeat: () => Promise<void>): { stop(): Promise<void> } {
-  let failure: { readonly error: unknown } | undefined;
-  let last = Promise.resolve();
-  const timer = setInterval(() => {
-    last = heartbeat().catch((error: unknown) => {
-      failure ??= { error };
-    });
-  }, HEARTBEAT_MS);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await last;
-      if (failure) throw failure.error;
-    },
-  };
+function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}
+
+/** Heartbeats while a batch is worked on. */
+class Heart {
+  private failure: { readonly error: unknown } | undefined;
+  private last: Promise<void> = Promise.resolve();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(beat: () => Promise<void>) {
+    this.timer = setInterval(() => {
+      this.last = beat().catch((error: unknown) => {
+        this.failure ??= { error };
+      });
+    }, HEARTBEAT_MS);
+  }
+
+  get failed(): boolean {
+    return this.failure !== undefined;
+  }
+
+  /** Throws the first failure. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.last;
+    if (this.failure) throw this.failure.error;
+  }
 }
 
 /** Waits so many milliseconds, or less when the condition ends. */
-async function untilOrFalse(condition: () => boolean, milliseconds: number): Promise<void> {
+async function whileTrue(condition: () => boolean, milliseconds: number): Promise<void> {
   const end = Date.now() + milliseconds;
   while (condition() && Date.now() < end)
     await new Promise((resolve) => setTimeout(resolve, Math.min(50, end - Date.now())));

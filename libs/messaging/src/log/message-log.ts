@@ -32,6 +32,8 @@ export interface SubscribeOptions {
   readonly onBatch: (batch: LogBatch) => Promise<void>;
   /** How many partitions may be worked on at once. Default 4. */
   readonly concurrency?: number;
+  /** Messages of one batch, so that a transaction stays short. Default 500. */
+  readonly maxBatch?: number;
 }
 
 export interface Subscription {

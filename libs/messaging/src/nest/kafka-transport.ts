@@ -26,6 +26,8 @@ export class KafkaContext extends BaseRpcContext<[topic: string, partition: numb
  * one bad event stop its partition (design 4). It subscribes exactly to the topics that have an `@EventPattern` handler.
  * A handler gets a whole `KafkaBatch`; when it throws, the batch comes again, so it gives the batch to an InboxConsumer,
  * which throws only where trying again helps. `log` must be connected before the application starts listening.
+ * `app.close()` ends the batch under way and commits; disconnect the log and end the pool in `onApplicationShutdown`, which
+ * comes after that.
  */
 export class KafkaTransport extends Server implements CustomTransportStrategy {
   /** The log sees a rejected batch and says so. */

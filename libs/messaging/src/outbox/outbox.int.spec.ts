@@ -1,0 +1,347 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { newEventId } from '#kernel';
+import { type TestDatabase, createTestDatabase } from '#testing';
+import pg, { type Pool } from 'pg';
+import { InMemoryLog } from '../log/in-memory-log.js';
+import type { LogRecord } from '../log/message-log.js';
+import { inTransaction } from '../sql/transaction.js';
+import { until } from '../until.js';
+import { OutboxReconciler } from './outbox-reconciler.js';
+import { OutboxRelay, type OutboxRelayOptions } from './outbox-relay.js';
+import { outboxTable } from './outbox-table.js';
+import { Outbox, type OutboxRow } from './outbox.js';
+
+Logger.overrideLogger(false);
+
+const TOPIC = 'exchange.events.v1';
+const row = (text: string, key = 'exchange'): OutboxRow => ({
+  eventId: newEventId(),
+  topic: TOPIC,
+  key,
+  payload: Buffer.from(text),
+});
+
+describe('the outbox', () => {
+  const outbox = new Outbox('exchange');
+  const relays: OutboxRelay[] = [];
+  let database: TestDatabase;
+  let pool: Pool;
+  let log: InMemoryLog;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterAll(() => database.drop());
+
+  beforeEach(async () => {
+    pool = new pg.Pool({ connectionString: database.url, max: 20 });
+    pool.on('error', () => undefined);
+    await pool.query('CREATE SCHEMA exchange');
+    for (const statement of outboxTable('exchange')) await pool.query(statement);
+    log = new InMemoryLog([TOPIC, 'audit.events.v1']);
+    await log.connect();
+  });
+
+  afterEach(async () => {
+    await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+    await pool.query('DROP SCHEMA exchange CASCADE');
+    await pool.end();
+  });
+
+  function startRelay(options: Partial<OutboxRelayOptions> = {}): OutboxRelay {
+    const relay = new OutboxRelay({ pool, schema: 'exchange', log, pollMs: 5, pauseMs: 20, ...options });
+    relays.push(relay);
+    relay.start();
+    return relay;
+  }
+
+  const commit = (...rows: OutboxRow[]): Promise<void> => inTransaction(pool, (client) => outbox.enqueue(client, rows));
+  const published = (): string[] => log.messages(TOPIC).map(({ value }) => value.toString());
+
+  describe('relay', () => {
+    it('publishes what was committed, in its order, under its key', async () => {
+      await commit(row('1'), row('2'));
+      await commit(row('3'));
+      startRelay();
+      await until(() => published().length === 3);
+      expect(published()).toEqual(['1', '2', '3']);
+      expect(log.messages(TOPIC).every(({ key }) => key === 'exchange')).toBe(true);
+    });
+
+    it('publishes nothing of a transaction that was rolled back', async () => {
+      startRelay();
+      const failed = inTransaction(pool, async (client) => {
+        await outbox.enqueue(client, [row('never')]);
+        throw new Error('policy');
+      });
+      await expect(failed).rejects.toThrow('policy');
+      await commit(row('after'));
+      await until(() => published().length > 0);
+      expect(published()).toEqual(['after']);
+    });
+
+    it('is woken by a commit without waiting for its next look', async () => {
+      const relay = startRelay({ pollMs: 60_000 });
+      await commit(row('first'));
+      relay.wake();
+      await until(() => published().length === 1);
+      await commit(row('second'));
+      relay.wake();
+      await until(() => published().length === 2);
+    });
+
+    it('waits for an older transaction still open, whose rows a cursor over ids would pass over', async () => {
+      startRelay();
+      const older = await pool.connect();
+      try {
+        await older.query('BEGIN');
+        await outbox.enqueue(older, [row('older')]);
+        await commit(row('younger'));
+        const { rows: visible } = await pool.query('SELECT max(id)::int AS last FROM exchange.outbox');
+        await older.query('COMMIT');
+        await until(() => published().length === 2);
+        expect(published()).toEqual(['older', 'younger']);
+        // The mutant: what a relay that had remembered the last visible id would have found then.
+        const { rows: missed } = await pool.query('SELECT id FROM exchange.outbox WHERE id > $1', [visible[0].last]);
+        expect(missed).toEqual([]);
+      } finally {
+        older.release();
+      }
+    });
+
+    it('loses nothing of many concurrent writers, where a cursor over ids does', async () => {
+      const relay = startRelay();
+      const writers = 12;
+      const transactions = 40;
+      let writing = true;
+      const byId = plainIdRelay(() => writing);
+      await Promise.all(
+        Array.from({ length: writers }, async (_writer, writer) => {
+          for (let index = 0; index < transactions; index++) {
+            await inTransaction(pool, async (client) => {
+              await outbox.enqueue(client, [row(`${writer}:${index}:a`, `w${writer}`)]);
+              await client.query('SELECT pg_sleep(random() * 0.004)');
+              await outbox.enqueue(client, [row(`${writer}:${index}:b`, `w${writer}`)]);
+            });
+            relay.wake();
+          }
+        }),
+      );
+      writing = false;
+      const total = writers * transactions * 2;
+      await until(() => published().length >= total);
+      expect(new Set(published()).size).toBe(total);
+      expect(published()).toHaveLength(total);
+      for (let writer = 0; writer < writers; writer++) {
+        const own = published().filter((text) => text.startsWith(`${writer}:`));
+        expect(own).toEqual(
+          Array.from({ length: transactions }, (_, i) => [`${writer}:${i}:a`, `${writer}:${i}:b`]).flat(),
+        );
+      }
+      expect((await byId).size).toBeLessThan(total);
+    });
+
+    /** The obvious relay: remembers the highest id it saw. Ends with one last look after the writers have ended. */
+    async function plainIdRelay(writing: () => boolean): Promise<Set<string>> {
+      const seen = new Set<string>();
+      let last = '0';
+      for (let more = true; more;) {
+        more = writing();
+        const { rows } = await pool.query<{ id: string; payload: Buffer }>(
+          'SELECT id::text, payload FROM exchange.outbox WHERE id > $1 ORDER BY id',
+          [last],
+        );
+        for (const { payload } of rows) seen.add(payload.toString());
+        last = rows.at(-1)?.id ?? last;
+      }
+      return seen;
+    }
+
+    it('goes on where another one ended, and repeats nothing that was stored as sent', async () => {
+      await commit(row('1'));
+      const first = startRelay();
+      await until(() => published().length === 1);
+      await first.stop();
+      await commit(row('2'));
+      startRelay();
+      await until(() => published().length === 2);
+      expect(published()).toEqual(['1', '2']);
+    });
+
+    it('leaves the work to one relay a schema', async () => {
+      const publishing = new Set<string>();
+      const logOf = (name: string) => {
+        const own = Object.create(log) as InMemoryLog;
+        own.publish = (topic: string, records: readonly LogRecord[]) => {
+          publishing.add(name);
+          return log.publish(topic, records);
+        };
+        return own;
+      };
+      const first = startRelay({ log: logOf('first') });
+      await commit(row('1'));
+      await until(() => published().length === 1);
+      startRelay({ log: logOf('second') });
+      for (let index = 2; index <= 10; index++) await commit(row(String(index)));
+      await until(() => published().length === 10);
+      expect([...publishing]).toEqual(['first']);
+      await first.stop();
+      await commit(row('11'));
+      await until(() => published().length === 11);
+      expect(publishing.has('second')).toBe(true);
+    });
+
+    it('begins again when its connection is cut', async () => {
+      startRelay();
+      await commit(row('1'));
+      await until(() => published().length === 1);
+      await pool.query(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+      await commit(row('2'));
+      await until(() => published().includes('2'));
+    });
+
+    it('publishes again from its stored position what Kafka did not take', async () => {
+      let failures = 3;
+      const publish = log.publish.bind(log);
+      log.publish = async (topic, records) => {
+        if (failures-- > 0) throw new Error('broker away');
+        await publish(topic, records);
+      };
+      await commit(row('1'), row('2'));
+      startRelay();
+      await until(() => published().length === 2);
+      expect(published()).toEqual(['1', '2']);
+    });
+
+    it('reads from the beginning when its position comes from a cluster with more transactions', async () => {
+      await pool.query("UPDATE exchange.outbox_position SET tx = '9000000000000000000' WHERE name = 'relay'");
+      await commit(row('after the restore'));
+      startRelay();
+      await until(() => published().length === 1);
+    });
+
+    it('tells the age of the oldest row that is not published', async () => {
+      const relay = new OutboxRelay({ pool, schema: 'exchange', log });
+      expect(await relay.oldestUnsentAgeMs()).toBe(0);
+      await commit(row('1'));
+      await until(async () => (await relay.oldestUnsentAgeMs()) > 0);
+      startRelay();
+      await until(async () => (await relay.oldestUnsentAgeMs()) === 0);
+    });
+  });
+
+  it.each([
+    'UPDATE exchange.outbox SET key = key',
+    'TRUNCATE exchange.outbox',
+    'UPDATE exchange.outbox_logged SET leaf_index = 0',
+  ])('refuses to change: %s', async (statement) => {
+    await commit(row('1'));
+    await expect(pool.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('refuses the same event twice', async () => {
+    const fact = row('1');
+    await commit(fact);
+    await expect(commit(fact)).rejects.toMatchObject({ code: '23505' });
+  });
+
+  describe('reconciliation', () => {
+    const reconciler = (options: { resendAfterMs?: number; retentionMs?: number } = {}) =>
+      new OutboxReconciler({ pool, schema: 'exchange', log, loggedTopics: [TOPIC], resendAfterMs: 0, ...options });
+
+    async function commitAndPublish(...rows: OutboxRow[]): Promise<void> {
+      const relay = startRelay();
+      const before = published().length;
+      await commit(...rows);
+      await until(() => published().length === before + rows.filter(({ topic }) => topic === TOPIC).length);
+      await until(async () => (await relay.oldestUnsentAgeMs()) === 0);
+      await relay.stop();
+    }
+
+    it('lists what audit has not confirmed, and nothing that is not published yet', async () => {
+      const [a, b] = [row('a'), row('b')];
+      await commitAndPublish(a, b);
+      await commit(row('not published'));
+      const confirmed = await inTransaction(pool, (client) =>
+        reconciler().markLogged(client, [{ eventId: a.eventId, leafIndex: 7n }]),
+      );
+      expect(confirmed).toEqual([a.eventId]);
+      expect((await reconciler().unlogged(0)).map(({ eventId }) => eventId)).toEqual([b.eventId]);
+      expect(await reconciler().unlogged(3_600_000)).toEqual([]);
+    });
+
+    it('passes over the events of others and what was confirmed before', async () => {
+      const a = row('a');
+      await commitAndPublish(a);
+      const logged = [
+        { eventId: a.eventId, leafIndex: 7n },
+        { eventId: newEventId(), leafIndex: 8n },
+      ];
+      expect(await reconciler().markLogged(pool, logged)).toEqual([a.eventId]);
+      expect(await reconciler().markLogged(pool, logged)).toEqual([]);
+    });
+
+    it('publishes an unconfirmed event again as it was, once per waiting time', async () => {
+      const [a, b] = [row('a'), row('b')];
+      await commitAndPublish(a, b);
+      await reconciler().markLogged(pool, [{ eventId: a.eventId, leafIndex: 7n }]);
+      const patient = reconciler({ resendAfterMs: 1 });
+      await until(async () => (await patient.resend()) === 1);
+      expect(published()).toEqual(['a', 'b', 'b']);
+      const slow = reconciler({ resendAfterMs: 3_600_000 });
+      expect(await slow.resend()).toBe(0);
+    });
+
+    it('begins each look where everything before is confirmed', async () => {
+      const [a, b, c] = [row('a'), row('b'), row('c')];
+      await commitAndPublish(a, b, { ...row('of audit itself'), topic: 'audit.events.v1' }, c);
+      await reconciler().markLogged(pool, [
+        { eventId: a.eventId, leafIndex: 1n },
+        { eventId: c.eventId, leafIndex: 2n },
+      ]);
+      const running = new OutboxReconciler({
+        pool,
+        schema: 'exchange',
+        log,
+        loggedTopics: [TOPIC],
+        resendAfterMs: 3_600_000,
+        everyMs: 5,
+      });
+      running.start();
+      const position = async () => {
+        const { rows } = await pool.query<{ event_id: string }>(
+          `SELECT event_id FROM exchange.outbox JOIN exchange.outbox_position p USING (tx, id) WHERE p.name = 'reconciled'`,
+        );
+        return rows[0]?.event_id;
+      };
+      await until(async () => (await position()) === a.eventId);
+      await running.markLogged(pool, [{ eventId: b.eventId, leafIndex: 3n }]);
+      await until(async () => (await position()) === c.eventId);
+      await running.stop();
+      expect(await running.unlogged(0)).toEqual([]);
+    });
+
+    it('purges what is confirmed and older than the retention, and keeps the rest', async () => {
+      const [old, unconfirmed, young] = [row('old'), row('unconfirmed'), row('young')];
+      const ofAudit = { ...row('of audit itself'), topic: 'audit.events.v1' };
+      await commitAndPublish(old, unconfirmed, ofAudit);
+      // Rows do not change, so those of last month are put in as such.
+      await pool.query('ALTER TABLE exchange.outbox DISABLE TRIGGER outbox_append_only');
+      await pool.query("UPDATE exchange.outbox SET created_at = now() - interval '30 days'");
+      await pool.query('ALTER TABLE exchange.outbox ENABLE TRIGGER outbox_append_only');
+      await commitAndPublish(young);
+      await reconciler().markLogged(
+        pool,
+        [old, young].map(({ eventId }) => ({ eventId, leafIndex: 1n })),
+      );
+      expect(await reconciler().purge(1_000)).toBe(2);
+      const { rows } = await pool.query<{ event_id: string }>('SELECT event_id FROM exchange.outbox ORDER BY tx, id');
+      expect(rows.map(({ event_id }) => event_id)).toEqual([unconfirmed.eventId, young.eventId]);
+      const { rows: logged } = await pool.query('SELECT event_id FROM exchange.outbox_logged');
+      expect(logged).toEqual([{ event_id: young.eventId }]);
+    });
+  });
+});
