@@ -1,4 +1,11 @@
-import { type KeyObject, createPrivateKey, createPublicKey, diffieHellman, generateKeyPair } from 'node:crypto';
+import {
+  type KeyObject,
+  createECDH,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPair,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 import type { JWK } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -215,16 +222,29 @@ async function contributes(publicKey: KeyObject, crv: ReceivingCurve): Promise<b
   }
 }
 
-function privateKeyOf({ kty, crv, x, y, d }: JWK): KeyObject {
+function privateKeyOf(jwk: JWK): KeyObject {
+  const { kty, crv, x, y, d } = jwk;
   try {
     const key = createPrivateKey({ key: { kty, crv, x, y, d }, format: 'jwk' });
-    // OpenSSL derives the public half of an Ed25519 or X25519 key from the private one; a file that says otherwise is broken.
-    if (createPublicKey(key).export({ format: 'jwk' }).x === x) return key;
+    if (halvesBelongTogether(key, jwk)) return key;
   } catch {
     // Never hand on OpenSSL's message: it may quote its input.
   }
   throw new TypeError('not a private key of the profile');
 }
+
+/**
+ * OpenSSL derives the public half of an Ed25519 or X25519 key from the private one, but takes that of an EC key as the
+ * file has it: such a key would sign what its own public half does not verify.
+ */
+function halvesBelongTogether(key: KeyObject, { crv, x = '', y = '', d = '' }: JWK): boolean {
+  if (crv !== 'P-256') return createPublicKey(key).export({ format: 'jwk' }).x === x;
+  const derived = createECDH('prime256v1');
+  derived.setPrivateKey(d, 'base64url');
+  return derived.getPublicKey('hex') === `04${hexOf(x)}${hexOf(y)}`;
+}
+
+const hexOf = (coordinateText: string): string => Buffer.from(coordinateText, 'base64url').toString('hex');
 
 function publicHalf(privateKey: KeyObject): PublicJwk {
   const { kty, crv, x, y } = createPublicKey(privateKey).export({ format: 'jwk' });

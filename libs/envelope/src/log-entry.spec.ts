@@ -1,0 +1,122 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { type EventId, canonicalJson, unwrap } from '#kernel';
+import { codeOf, someHash } from './envelope.fixture.js';
+import {
+  type ClearRecord,
+  type LogBody,
+  commitmentKeyOf,
+  decodeEntry,
+  encodeClearEntry,
+  encodeOpaqueEntry,
+  newEntrySecret,
+  openBody,
+  parseLogBody,
+  sealBody,
+  sealingKeyOf,
+} from './index.js';
+
+const eventId = '00112233445566778899aabbccddeeff' as EventId;
+const at = '2026-09-01T10:00:00.000Z';
+const body: LogBody = {
+  v: 1,
+  eventId,
+  type: 'message-accepted',
+  at,
+  manifestHash: someHash('m'),
+  assertedBy: 'agency',
+};
+
+describe('log entry', () => {
+  it('opaque: mark, event id, commitment to the canonical body', () => {
+    const key = randomBytes(32);
+    const entry = encodeOpaqueEntry(eventId, body, key);
+    const commitment = createHmac('sha256', key).update(canonicalJson(body)).digest();
+    expect(entry.toString('hex')).toBe(`01${eventId}${commitment.toString('hex')}`);
+    expect(unwrap(decodeEntry(entry))).toEqual({ kind: 'opaque', eventId, commitment });
+  });
+
+  it('opaque: says nothing without the key', () => {
+    expect(encodeOpaqueEntry(eventId, body, randomBytes(32))).not.toEqual(
+      encodeOpaqueEntry(eventId, body, randomBytes(32)),
+    );
+  });
+
+  it('opaque: the body is of this event', () => {
+    const other = 'ff112233445566778899aabbccddeeff' as EventId;
+    expect(() => encodeOpaqueEntry(other, body, randomBytes(32))).toThrow(TypeError);
+  });
+
+  it.each<[string, ClearRecord]>([
+    [
+      'agency',
+      {
+        type: 'agency',
+        agency: 'K-235',
+        kind: 'municipality',
+        businessId: '0203026-2',
+        status: 'active',
+        at,
+      } as ClearRecord,
+    ],
+    ['agency-key', { type: 'agency-key', record: 'a.b.c' }],
+    ['agency-key-revocation', { type: 'agency-key-revocation', record: 'a.b.c' }],
+    ['hub-key', { type: 'hub-key', record: 'a.b.c' }],
+    ['catalogue', { type: 'catalogue', version: 3, hash: someHash('c'), at }],
+  ])('clear: %s is read back', (_name, record) => {
+    const entry = encodeClearEntry(eventId, record);
+    expect(entry.subarray(0, 17).toString('hex')).toBe(`02${eventId}`);
+    expect(unwrap(decodeEntry(entry))).toEqual({ kind: 'clear', eventId, record });
+  });
+
+  it('clear: never with a member beside its own', () => {
+    const record = { type: 'hub-key', record: 'a.b.c', contact: 'a@b.fi' } as unknown as ClearRecord;
+    expect(() => encodeClearEntry(eventId, record)).toThrow(TypeError);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['another mark', `03${eventId}${'00'.repeat(32)}`],
+    ['half an event id', '0100112233'],
+    ['a short commitment', `01${eventId}${'00'.repeat(31)}`],
+    ['a long commitment', `01${eventId}${'00'.repeat(33)}`],
+    ['clear, no JSON', `02${eventId}00`],
+    ['clear, not canonical', `02${eventId}${Buffer.from('{"type": "hub-key","record":"a"}').toString('hex')}`],
+    ['clear, unknown type', `02${eventId}${Buffer.from('{"type":"other"}').toString('hex')}`],
+  ])('refuses %s', (_name, hex) => expect(codeOf(decodeEntry(Buffer.from(hex, 'hex')))).toBe('MALFORMED'));
+
+  it('body: closed shape', () => {
+    expect(codeOf(parseLogBody(body))).toBe('OK');
+    expect(codeOf(parseLogBody({ ...body, name: 'x' }))).toBe('MALFORMED');
+    expect(codeOf(parseLogBody({ ...body, evidence: { manifest: someHash('e') } }))).toBe('OK');
+    expect(codeOf(parseLogBody({ ...body, evidence: { manifest: 'plain' } }))).toBe('MALFORMED');
+  });
+
+  it('secrets differ, and each gives two different keys', () => {
+    const secret = newEntrySecret();
+    expect(secret).toHaveLength(32);
+    expect(newEntrySecret()).not.toEqual(secret);
+    expect(commitmentKeyOf(secret)).toHaveLength(32);
+    expect(commitmentKeyOf(secret)).not.toEqual(sealingKeyOf(secret));
+    expect(commitmentKeyOf(secret)).toEqual(commitmentKeyOf(secret));
+  });
+
+  it('sealed body opens under its key only', () => {
+    const key = sealingKeyOf(newEntrySecret());
+    const sealedBody = sealBody(body, key);
+    expect(unwrap(openBody(sealedBody, key))).toEqual(body);
+    expect(codeOf(openBody(sealedBody, sealingKeyOf(newEntrySecret())))).toBe('LEAF_MISMATCH');
+    expect(sealBody(body, key)).not.toEqual(sealedBody);
+  });
+
+  it('sealed body: any changed byte is found', () => {
+    const key = sealingKeyOf(newEntrySecret());
+    const sealedBody = sealBody(body, key);
+    for (const index of sealedBody.keys()) {
+      const changed = Buffer.from(sealedBody);
+      changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
+      expect(codeOf(openBody(changed, key))).toBe('LEAF_MISMATCH');
+    }
+    expect(codeOf(openBody(Buffer.alloc(27), key))).toBe('LEAF_MISMATCH');
+  });
+});
