@@ -1,0 +1,527 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { AppError, newEventId } from '#kernel';
+import { type TestDatabase, createTestDatabase } from '#testing';
+import pg, { type Pool, type PoolClient } from 'pg';
+import { InMemoryLog } from '../log/in-memory-log.js';
+import type { LogBatch } from '../log/message-log.js';
+import { Outbox } from '../outbox/outbox.js';
+import { outboxTable } from '../outbox/outbox-table.js';
+import { inTransaction } from '../sql/transaction.js';
+import { TransientFailure } from '../sql/transient-failure.js';
+import { until } from '../until.js';
+import { InboxConsumer } from './inbox-consumer.js';
+import type { InboxConsumerOptions, InboxMessage, OffsetJump } from './inbox-handler.js';
+import { inboxTable } from './inbox-table.js';
+import { ParkedMessages } from './parked-messages.js';
+
+Logger.overrideLogger(false);
+
+const TOPIC = 'exchange.submissions.v1';
+
+interface Fact {
+  readonly id: string;
+  readonly exchange: string;
+  readonly text: string;
+}
+
+const fact = (exchange: string, text: string): Fact => ({ id: newEventId(), exchange, text });
+const bytesOf = (body: Fact): Buffer => Buffer.from(JSON.stringify(body));
+
+const batchOf = (offset: number, ...values: (Fact | Buffer)[]): LogBatch => ({
+  topic: TOPIC,
+  partition: 4,
+  messages: values.map((value, index) => ({
+    key: Buffer.isBuffer(value) ? 'k' : value.exchange,
+    value: Buffer.isBuffer(value) ? value : bytesOf(value),
+    headers: {},
+    offset: BigInt(offset + index),
+    timestamp: new Date(),
+  })),
+});
+
+describe('the inbox', () => {
+  const outbox = new Outbox('exchange');
+  let database: TestDatabase;
+  let pool: Pool;
+  /** Texts whose handling fails, with what it throws. */
+  let failing: Map<string, () => Error>;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterAll(() => database.drop());
+
+  beforeEach(async () => {
+    failing = new Map();
+    pool = new pg.Pool({ connectionString: database.url, max: 10 });
+    pool.on('error', () => undefined);
+    await pool.query('CREATE SCHEMA exchange');
+    for (const statement of [...inboxTable('exchange'), ...outboxTable('exchange')]) await pool.query(statement);
+    await pool.query('CREATE TABLE exchange.effect (id bigserial PRIMARY KEY, exchange text, text text)');
+  });
+
+  afterEach(async () => {
+    await pool.query('DROP SCHEMA exchange CASCADE');
+    await pool.end();
+  });
+
+  async function apply(client: PoolClient, messages: readonly InboxMessage<Fact>[]): Promise<void> {
+    for (const { body } of messages) {
+      await client.query('INSERT INTO exchange.effect (exchange, text) VALUES ($1, $2)', [body.exchange, body.text]);
+      const failure = failing.get(body.text);
+      if (failure) throw failure();
+    }
+    await outbox.enqueue(
+      client,
+      messages.map(({ body }) => ({
+        eventId: newEventId(),
+        topic: 'exchange.events.v1',
+        key: body.exchange,
+        payload: Buffer.from(body.text),
+      })),
+    );
+  }
+
+  const consumer = (options: Partial<InboxConsumerOptions<Fact>> = {}): InboxConsumer<Fact> =>
+    new InboxConsumer<Fact>({
+      pool,
+      schema: 'exchange',
+      consumer: 'submissions',
+      decode: ({ value }) => JSON.parse(value.toString()) as Fact,
+      idOf: ({ id }) => id,
+      exchangeOf: ({ exchange }) => exchange,
+      handle: apply,
+      backoff: { firstMs: 0, maxMs: 0 },
+      ...options,
+    });
+
+  const parked = (options: Partial<ConstructorParameters<typeof ParkedMessages>[0]> = {}) =>
+    new ParkedMessages({ pool, schema: 'exchange', ...options });
+
+  async function column(sql: string): Promise<unknown[]> {
+    const { rows } = await pool.query<unknown[]>({ text: sql, rowMode: 'array' });
+    return rows.map((values) => values[0]);
+  }
+  const effects = () => column('SELECT text FROM exchange.effect ORDER BY id');
+  const heldTexts = () => column(`SELECT convert_from(value, 'UTF8')::json ->> 'text' FROM exchange.held ORDER BY id`);
+
+  const poison = () => Object.assign(new Error('violates'), { code: '23514' });
+
+  it('takes a batch with effect, own outbox rows and offset in one transaction', async () => {
+    const batch = batchOf(10, fact('e1', 'a'), fact('e2', 'b'));
+    await consumer().consumeBatch(batch);
+    expect(await effects()).toEqual(['a', 'b']);
+    expect(await column('SELECT next_offset::int FROM exchange.inbox_offset')).toEqual([12]);
+    const written = await pool.query<{ transactions: number }>(
+      `SELECT count(DISTINCT xmin::text)::int AS transactions
+       FROM (SELECT xmin FROM exchange.effect UNION ALL SELECT xmin FROM exchange.inbox
+             UNION ALL SELECT xmin FROM exchange.outbox UNION ALL SELECT xmin FROM exchange.inbox_offset) AS written`,
+    );
+    expect(written.rows).toEqual([{ transactions: 1 }]);
+  });
+
+  it('gives an event one effect, however often it comes', async () => {
+    const [a, b] = [fact('e1', 'a'), fact('e1', 'b')];
+    await consumer().consumeBatch(batchOf(0, a, a, b));
+    await consumer().consumeBatch(batchOf(3, b, a));
+    expect(await effects()).toEqual(['a', 'b']);
+  });
+
+  it('keeps the ids of one consumer from another', async () => {
+    const a = fact('e1', 'a');
+    await consumer().consumeBatch(batchOf(0, a));
+    await consumer({ consumer: 'statistics' }).consumeBatch(batchOf(0, a));
+    expect(await effects()).toEqual(['a', 'a']);
+  });
+
+  it('gives old offsets that come again no second effect, and tells of the rewind once', async () => {
+    const jumps: OffsetJump[] = [];
+    const subject = consumer({ onOffsetJump: (jump) => jumps.push(jump) });
+    const facts = Array.from({ length: 6 }, (_, index) => fact('e1', String(index)));
+    await subject.consumeBatch(batchOf(0, ...facts));
+    await subject.consumeBatch(batchOf(2, ...facts.slice(2, 4)));
+    await subject.consumeBatch(batchOf(4, ...facts.slice(4), fact('e1', 'new')));
+    expect(await effects()).toEqual(['0', '1', '2', '3', '4', '5', 'new']);
+    expect(jumps).toEqual([{ topic: TOPIC, partition: 4, kind: 'rewind', expected: 6n, found: 2n }]);
+  });
+
+  it('tells of messages that were never seen', async () => {
+    const jumps: OffsetJump[] = [];
+    const subject = consumer({ onOffsetJump: (jump) => jumps.push(jump) });
+    await subject.consumeBatch(batchOf(5, fact('e1', 'a')));
+    await subject.consumeBatch(batchOf(9, fact('e1', 'b')));
+    expect(jumps).toEqual([{ topic: TOPIC, partition: 4, kind: 'gap', expected: 6n, found: 9n }]);
+    expect(await effects()).toEqual(['a', 'b']);
+  });
+
+  it('wakes the relay after the commit, and not after a rollback', async () => {
+    let commits = 0;
+    const subject = consumer({ afterCommit: () => (commits += 1) });
+    failing.set('later', () => new TransientFailure('consent is down'));
+    await expect(subject.consumeBatch(batchOf(0, fact('e1', 'later')))).rejects.toThrow();
+    expect(commits).toBe(0);
+    failing.clear();
+    await subject.consumeBatch(batchOf(0, fact('e1', 'later')));
+    expect(commits).toBe(1);
+  });
+
+  describe('with a message that cannot be processed', () => {
+    beforeEach(() => {
+      failing.set('poison', poison);
+    });
+
+    it('goes on with everything but its exchange, whose later messages queue behind it', async () => {
+      const subject = consumer();
+      await subject.consumeBatch(
+        batchOf(
+          0,
+          fact('sick', 'before'),
+          fact('well', '1'),
+          fact('sick', 'poison'),
+          fact('well', '2'),
+          fact('sick', 'x'),
+        ),
+      );
+      await subject.consumeBatch(batchOf(5, fact('sick', 'y'), fact('well', '3')));
+      expect(await effects()).toEqual(['before', '1', '2', '3']);
+      expect(await heldTexts()).toEqual(['poison', 'x', 'y']);
+      expect(await column('SELECT next_offset::int FROM exchange.inbox_offset')).toEqual([7]);
+      expect(await subject.held.size()).toBe(3);
+    });
+
+    it('leaves no trace of the attempt that failed', async () => {
+      await consumer().consumeBatch(batchOf(0, fact('sick', 'poison')));
+      expect(await effects()).toEqual([]);
+      expect(await column('SELECT count(*)::int FROM exchange.outbox')).toEqual([0]);
+    });
+
+    it('takes the queue in order once the first one succeeds', async () => {
+      const subject = consumer();
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison'), fact('sick', 'x'), fact('sick', 'y')));
+      expect(await subject.held.retryDue()).toBe(0);
+      expect(await effects()).toEqual([]);
+      failing.clear();
+      expect(await subject.held.retryDue()).toBe(3);
+      expect(await effects()).toEqual(['poison', 'x', 'y']);
+      await subject.consumeBatch(batchOf(3, fact('sick', 'z')));
+      expect(await effects()).toEqual(['poison', 'x', 'y', 'z']);
+    });
+
+    it('does not hold the same event twice', async () => {
+      const bad = fact('sick', 'poison');
+      await consumer().consumeBatch(batchOf(0, bad));
+      await consumer().consumeBatch(batchOf(0, bad, bad));
+      expect(await heldTexts()).toEqual(['poison']);
+    });
+
+    it('lets nothing queue behind a message without an exchange', async () => {
+      const subject = consumer({ exchangeOf: () => undefined });
+      await subject.consumeBatch(batchOf(0, fact('', 'poison'), fact('', 'x')));
+      expect(await effects()).toEqual(['x']);
+      expect(await heldTexts()).toEqual(['poison']);
+    });
+
+    it('waits longer before each attempt', async () => {
+      const subject = consumer({ backoff: { firstMs: 60_000, maxMs: 100_000 } });
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison')));
+      const wait = `SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp()) / 10)::int FROM exchange.held`;
+      expect(await column(wait)).toEqual([6]);
+      expect(await subject.held.retryDue()).toBe(0);
+      expect(await column('SELECT attempts FROM exchange.held')).toEqual([1]);
+      await pool.query('UPDATE exchange.held SET next_attempt_at = now()');
+      await subject.held.retryDue();
+      expect(await column('SELECT attempts FROM exchange.held')).toEqual([2]);
+      expect(await column(wait)).toEqual([10]);
+    });
+
+    it('keeps the order when two workers try the same queue', async () => {
+      const facts = Array.from({ length: 20 }, (_, index) => fact('sick', `x${index}`));
+      const subject = consumer();
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison'), ...facts));
+      failing.clear();
+      await Promise.all(Array.from({ length: 4 }, () => consumer().held.retryDue()));
+      await subject.held.retryDue();
+      expect(await effects()).toEqual(['poison', ...facts.map(({ text }) => text)]);
+    });
+
+    it('tries held messages by itself once it was started', async () => {
+      const subject = consumer({ heldPollMs: 5 });
+      subject.start();
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison')));
+      failing.clear();
+      await until(async () => (await effects()).length === 1);
+      await subject.stop();
+      expect(await subject.held.size()).toBe(0);
+    });
+
+    it('pauses consuming while too much is held, and resumes', async () => {
+      const log = new InMemoryLog([TOPIC]);
+      const calls: string[] = [];
+      log.pause = async () => void calls.push('pause');
+      log.resume = () => void calls.push('resume');
+      const subject = consumer({ heldPollMs: 5, attemptsBeforeParking: 1_000, backpressure: { log, limit: 1 } });
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison'), fact('sick', 'x')));
+      subject.start();
+      await until(() => calls.length === 1);
+      failing.clear();
+      await until(() => calls.length === 2);
+      await subject.stop();
+      expect(calls).toEqual(['pause', 'resume']);
+    });
+  });
+
+  describe('parking', () => {
+    const parkedFacts: string[] = [];
+    let subject: InboxConsumer<Fact>;
+
+    beforeEach(async () => {
+      parkedFacts.length = 0;
+      failing.set('poison', poison);
+      subject = consumer({
+        attemptsBeforeParking: 3,
+        onParked: async (client, message) => {
+          parkedFacts.push(message.failure);
+          await outbox.enqueue(client, [
+            {
+              eventId: newEventId(),
+              topic: 'exchange.events.v1',
+              key: message.exchangeId,
+              payload: Buffer.from('parked'),
+            },
+          ]);
+        },
+      });
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison'), fact('sick', 'x'), fact('well', '1')));
+      for (let round = 0; round < 5; round++) await subject.held.retryDue();
+    });
+
+    it('comes after the last attempt, with the app’s own outbox row, once', async () => {
+      expect(parkedFacts).toEqual(['23514']);
+      const listed = await parked().listParked();
+      expect(listed).toEqual([
+        expect.objectContaining({
+          exchangeId: 'sick',
+          attempts: 3,
+          failure: '23514',
+          behind: 1,
+          consumer: 'submissions',
+        }),
+      ]);
+      expect(await column(`SELECT count(*)::int FROM exchange.outbox WHERE payload = 'parked'`)).toEqual([1]);
+    });
+
+    it('does not happen without the app’s audit row', async () => {
+      await pool.query('TRUNCATE exchange.held');
+      const strict = consumer({
+        attemptsBeforeParking: 1,
+        onParked: async () => {
+          throw new Error('audit row refused');
+        },
+      });
+      await strict.consumeBatch(batchOf(3, fact('other', 'poison')));
+      await expect(strict.held.retryDue()).rejects.toThrow('audit row refused');
+      expect(await parked().listParked()).toEqual([]);
+      expect(await heldTexts()).toEqual(['poison']);
+    });
+
+    it('ends when an operator lets it be tried again', async () => {
+      failing.clear();
+      expect(await subject.held.retryDue()).toBe(0);
+      const [message] = await parked().listParked();
+      expect(await parked().retryParked(message?.id ?? '')).toEqual({ ok: true, value: undefined });
+      expect(await subject.held.retryDue()).toBe(2);
+      expect(await effects()).toEqual(['1', 'poison', 'x']);
+    });
+
+    it('ends when an operator gives it up with a reason, and the exchange goes on', async () => {
+      const discarded: string[] = [];
+      const [message] = await parked().listParked();
+      const operator = parked({
+        onDiscarded: async (_client, { value }, reason) => {
+          discarded.push(`${(JSON.parse(value.toString()) as Fact).text}: ${reason}`);
+        },
+      });
+      expect((await operator.discardParked(message?.id ?? '', 'sender asked')).ok).toBe(true);
+      expect(discarded).toEqual(['poison: sender asked']);
+      await subject.held.retryDue();
+      expect(await effects()).toEqual(['1', 'x']);
+      expect(await column('SELECT reason FROM exchange.discarded')).toEqual(['sender asked']);
+      expect(await parked().listParked()).toEqual([]);
+    });
+
+    it('gives a discarded message no effect when it comes again', async () => {
+      const [message] = await parked().listParked();
+      await parked().discardParked(message?.id ?? '', 'sender asked');
+      failing.clear();
+      await subject.consumeBatch(batchOf(0, { ...fact('sick', 'poison'), id: message?.eventId ?? '' }));
+      expect(await effects()).toEqual(['1']);
+    });
+
+    it.each([
+      ['an unknown id', '999999', 'r', 'NOT_FOUND'],
+      ['what is no id', "1' OR 1=1", 'r', 'NOT_FOUND'],
+      ['no reason', '1', ' ', 'MALFORMED'],
+    ])('refuses to discard with %s', async (_what, id, reason, code) => {
+      expect(await parked().discardParked(id, reason)).toMatchObject({ ok: false, error: { code } });
+    });
+
+    it('refuses to retry a message that is held but not parked', async () => {
+      const [behind] = await column('SELECT max(id)::text FROM exchange.held');
+      expect(await parked().retryParked(String(behind))).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
+    });
+  });
+
+  describe('with a failure that is not the message’s', () => {
+    it.each([
+      ['a handler that asks for later', () => new TransientFailure('later')],
+      ['a service that is down', () => new AppError('UNAVAILABLE')],
+      ['a lock time-out', () => Object.assign(new Error('lock'), { code: '55P03' })],
+      ['a deadlock', () => Object.assign(new Error('deadlock'), { code: '40P01' })],
+    ])('rejects the batch and holds nothing: %s', async (_what, failure) => {
+      failing.set('b', failure);
+      const batch = batchOf(0, fact('e1', 'a'), fact('e2', 'b'));
+      await expect(consumer().consumeBatch(batch)).rejects.toThrow();
+      expect(await effects()).toEqual([]);
+      expect(await heldTexts()).toEqual([]);
+      failing.clear();
+      await consumer().consumeBatch(batch);
+      expect(await effects()).toEqual(['a', 'b']);
+    });
+
+    it('does not count as an attempt of a held message', async () => {
+      const subject = consumer({ attemptsBeforeParking: 2 });
+      failing.set('m', poison);
+      await subject.consumeBatch(batchOf(0, fact('sick', 'm')));
+      failing.set('m', () => new TransientFailure('consent is down'));
+      for (let round = 0; round < 3; round++) await expect(subject.held.retryDue()).rejects.toThrow();
+      expect(await parked().listParked()).toEqual([]);
+      failing.clear();
+      expect(await subject.held.retryDue()).toBe(1);
+    });
+
+    it('rejects with UNAVAILABLE when the database is not there', async () => {
+      const nowhere = new pg.Pool({ connectionString: 'postgresql://nobody@127.0.0.1:1/none', max: 1 });
+      await expect(consumer({ pool: nowhere }).consumeBatch(batchOf(0, fact('e1', 'a')))).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
+      await nowhere.end();
+    });
+
+    it('has one effect when the connection is cut in the middle and the batch comes again', async () => {
+      let cuts = 1;
+      const subject = consumer({
+        handle: async (client, messages) => {
+          await apply(client, messages);
+          if (cuts-- > 0) {
+            const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+            await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+          }
+        },
+      });
+      const batch = batchOf(0, fact('e1', 'a'), fact('e2', 'b'));
+      await expect(subject.consumeBatch(batch)).rejects.toThrow();
+      await subject.consumeBatch(batch);
+      expect(await effects()).toEqual(['a', 'b']);
+      expect(await heldTexts()).toEqual([]);
+    });
+  });
+
+  it('does not take a batch for done whose handler swallowed a failed statement', async () => {
+    const subject = consumer({
+      handle: async (client, messages) => {
+        await apply(client, messages);
+        await client.query('SELECT 1/0').catch(() => undefined);
+      },
+    });
+    await subject.consumeBatch(batchOf(0, fact('e1', 'a')));
+    expect(await effects()).toEqual([]);
+    expect(await heldTexts()).toEqual(['a']);
+  });
+
+  describe('with what cannot be parsed', () => {
+    it('keeps it raw in quarantine, once, and takes the rest', async () => {
+      const garbage = Buffer.from([0xff, 0x00, 0x7b]);
+      const quarantined: bigint[] = [];
+      const subject = consumer({
+        onQuarantined: async (_client, { offset }) => {
+          quarantined.push(offset);
+        },
+      });
+      const batch = batchOf(0, fact('e1', 'a'), garbage, fact('e1', 'b'));
+      await subject.consumeBatch(batch);
+      await subject.consumeBatch(batch);
+      expect(await effects()).toEqual(['a', 'b']);
+      expect(await column('SELECT value FROM exchange.quarantine')).toEqual([garbage]);
+      expect(quarantined).toEqual([1n]);
+      expect(await column('SELECT failure FROM exchange.quarantine')).toEqual(['SyntaxError']);
+    });
+
+    it.each([
+      ['an empty id', { ...fact('e', 'x'), id: '' }],
+      ['an id that is no text', { ...fact('e', 'x'), id: 7 as unknown as string }],
+      ['an id that PostgreSQL cannot hold', { ...fact('e', 'x'), id: 'a\0b' }],
+      ['an exchange without end', { ...fact('x'.repeat(5_000), 'x') }],
+    ])('counts %s as such', async (_what, value) => {
+      await consumer().consumeBatch(batchOf(0, value));
+      expect(await column('SELECT count(*)::int FROM exchange.quarantine')).toEqual([1]);
+      expect(await effects()).toEqual([]);
+    });
+
+    it('takes it also when the messages must be taken singly', async () => {
+      failing.set('poison', poison);
+      await consumer().consumeBatch(batchOf(0, Buffer.from('{'), fact('sick', 'poison'), fact('well', 'a')));
+      expect(await effects()).toEqual(['a']);
+      expect(await column('SELECT count(*)::int FROM exchange.quarantine')).toEqual([1]);
+      expect(await column('SELECT next_offset::int FROM exchange.inbox_offset')).toEqual([3]);
+    });
+  });
+
+  it('forgets old ids in batches, and never those of held messages', async () => {
+    failing.set('poison', poison);
+    await consumer().consumeBatch(
+      batchOf(0, fact('sick', 'poison'), ...Array.from({ length: 5 }, () => fact('e', 'x'))),
+    );
+    expect(await consumer().purge(3_600_000)).toBe(0);
+    expect(await consumer().purge(0, 2)).toBe(5);
+    expect(await column('SELECT count(*)::int FROM exchange.inbox')).toEqual([1]);
+  });
+
+  it('serializes a consumer that lost its partition with its successor', async () => {
+    const [a, b] = [fact('e1', 'a'), fact('e1', 'b')];
+    let entered = false;
+    let letGo = false;
+    const old = consumer({
+      handle: async (client, messages) => {
+        entered = true;
+        await until(() => letGo);
+        await apply(client, messages);
+      },
+    });
+    const late = old.consumeBatch(batchOf(0, a, b));
+    await until(() => entered);
+    const successor = consumer().consumeBatch(batchOf(0, a, b, fact('e1', randomUUID())));
+    await until(async () => {
+      const waiting = await pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      );
+      return waiting.rowCount === 1;
+    });
+    letGo = true;
+    await Promise.all([late, successor]);
+    expect((await effects()).slice(0, 2)).toEqual(['a', 'b']);
+    expect(await effects()).toHaveLength(3);
+  });
+
+  it('gives up the transaction’s connection whatever happens', async () => {
+    const single = new pg.Pool({ connectionString: database.url, max: 1 });
+    const failed = inTransaction(single, async () => {
+      throw new Error('policy');
+    });
+    await expect(failed).rejects.toThrow('policy');
+    expect(await inTransaction(single, async () => 'free')).toBe('free');
+    await single.end();
+  });
+});
