@@ -99,11 +99,11 @@ const shapes: Readonly<Record<keyof CatalogueLists, AnySchemaObject>> = {
   necessityTemplates: dated({ category: categoryNumber, purpose: slug, texts: names }),
 };
 
-export const recordAjv = new Ajv2020({ strict: true, allErrors: true });
+const recordAjv = new Ajv2020({ strict: true, allErrors: true });
 addFormatsModule.default(recordAjv);
 
 /** The building blocks, for the other lists of the reference data. */
-export const shapeParts = { text, slug, day, kinds, boolean, names, exactly, dated };
+export const shapeParts = { text, slug, names, dated };
 
 const describe = (list: string, { instancePath, keyword, params }: ErrorObject): string => {
   const name: unknown = params['additionalProperty'] ?? params['missingProperty'];

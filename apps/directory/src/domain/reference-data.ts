@@ -63,19 +63,27 @@ function readList<K extends keyof typeof listChecks>(read: ReadText, key: K, rep
   return (violations.length === 0 ? value : []) as ReferenceData[K];
 }
 
+function compiles(schemas: Readonly<Record<string, CategorySchema>>, report?: Report): boolean {
+  try {
+    compileCategorySchemas(schemas);
+    return true;
+  } catch (error) {
+    report?.(error instanceof Error ? error.message : 'not a JSON Schema');
+    return false;
+  }
+}
+
 function readSchemas(read: ReadText, categories: unknown, report: Report): Record<string, CategorySchema> {
   const files = (Array.isArray(categories) ? categories : []).filter(
     (category): category is { number: number; schema: string } =>
       typeof category === 'object' && category !== null && 'number' in category && 'schema' in category,
   );
   const schemas: Record<string, CategorySchema> = {};
-  for (const { number, schema } of files) {
-    const parsed = readJson(read, schema, report) as CategorySchema;
-    schemas[String(number)] = parsed;
-    try {
-      compileCategorySchemas({ [String(number)]: parsed });
-    } catch (error) {
-      report(`${schema}: ${error instanceof Error ? error.message : 'not a JSON Schema'}`);
+  for (const { number, schema } of files) schemas[String(number)] = readJson(read, schema, report) as CategorySchema;
+  if (!compiles(schemas)) {
+    // One by one, so that each broken file is told and not the first alone.
+    for (const { number, schema } of files) {
+      compiles({ [String(number)]: schemas[String(number)] ?? {} }, (reason) => report(`${schema}: ${reason}`));
     }
   }
   return schemas;

@@ -1,0 +1,145 @@
+import {
+  type DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { DirectoryServiceService, topics } from '#contracts';
+import type { Clock } from '#kernel';
+import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
+import { CLOCK, Database, grpcServer, LOGGER, type Logger, Readiness, type ServiceOptions } from '#platform';
+import { DirectoryConfig } from './directory.config.js';
+import { DirectoryController } from './directory.controller.js';
+import { loadReferenceData } from './domain/load-reference-data.js';
+import type { ReferenceData } from './domain/reference-records.js';
+import { FindRoute } from './find-route/find-route.handler.js';
+import { ConfirmLogged } from './infra/confirm-logged.js';
+import { SCHEMA } from './infra/database.js';
+import { PublishKeys } from './publish-keys/publish-keys.handler.js';
+import { recordCatalogue, type RecordedCatalogue } from './record-catalogue/record-catalogue.js';
+import { REFERENCE, RegisterAgency } from './register-agency/register-agency.handler.js';
+import { RevokeKey } from './revoke-key/revoke-key.handler.js';
+import { SnapshotFeed } from './watch-snapshot/snapshot-feed.js';
+
+const MESSAGE_LOG = Symbol('MessageLog');
+
+/** The catalogue gets its version from the database, so it is known only once that answers. */
+class CatalogueInForce {
+  recorded: RecordedCatalogue | undefined;
+}
+
+@Injectable()
+class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(MESSAGE_LOG) private readonly log: MessageLog,
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
+    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(SnapshotFeed) private readonly feed: SnapshotFeed,
+    @Inject(CatalogueInForce) private readonly catalogue: CatalogueInForce,
+    @Inject(REFERENCE) private readonly reference: ReferenceData,
+    @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.readiness.require('database', () => this.database.ping());
+    this.readiness.require('kafka', () => this.log.health().connected);
+    this.readiness.require('snapshot', () => this.feed.checked);
+    await this.log.connect();
+    await this.log.assertTopics([topics.directoryEvents, topics.auditEvents]);
+    this.catalogue.recorded = await recordCatalogue(this.reference, this.database, this.outbox, this.clock);
+    await this.feed.refresh();
+    this.feed.start();
+    this.relay.start();
+    this.reconciler.start();
+    this.logged.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.feed.stop();
+    await this.logged.stop();
+    await this.reconciler.stop();
+    await this.relay.stop();
+    await this.log.disconnect();
+    await this.database.close();
+  }
+}
+
+@Module({})
+export class DirectoryModule {
+  static forConfig(config: DirectoryConfig): DynamicModule {
+    return {
+      module: DirectoryModule,
+      controllers: [DirectoryController],
+      providers: [
+        CatalogueInForce,
+        { provide: REFERENCE, useFactory: () => loadReferenceData(config.REFERENCE_DATA) },
+        { provide: Database, useFactory: () => new Database(config.DATABASE_URL) },
+        {
+          provide: MESSAGE_LOG,
+          useFactory: () =>
+            new KafkaLog({
+              clientId: 'directory',
+              brokers: config.KAFKA_BROKERS.split(','),
+              topicPrefix: config.KAFKA_TOPIC_PREFIX,
+            }),
+        },
+        { provide: Outbox, useFactory: () => new Outbox(SCHEMA) },
+        {
+          provide: OutboxRelay,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
+        },
+        {
+          provide: OutboxReconciler,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) =>
+            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.directoryEvents] }),
+        },
+        {
+          provide: SnapshotFeed,
+          inject: [Database, CatalogueInForce, LOGGER],
+          useFactory: (database: Database, catalogue: CatalogueInForce, logger: Logger) =>
+            new SnapshotFeed(database, () => catalogue.recorded, logger),
+        },
+        {
+          provide: ConfirmLogged,
+          inject: [Database, OutboxReconciler, Outbox, OutboxRelay, SnapshotFeed, CLOCK],
+          useFactory: (
+            database: Database,
+            reconciler: OutboxReconciler,
+            outbox: Outbox,
+            relay: OutboxRelay,
+            feed: SnapshotFeed,
+            clock: Clock,
+          ) => new ConfirmLogged(database, reconciler, outbox, relay, feed, clock),
+        },
+        {
+          provide: KafkaTransport,
+          inject: [MESSAGE_LOG],
+          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'directory' }),
+        },
+        RegisterAgency,
+        PublishKeys,
+        RevokeKey,
+        FindRoute,
+        DirectoryConnections,
+      ],
+    };
+  }
+}
+
+export const serviceOptions: ServiceOptions<DirectoryConfig> = {
+  name: 'directory',
+  config: DirectoryConfig,
+  module: (config) => DirectoryModule.forConfig(config),
+  microservices: (app, config) => [
+    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.directory.v1.DirectoryService': DirectoryServiceService }),
+    { strategy: app.get(KafkaTransport) },
+  ],
+};

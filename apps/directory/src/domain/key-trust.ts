@@ -1,0 +1,50 @@
+import { readStatement, thumbprintOf, type KeyRecord, importVerificationKey, verifyStatement } from '#envelope';
+import { AppError, err, ok, type Result, type Thumbprint } from '#kernel';
+
+/** A key that may vouch for another: published before, not revoked. */
+export interface TrustedKey {
+  readonly kid: Thumbprint;
+  readonly use: KeyRecord['use'];
+  readonly jwk: object;
+}
+
+export interface TrustedRecord {
+  readonly token: string;
+  readonly record: KeyRecord;
+  readonly kid: Thumbprint;
+}
+
+/**
+ * Is this record signed by a key that may vouch for it (design: First trust)? The first signing key vouches for itself when
+ * its thumbprint is the one compared out of band; a later signing key needs the previous one or the recovery key; every
+ * other use needs a signing key.
+ *
+ * @param firstKey thumbprint that the operator compared
+ * @param trusted keys published before, earlier records of the same post included
+ * Errors: KEY_UNTRUSTED, SIGNATURE_INVALID, MALFORMED and the like
+ */
+export async function trustRecord(
+  token: string,
+  firstKey: Thumbprint,
+  trusted: readonly TrustedKey[],
+): Promise<Result<TrustedRecord>> {
+  const read = readStatement('agency-key', token);
+  if (!read.ok) return read;
+  const { kid: signer, payload: record } = read.value;
+  const kid = await thumbprintOf(record.jwk);
+  const isFirst = record.use === 'signing' && !trusted.some(({ use }) => use === 'signing');
+  const voucher = isFirst
+    ? signer === kid && kid === firstKey
+      ? { jwk: record.jwk as object }
+      : undefined
+    : trusted.find((key) => key.kid === signer && mayVouch(key.use, record.use));
+  if (!voucher) return err(new AppError('KEY_UNTRUSTED'));
+  const key = await importVerificationKey(voucher.jwk);
+  if (!key.ok) return key;
+  const verified = await verifyStatement('agency-key', token, key.value);
+  if (!verified.ok) return verified;
+  return ok({ token, record: verified.value, kid });
+}
+
+const mayVouch = (voucher: KeyRecord['use'], use: KeyRecord['use']): boolean =>
+  voucher === 'signing' || (voucher === 'recovery' && use === 'signing');

@@ -1,0 +1,15 @@
+import { outboxRestrictions } from '#messaging';
+import type { DatabaseSpec } from '#platform';
+import { CreateDirectoryTables1795000000000 } from './migrations/1795000000000-create-directory-tables.js';
+
+export const SCHEMA = 'directory';
+
+export const databaseSpec: DatabaseSpec = {
+  schema: SCHEMA,
+  migrations: [CreateDirectoryTables1795000000000],
+  restrictions: [
+    ...outboxRestrictions(SCHEMA),
+    'REVOKE DELETE ON directory.agency, directory.agency_key FROM :role',
+    'REVOKE UPDATE, DELETE ON directory.key_revocation, directory.catalogue_version FROM :role',
+  ],
+};

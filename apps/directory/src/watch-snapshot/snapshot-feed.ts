@@ -1,0 +1,88 @@
+import { concat, defer, EMPTY, interval, map, merge, type Observable, of, Subject, filter } from 'rxjs';
+import type { Catalogue, Snapshot, WatchResponse } from '#contracts';
+import type { Database, Logger } from '#platform';
+import { readAgencies, readVersion } from '../infra/agencies-store.js';
+
+const HEARTBEAT_MS = 2_000;
+/** How often changes by another instance are looked for. */
+const POLL_MS = 1_000;
+/** A heartbeat promises that nothing was revoked unseen, so it needs a look at the database that is not older than this. */
+const CHECKED_WITHIN_MS = 4_000;
+
+/** The present snapshot in memory, pushed to every watcher after each change. */
+export class SnapshotFeed {
+  private snapshot: Snapshot | undefined;
+  private checkedAt = 0;
+  private refreshing: Promise<void> | undefined;
+  private again = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly changes = new Subject<Snapshot>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly catalogue: () => Catalogue | undefined,
+    private readonly logger: Logger,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.refresh(), POLL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.changes.complete();
+  }
+
+  get current(): Snapshot | undefined {
+    return this.snapshot;
+  }
+
+  /** Whether the database answered lately: without it nobody is told that the snapshot still holds. */
+  get checked(): boolean {
+    return this.snapshot !== undefined && Date.now() - this.checkedAt < CHECKED_WITHIN_MS;
+  }
+
+  /** Reads the snapshot anew when its version has changed. Calls that come meanwhile share one further look. */
+  refresh(): Promise<void> {
+    if (this.refreshing) {
+      this.again = true;
+      return this.refreshing;
+    }
+    this.refreshing = this.look()
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the snapshot could not be read'))
+      .finally(() => {
+        this.refreshing = undefined;
+        if (this.again) {
+          this.again = false;
+          void this.refresh();
+        }
+      });
+    return this.refreshing;
+  }
+
+  /** The whole snapshot unless the caller has it, then each change, heartbeats in between. */
+  watch(version: bigint): Observable<WatchResponse> {
+    const snapshotOf = (snapshot: Snapshot): WatchResponse => ({ update: { $case: 'snapshot', value: snapshot } });
+    const first = defer(() =>
+      this.snapshot && this.snapshot.version !== version ? of(snapshotOf(this.snapshot)) : EMPTY,
+    );
+    const beats = concat(of(0), interval(HEARTBEAT_MS)).pipe(
+      filter(() => this.checked),
+      map((): WatchResponse => ({ update: { $case: 'heartbeat', value: { version: this.snapshot!.version } } })),
+    );
+    return merge(first, this.changes.pipe(map(snapshotOf)), beats);
+  }
+
+  private async look(): Promise<void> {
+    const catalogue = this.catalogue();
+    if (!catalogue) return;
+    const version = await readVersion(this.database);
+    if (this.snapshot?.version !== version) {
+      // The version is read first: a change in between shows up in the next look, never the other way round.
+      const { agencies, keys } = await readAgencies(this.database);
+      this.snapshot = { version, agencies, keys, catalogue };
+      this.changes.next(this.snapshot);
+    }
+    this.checkedAt = Date.now();
+  }
+}
