@@ -70,6 +70,8 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
   try {
     const app = await createService(options, config, logger);
     stopOnSignals(app, logger);
+    // The connections of the bootstrap hooks come first: the Kafka transport needs its log connected.
+    await app.init();
     await app.startAllMicroservices();
     await app.listen(config.HTTP_PORT, config.HTTP_HOST);
     logger.info({ url: await app.getUrl(), ms: Date.now() - started }, 'started');
