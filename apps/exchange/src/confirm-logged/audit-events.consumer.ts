@@ -1,0 +1,48 @@
+import { AuditEvent, type Logged, type ReleaseFact, topics } from '#contracts';
+import { type ExchangeId, type Sha256, isExchangeId, isSha256 } from '#kernel';
+import { InboxConsumer, type InboxConsumerOptions, type InboxMessage } from '#messaging';
+import type { ReleaseOutcome, SettleReleases } from '../release-messages/settle-releases.js';
+import type { ConfirmLogged } from './confirm-logged.handler.js';
+
+export type AuditEventsConsumerOptions = Omit<
+  InboxConsumerOptions<AuditEvent>,
+  'decode' | 'idOf' | 'exchangeOf' | 'handle' | 'consumer'
+>;
+
+/** audit.events.v1: what was logged, and the releases whose answers were lost. */
+export class AuditEventsConsumer extends InboxConsumer<AuditEvent> {
+  constructor(confirm: ConfirmLogged, settle: SettleReleases, options: AuditEventsConsumerOptions) {
+    super({
+      ...options,
+      consumer: topics.auditEvents,
+      decode: ({ value }) => AuditEvent.decode(value),
+      idOf: ({ event }) => {
+        if (event?.$case === 'logged') return `logged ${event.value.entries[0]?.eventId ?? ''}`;
+        if (event?.$case === 'release') return `release ${event.value.eventId}`;
+        throw new TypeError('an audit event of no kind');
+      },
+      exchangeOf: ({ event }) => (event?.$case === 'release' ? event.value.exchangeId : undefined),
+      handle: async (client, messages) => {
+        // Exchanges are locked before mailboxes, so releases come first.
+        const outcomes = factsOf(messages).map(outcomeOf);
+        if (outcomes.length > 0) await settle.settle(client, outcomes);
+        await confirm.confirm(client, loggedOf(messages));
+      },
+    });
+  }
+}
+
+const factsOf = (messages: readonly InboxMessage<AuditEvent>[]): ReleaseFact[] =>
+  messages.flatMap(({ body: { event } }) => (event?.$case === 'release' ? [event.value] : []));
+
+const loggedOf = (messages: readonly InboxMessage<AuditEvent>[]): Logged[] =>
+  messages.flatMap(({ body: { event } }) => (event?.$case === 'logged' ? [event.value] : []));
+
+function outcomeOf({ exchangeId, manifestHash, type, code, final }: ReleaseFact): ReleaseOutcome {
+  if (!isExchangeId(exchangeId) || !isSha256(manifestHash)) throw new TypeError('a release of no message');
+  return {
+    exchangeId: exchangeId satisfies ExchangeId,
+    manifestHash: manifestHash satisfies Sha256,
+    result: type === 'release-refused' ? { refused: code, final } : 'released',
+  };
+}

@@ -1,0 +1,77 @@
+import type { ErrorCode, Result } from '#kernel';
+import { ok } from '#kernel';
+import { type ExchangeEvent, type ExchangeState, eventOfOpeningMessage, nextExchangeState } from './exchange-state.js';
+import type { OpeningKind } from './message-kinds.js';
+import { type MessageEvent, type MessageState, nextMessageState } from './message-state.js';
+
+/** Types of log entries of which exchange is the source; audit's own releases are not among them. */
+export type FactType =
+  | 'message-accepted'
+  | 'message-rejected'
+  | 'message-delivered'
+  | 'message-expired'
+  | 'message-withdrawn'
+  | 'message-undeliverable'
+  | 'message-discarded'
+  | 'message-parked'
+  | 'exchange-answered'
+  | 'exchange-refused'
+  | 'exchange-expired'
+  | 'exchange-withdrawn';
+
+/** How a message that was accepted ends without having been opened. */
+export type Ending = Extract<MessageEvent, 'expire' | 'withdraw' | 'revoke-key'>;
+
+const endings = {
+  expire: { fact: 'message-expired', notice: 'expired' },
+  withdraw: { fact: 'message-withdrawn', notice: 'withdrawn' },
+  'revoke-key': { fact: 'message-undeliverable', notice: 'undeliverable' },
+} as const satisfies Record<Ending, { fact: FactType; notice: string }>;
+
+/** The log entry and the notice of an ending. */
+export const endingOf = (event: Ending): (typeof endings)[Ending] => endings[event];
+
+/**
+ * The ending that a refusal or a clock gives a message. All codes but these two mean that the basis ended.
+ */
+export function endingForCode(code: ErrorCode): Ending {
+  if (code === 'MESSAGE_EXPIRED' || code === 'RELEASE_KEY_DESTROYED') return 'expire';
+  return code === 'KEY_REVOKED' ? 'revoke-key' : 'withdraw';
+}
+
+const closingFacts: Readonly<Record<ExchangeState, FactType | undefined>> = {
+  open: undefined,
+  answered: 'exchange-answered',
+  refused: 'exchange-refused',
+  expired: 'exchange-expired',
+  withdrawn: 'exchange-withdrawn',
+  // The accepted withdrawal notice, or the undeliverable message, is its entry.
+  cancelled: undefined,
+};
+
+/** The entry that says that an exchange has reached this state. */
+export const factOfClosing = (state: ExchangeState): FactType | undefined => closingFacts[state];
+
+export interface MovedMessage {
+  readonly state: MessageState;
+  /** What follows for the exchange; undefined when nothing does. */
+  readonly exchangeEvent: ExchangeEvent | undefined;
+}
+
+/**
+ * What an event does to a message and, where it is the opening message of an exchange that is still open, to the exchange.
+ *
+ * Errors: MESSAGE_FINAL, CONFLICT.
+ */
+export function moveMessage(
+  message: { readonly state: MessageState; readonly opensExchange: boolean },
+  exchange: { readonly state: ExchangeState; readonly openedBy: OpeningKind },
+  event: MessageEvent,
+): Result<MovedMessage> {
+  const next = nextMessageState(message.state, event);
+  if (!next.ok) return next;
+  const follows =
+    message.opensExchange && next.value !== message.state ? eventOfOpeningMessage(exchange.openedBy, event) : undefined;
+  const possible = follows !== undefined && nextExchangeState(exchange.state, follows).ok;
+  return ok({ state: next.value, exchangeEvent: possible ? follows : undefined });
+}

@@ -1,0 +1,361 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditServiceClient, ConsentServiceClient, ExchangeServiceService, topics } from '#contracts';
+import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
+import type { Clock } from '#kernel';
+import {
+  KafkaLog,
+  KafkaTransport,
+  type MessageLog,
+  Outbox,
+  OutboxReconciler,
+  OutboxRelay,
+  ParkedMessages,
+} from '#messaging';
+import {
+  CLOCK,
+  Database,
+  DirectoryWatch,
+  type GrpcClient,
+  LOGGER,
+  type Logger,
+  Readiness,
+  type ServiceOptions,
+  grpcClient,
+  grpcServer,
+  loadOrCreateServiceKey,
+} from '#platform';
+import { AuditEventsConsumer } from './confirm-logged/audit-events.consumer.js';
+import { ConfirmLogged } from './confirm-logged/confirm-logged.handler.js';
+import { ExchangeConfig } from './exchange.config.js';
+import { Sweep } from './expire-messages/sweep.js';
+import { Sweeper } from './expire-messages/sweeper.js';
+import { Backpressure } from './infra/backpressure.js';
+import { CurrentCatalogue } from './infra/current-catalogue.js';
+import { SCHEMA } from './infra/database.js';
+import type { LedgerParts } from './infra/exchange-ledger.js';
+import { KafkaController } from './infra/kafka.controller.js';
+import { Lifecycle } from './infra/lifecycle.js';
+import { ReleaseKeys } from './infra/release-keys.js';
+import { ParkMessages } from './park-messages/park-messages.handler.js';
+import { ParkedController } from './park-messages/parked.controller.js';
+import { MailboxHeads } from './read-mailbox/mailbox-heads.js';
+import { MailboxController } from './read-mailbox/mailbox.controller.js';
+import { ReadMailbox } from './read-mailbox/read-mailbox.handler.js';
+import { SubmissionJudge } from './receive-submissions/judge-submissions.js';
+import { ReceiveSubmissions } from './receive-submissions/receive-submissions.handler.js';
+import { SubmissionQuotas } from './receive-submissions/submission-quotas.js';
+import { SubmissionsConsumer } from './receive-submissions/submissions.consumer.js';
+import { GatewayRefusalsConsumer } from './refuse-at-edge/gateway-refusals.consumer.js';
+import { ReleaseMessagesController } from './release-messages/release-messages.controller.js';
+import { ReleaseMessages } from './release-messages/release-messages.handler.js';
+import { SettleReleases } from './release-messages/settle-releases.js';
+import { ShowExchangeController } from './show-exchange/show-exchange.controller.js';
+import { ShowExchange } from './show-exchange/show-exchange.query.js';
+import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consumer.js';
+import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
+
+export const MESSAGE_LOG = Symbol('MessageLog');
+const CONSENT = Symbol('Consent');
+const AUDIT = Symbol('Audit');
+const LEDGER_PARTS = Symbol('LedgerParts');
+/** Wakes relay and mailbox watchers after a commit. */
+const AFTER_COMMIT = Symbol('AfterCommit');
+const INBOX_PARTS = Symbol('InboxParts');
+
+type Consent = GrpcClient<ConsentServiceClient>;
+type Audit = GrpcClient<AuditServiceClient>;
+
+interface InboxParts {
+  readonly pool: Database['pool'];
+  readonly schema: string;
+  readonly afterCommit: () => void;
+  readonly onParked: NonNullable<ConstructorParameters<typeof ConsentEventsConsumer>[1]['onParked']>;
+  readonly attemptsBeforeParking: number;
+  readonly backoff: { readonly firstMs: number; readonly maxMs: number };
+}
+
+const LONGEST_BACKOFF_MS = 300_000;
+
+const outcomeKeyOf = async (path: string): Promise<SigningKey> =>
+  importSigningKey(await loadOrCreateServiceKey(path, async () => exportPrivateJwk(await generateSigningKey())));
+
+@Module({})
+export class ExchangeModule {
+  static forConfig(config: ExchangeConfig): DynamicModule {
+    return {
+      module: ExchangeModule,
+      controllers: [
+        KafkaController,
+        MailboxController,
+        ReleaseMessagesController,
+        ShowExchangeController,
+        ParkedController,
+      ],
+      providers: [
+        {
+          provide: Database,
+          inject: [LOGGER],
+          useFactory: (logger: Logger) =>
+            new Database(config.DATABASE_URL, {
+              max: 16,
+              onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+            }),
+        },
+        {
+          provide: MESSAGE_LOG,
+          useFactory: () =>
+            new KafkaLog({
+              brokers: config.brokers(),
+              clientId: 'exchange',
+              ...(config.KAFKA_TOPIC_PREFIX !== undefined && { topicPrefix: config.KAFKA_TOPIC_PREFIX }),
+            }),
+        },
+        {
+          provide: DirectoryWatch,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) => new DirectoryWatch(config.DIRECTORY_GRPC, clock),
+        },
+        { provide: CONSENT, useFactory: (): Consent => grpcClient(ConsentServiceClient, config.CONSENT_GRPC) },
+        { provide: AUDIT, useFactory: (): Audit => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
+        {
+          provide: CurrentCatalogue,
+          inject: [DirectoryWatch],
+          useFactory: (directory: DirectoryWatch) => new CurrentCatalogue(directory),
+        },
+        {
+          provide: ReleaseKeys,
+          inject: [Database, AUDIT],
+          useFactory: (database: Database, audit: Audit) => new ReleaseKeys(database, audit),
+        },
+        {
+          provide: LEDGER_PARTS,
+          useFactory: async (): Promise<LedgerParts> => ({
+            outbox: new Outbox(SCHEMA),
+            outcomeKey: await outcomeKeyOf(config.OUTCOME_KEY_FILE),
+          }),
+        },
+        {
+          provide: OutboxRelay,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
+        },
+        {
+          provide: OutboxReconciler,
+          inject: [Database, MESSAGE_LOG],
+          useFactory: ({ pool }: Database, log: MessageLog) =>
+            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.exchangeEvents] }),
+        },
+        {
+          provide: Backpressure,
+          inject: [OutboxRelay],
+          useFactory: (relay: OutboxRelay) => new Backpressure(relay, config.OUTBOX_LIMIT_MS),
+        },
+        {
+          provide: MailboxHeads,
+          inject: [Database, LOGGER],
+          useFactory: (database: Database, logger: Logger) =>
+            new MailboxHeads(database, (error) => logger.warn({ err: error }, 'mailbox heads are looked up again')),
+        },
+        {
+          provide: AFTER_COMMIT,
+          inject: [OutboxRelay, MailboxHeads],
+          useFactory: (relay: OutboxRelay, heads: MailboxHeads) => () => {
+            relay.wake();
+            heads.wake();
+          },
+        },
+        {
+          provide: ParkMessages,
+          inject: [LEDGER_PARTS, DirectoryWatch, CLOCK],
+          useFactory: (parts: LedgerParts, directory: DirectoryWatch, clock: Clock) =>
+            new ParkMessages(parts, directory, clock),
+        },
+        {
+          provide: INBOX_PARTS,
+          inject: [Database, AFTER_COMMIT, ParkMessages],
+          useFactory: ({ pool }: Database, afterCommit: () => void, park: ParkMessages): InboxParts => ({
+            pool,
+            schema: SCHEMA,
+            afterCommit,
+            onParked: (client, message) => park.parked(client, message),
+            attemptsBeforeParking: config.ATTEMPTS_BEFORE_PARKING,
+            backoff: { firstMs: config.HELD_BACKOFF_MS, maxMs: LONGEST_BACKOFF_MS },
+          }),
+        },
+        {
+          provide: ParkedMessages,
+          inject: [Database, AFTER_COMMIT, ParkMessages],
+          useFactory: ({ pool }: Database, afterCommit: () => void, park: ParkMessages) =>
+            new ParkedMessages({
+              pool,
+              schema: SCHEMA,
+              afterCommit,
+              onDiscarded: (client, message) => park.discarded(client, message),
+            }),
+        },
+        {
+          provide: SubmissionsConsumer,
+          inject: [DirectoryWatch, CurrentCatalogue, ReleaseKeys, CONSENT, LEDGER_PARTS, INBOX_PARTS, CLOCK],
+          useFactory: (
+            directory: DirectoryWatch,
+            catalogue: CurrentCatalogue,
+            releaseKeys: ReleaseKeys,
+            consent: Consent,
+            parts: LedgerParts,
+            inbox: InboxParts,
+            clock: Clock,
+          ) =>
+            new SubmissionsConsumer(
+              new SubmissionJudge(directory, catalogue, releaseKeys, consent, clock),
+              new ReceiveSubmissions(
+                parts,
+                new SubmissionQuotas({
+                  agencyPerHour: config.QUOTA_AGENCY_PER_HOUR,
+                  subjectPerDay: config.QUOTA_SUBJECT_PER_DAY,
+                }),
+                clock,
+              ),
+              inbox,
+            ),
+        },
+        {
+          provide: SettleReleases,
+          inject: [LEDGER_PARTS, CurrentCatalogue, CLOCK, LOGGER],
+          useFactory: (parts: LedgerParts, catalogue: CurrentCatalogue, clock: Clock, logger: Logger) =>
+            new SettleReleases(parts, catalogue, clock, logger),
+        },
+        {
+          provide: ConfirmLogged,
+          inject: [LEDGER_PARTS, OutboxReconciler, CLOCK],
+          useFactory: (parts: LedgerParts, reconciler: OutboxReconciler, clock: Clock) =>
+            new ConfirmLogged(parts, reconciler, clock),
+        },
+        {
+          provide: AuditEventsConsumer,
+          inject: [ConfirmLogged, SettleReleases, INBOX_PARTS],
+          useFactory: (confirm: ConfirmLogged, settle: SettleReleases, inbox: InboxParts) =>
+            new AuditEventsConsumer(confirm, settle, inbox),
+        },
+        {
+          provide: ConsentEventsConsumer,
+          inject: [LEDGER_PARTS, INBOX_PARTS, CLOCK],
+          useFactory: (parts: LedgerParts, inbox: InboxParts, clock: Clock) =>
+            new ConsentEventsConsumer(new WithdrawConsented(parts, clock), inbox),
+        },
+        {
+          provide: GatewayRefusalsConsumer,
+          inject: [ConfirmLogged, INBOX_PARTS],
+          useFactory: (confirm: ConfirmLogged, inbox: InboxParts) => new GatewayRefusalsConsumer(confirm, inbox),
+        },
+        {
+          provide: ReadMailbox,
+          inject: [Database, LEDGER_PARTS, CLOCK, AFTER_COMMIT],
+          useFactory: (database: Database, parts: LedgerParts, clock: Clock, afterCommit: () => void) =>
+            new ReadMailbox(database, parts, clock, afterCommit),
+        },
+        {
+          provide: ReleaseMessages,
+          inject: [Database, LEDGER_PARTS, DirectoryWatch, CONSENT, AUDIT, SettleReleases, CLOCK, AFTER_COMMIT],
+          useFactory: (
+            database: Database,
+            ledger: LedgerParts,
+            directory: DirectoryWatch,
+            consent: Consent,
+            audit: Audit,
+            settle: SettleReleases,
+            clock: Clock,
+            afterCommit: () => void,
+          ) => new ReleaseMessages({ database, ledger, directory, consent, audit, settle, clock, afterCommit }),
+        },
+        {
+          provide: ShowExchange,
+          inject: [Database],
+          useFactory: (database: Database) => new ShowExchange(database),
+        },
+        {
+          provide: Sweep,
+          inject: [Database, LEDGER_PARTS, DirectoryWatch, CLOCK, AFTER_COMMIT],
+          useFactory: (
+            database: Database,
+            ledger: LedgerParts,
+            directory: DirectoryWatch,
+            clock: Clock,
+            afterCommit: () => void,
+          ) => new Sweep({ database, ledger, directory, clock, afterCommit }),
+        },
+        {
+          provide: Lifecycle,
+          inject: [
+            Database,
+            MESSAGE_LOG,
+            DirectoryWatch,
+            CONSENT,
+            AUDIT,
+            OutboxRelay,
+            OutboxReconciler,
+            MailboxHeads,
+            SubmissionsConsumer,
+            AuditEventsConsumer,
+            ConsentEventsConsumer,
+            GatewayRefusalsConsumer,
+            Sweep,
+            LOGGER,
+          ],
+          useFactory: (
+            database: Database,
+            log: MessageLog,
+            directory: DirectoryWatch,
+            consent: Consent,
+            audit: Audit,
+            relay: OutboxRelay,
+            reconciler: OutboxReconciler,
+            heads: MailboxHeads,
+            submissions: SubmissionsConsumer,
+            auditEvents: AuditEventsConsumer,
+            consentEvents: ConsentEventsConsumer,
+            refusals: GatewayRefusalsConsumer,
+            sweep: Sweep,
+            logger: Logger,
+          ) => {
+            const inboxes = [submissions.inbox, auditEvents, consentEvents, refusals];
+            const sweeper = new Sweeper({ sweep, database, inboxes, everyMs: config.SWEEP_EVERY_MS, logger });
+            return new Lifecycle([
+              { stop: () => database.close() },
+              { stop: () => log.disconnect() },
+              { stop: () => consent.close() },
+              { stop: () => audit.close() },
+              { start: () => directory.start(), stop: () => directory.close() },
+              relay,
+              reconciler,
+              heads,
+              ...inboxes,
+              sweeper,
+            ]);
+          },
+        },
+      ],
+    };
+  }
+}
+
+export const serviceOptions: ServiceOptions<ExchangeConfig> = {
+  name: 'exchange',
+  config: ExchangeConfig,
+  module: (config) => ExchangeModule.forConfig(config),
+  microservices: (app, config) => [
+    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.exchange.v1.ExchangeService': ExchangeServiceService }),
+    { strategy: new KafkaTransport({ log: app.get<MessageLog>(MESSAGE_LOG), groupId: 'exchange' }) },
+  ],
+  beforeListen: async (app) => {
+    const database = app.get(Database);
+    const log = app.get<MessageLog>(MESSAGE_LOG);
+    const directory = app.get(DirectoryWatch);
+    const backpressure = app.get(Backpressure);
+    const readiness = app.get(Readiness);
+    readiness.require('database', () => database.ping());
+    readiness.require('kafka', () => log.health().connected);
+    readiness.require('directory', () => directory.fresh().ok);
+    readiness.require('outbox', () => backpressure.isOpen());
+    await log.connect();
+  },
+};

@@ -1,0 +1,219 @@
+import {
+  type AuditServiceClient,
+  type AuditServiceReleaseItem,
+  type ConsentServiceClient,
+  ExchangeEvent,
+  type LogRecord,
+  type PermitResult,
+  type ReleaseItem,
+  type ReleaseResult,
+} from '#contracts';
+import type { SignedReleaseRequest } from '#envelope';
+import {
+  type AgencyId,
+  AppError,
+  type Clock,
+  type EventId,
+  type ExchangeId,
+  type Result,
+  type Sha256,
+  err,
+  ok,
+  unwrap,
+} from '#kernel';
+import type { Database, DirectoryView, GrpcClient } from '#platform';
+import { isUnopened } from '../domain/message-state.js';
+import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
+import type { MessageRow } from '../infra/rows.js';
+import { checkReleaseItem } from './check-release-requests.js';
+import type { ReleaseOutcome, SettleReleases } from './settle-releases.js';
+
+/**
+ * As long as a permit can live (10 s and skew) and the calls can take, with room: before that, nothing else may end the
+ * message, because audit could still release it.
+ */
+const RELEASE_LEASE_MS = 30_000;
+
+/** A message that may be asked of consent and audit. */
+interface Releasable {
+  readonly request: SignedReleaseRequest;
+  readonly item: ReleaseItem;
+  readonly message: MessageRow;
+  readonly capsule: string;
+  readonly accepted: LogRecord | undefined;
+}
+
+type Checked = Result<{ readonly request: SignedReleaseRequest; readonly item: ReleaseItem }>;
+
+/** From the recipient's signed wish to the one-time key (design 1, step 5): exchange → consent → audit, in batches. */
+export class ReleaseMessages {
+  constructor(
+    private readonly parts: {
+      readonly database: Database;
+      readonly ledger: LedgerParts;
+      readonly directory: DirectoryView;
+      readonly consent: GrpcClient<ConsentServiceClient>;
+      readonly audit: GrpcClient<AuditServiceClient>;
+      readonly settle: SettleReleases;
+      readonly clock: Clock;
+      readonly afterCommit: () => void;
+    },
+  ) {}
+
+  /**
+   * Results in the order of the items.
+   *
+   * @throws AppError UNAVAILABLE, TIMEOUT, DIRECTORY_STALE when a part is down: nothing was released, or the same request
+   * (same jti) brings the same release again
+   */
+  async release(agency: AgencyId, items: readonly ReleaseItem[]): Promise<ReleaseResult[]> {
+    const { directory, clock } = this.parts;
+    unwrap(directory.fresh());
+    const checked = await Promise.all(
+      items.map(async (item): Promise<Checked> => {
+        const request = await checkReleaseItem(agency, item, directory, clock);
+        return request.ok ? ok({ request: request.value, item }) : request;
+      }),
+    );
+    const found = await this.beginReleases(agency, checked);
+    const releasable = found.flatMap((one) => (one.ok ? [one.value] : []));
+    const answers = await this.ask(releasable);
+    let next = 0;
+    return found.map((one) => (one.ok ? answers[next++]! : refusedBy(one.error)));
+  }
+
+  /** Finds the messages, takes undelivered ones as delivered, and holds off whatever else could end them meanwhile. */
+  private async beginReleases(agency: AgencyId, checked: readonly Checked[]): Promise<Result<Releasable>[]> {
+    const { database, ledger: parts, clock } = this.parts;
+    const wanted = [...new Set(checked.flatMap((one) => (one.ok ? [one.value.request.manifestHash] : [])))];
+    if (wanted.length === 0) return checked.map((one) => (one.ok ? err(new AppError('NOT_IN_MAILBOX')) : one));
+    const places = await this.exchangesOf(wanted, agency);
+    const now = clock.now();
+    const { rows, bodies, records } = await database.transaction(async (client) => {
+      const ledger = await ExchangeLedger.lock(
+        client,
+        parts,
+        places.map(({ exchange_id }) => exchange_id),
+        now,
+      );
+      await ledger.load(places.map(({ manifest_hash }) => manifest_hash));
+      const messages = places.flatMap(({ manifest_hash }) => ledger.message(manifest_hash) ?? []);
+      for (const message of messages) {
+        if (!isUnopened(message.state)) continue;
+        if (message.state === 'available') {
+          ledger.move(message, 'acknowledge');
+          ledger.record('message-delivered', message);
+        }
+        message.releasingUntil = new Date(now.getTime() + RELEASE_LEASE_MS);
+        ledger.changed(message);
+      }
+      await ledger.flush();
+      const bodies = await client.query<{ manifest_hash: Sha256; capsule: string }>({
+        name: 'exchange.capsules',
+        text: 'SELECT manifest_hash, capsule FROM exchange.message_bodies WHERE manifest_hash = ANY($1::text[])',
+        values: [messages.map(({ manifestHash }) => manifestHash)],
+      });
+      const unlogged = messages.flatMap(({ leafIndex, acceptedEvent }) =>
+        leafIndex === undefined && acceptedEvent ? [acceptedEvent] : [],
+      );
+      const records = await client.query<{ event_id: EventId; payload: Buffer }>({
+        name: 'exchange.accepted-records',
+        text: 'SELECT event_id, payload FROM exchange.outbox WHERE event_id = ANY($1::text[])',
+        values: [unlogged],
+      });
+      return {
+        rows: new Map(messages.map((message) => [message.manifestHash, message])),
+        bodies: new Map(bodies.rows.map((row) => [row.manifest_hash, row.capsule])),
+        records: new Map(records.rows.map((row) => [row.event_id, ExchangeEvent.decode(row.payload).log])),
+      };
+    });
+    this.parts.afterCommit();
+    return checked.map((one) => {
+      if (!one.ok) return one;
+      const { request, item } = one.value;
+      const message = rows.get(request.manifestHash);
+      if (!message) return err(new AppError('NOT_IN_MAILBOX'));
+      const capsule = bodies.get(request.manifestHash);
+      const open = isUnopened(message.state) || message.state === 'released';
+      if (!open || capsule === undefined) return err(finalError(message));
+      const accepted =
+        message.leafIndex === undefined && message.acceptedEvent ? records.get(message.acceptedEvent) : undefined;
+      return ok({ request, item, message, capsule, accepted });
+    });
+  }
+
+  private async exchangesOf(
+    hashes: readonly Sha256[],
+    agency: AgencyId,
+  ): Promise<readonly { readonly manifest_hash: Sha256; readonly exchange_id: ExchangeId }[]> {
+    const { rows } = await this.parts.database.query<{ manifest_hash: Sha256; exchange_id: ExchangeId }>({
+      name: 'exchange.releasable',
+      text: `SELECT manifest_hash, exchange_id FROM exchange.messages
+             WHERE manifest_hash = ANY($1::text[]) AND recipient = $2 AND state <> 'rejected'`,
+      values: [hashes, agency],
+    });
+    return rows;
+  }
+
+  private async ask(releasable: readonly Releasable[]): Promise<ReleaseResult[]> {
+    if (releasable.length === 0) return [];
+    const { consent, audit, database, settle, afterCommit } = this.parts;
+    const permits = await consent.permit({
+      items: releasable.map(({ message, item }) => ({
+        manifest: message.manifest,
+        releaseRequest: item.releaseRequest,
+      })),
+    });
+    const { results } = await audit.release({
+      items: releasable.map((one, index) => auditItemOf(one, permits.results[index])),
+    });
+    if (results.length !== releasable.length)
+      throw new AppError('INTERNAL', 'audit answered for another number of items');
+    const outcomes = releasable.flatMap(({ message }, index) => outcomeOf(message, results[index]) ?? []);
+    await database.transaction((client) => settle.settle(client, outcomes));
+    afterCommit();
+    return results;
+  }
+}
+
+function auditItemOf(
+  { message, item, capsule, accepted }: Releasable,
+  permit: PermitResult | undefined,
+): AuditServiceReleaseItem {
+  const result = permit?.result;
+  if (!result) throw new AppError('INTERNAL', 'consent gave neither permit nor refusal');
+  return {
+    manifest: message.manifest,
+    capsule,
+    releaseRequest: item.releaseRequest,
+    decision:
+      result.$case === 'permit'
+        ? { $case: 'permit', value: result.value }
+        : { $case: 'permitRefusal', value: result.value },
+    seenSize: item.seenSize,
+    accepted,
+  };
+}
+
+function outcomeOf(
+  { exchangeId, manifestHash }: MessageRow,
+  answer: ReleaseResult | undefined,
+): ReleaseOutcome | undefined {
+  const result = answer?.result;
+  if (!result) return undefined;
+  return {
+    exchangeId,
+    manifestHash,
+    result: result.$case === 'released' ? 'released' : { refused: result.value.code, final: result.value.final },
+  };
+}
+
+const finalError = ({ state, code }: MessageRow): AppError =>
+  new AppError('MESSAGE_FINAL', code === undefined ? state : `${state}: ${code}`);
+
+const refusedBy = (error: AppError): ReleaseResult => ({
+  result: {
+    $case: 'refused',
+    value: { code: error.code, detail: error.detail, final: error.code === 'MESSAGE_FINAL' },
+  },
+});

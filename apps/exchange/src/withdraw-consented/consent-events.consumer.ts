@@ -1,0 +1,36 @@
+import { ConsentEvent, topics } from '#contracts';
+import { type ErrorCode, isConsentId } from '#kernel';
+import { InboxConsumer, type InboxConsumerOptions } from '#messaging';
+import type { EndedConsent, WithdrawConsented } from './withdraw-consented.handler.js';
+
+/** States in which a consent gives no basis any more, and what is then said of messages that rest on it. */
+const endings: Readonly<Record<string, ErrorCode>> = {
+  withdrawn: 'CONSENT_WITHDRAWN',
+  revoked: 'CONSENT_WITHDRAWN',
+  invalidated: 'CONSENT_INACTIVE',
+  expired: 'CONSENT_EXPIRED',
+};
+
+/** consent.events.v1. */
+export class ConsentEventsConsumer extends InboxConsumer<ConsentEvent> {
+  constructor(
+    withdraw: WithdrawConsented,
+    options: Omit<InboxConsumerOptions<ConsentEvent>, 'decode' | 'idOf' | 'exchangeOf' | 'handle' | 'consumer'>,
+  ) {
+    super({
+      ...options,
+      consumer: topics.consentEvents,
+      decode: ({ value }) => ConsentEvent.decode(value),
+      idOf: ({ log }) => log?.eventId ?? '',
+      exchangeOf: ({ log }) => log?.consentId || undefined,
+      handle: async (client, messages) => {
+        const ended = messages.flatMap(({ body }): EndedConsent[] => {
+          const code = endings[body.state];
+          const consentId = body.log?.consentId;
+          return code !== undefined && isConsentId(consentId) ? [{ consentId, code }] : [];
+        });
+        if (ended.length > 0) await withdraw.withdraw(client, ended);
+      },
+    });
+  }
+}

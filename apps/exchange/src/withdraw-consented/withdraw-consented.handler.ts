@@ -1,0 +1,80 @@
+import { readManifest } from '#envelope';
+import { type Clock, type ConsentId, type ErrorCode, type ExchangeId, type Sha256, unwrap } from '#kernel';
+import type { Queryable } from '#messaging';
+import { isUnopened } from '../domain/message-state.js';
+import { endingForCode } from '../domain/settle-message.js';
+import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
+import type { MessageRow } from '../infra/rows.js';
+
+export interface EndedConsent {
+  readonly consentId: ConsentId;
+  readonly code: ErrorCode;
+}
+
+interface Resting {
+  readonly manifest_hash: Sha256;
+  readonly exchange_id: ExchangeId;
+  readonly code: ErrorCode;
+}
+
+/**
+ * A consent has ended: unopened messages that rest on it are withdrawn, except while a release that audit may still grant is
+ * under way; those end as soon as it has failed. An open exchange ends too when all that was asked rests on that consent.
+ */
+export class WithdrawConsented {
+  constructor(
+    private readonly parts: LedgerParts,
+    private readonly clock: Clock,
+  ) {}
+
+  async withdraw(client: Queryable, ended: readonly EndedConsent[]): Promise<void> {
+    const { rows } = await client.query<Resting>({
+      name: 'exchange.resting-on-consents',
+      text: `SELECT DISTINCT ON (manifest_hash) manifest_hash, exchange_id, given.code
+             FROM unnest($1::uuid[], $2::text[]) AS given (consent, code)
+             JOIN exchange.messages ON consents @> ARRAY[given.consent]
+             WHERE state IN ('available', 'delivered', 'released')`,
+      values: [ended.map(({ consentId }) => consentId), ended.map(({ code }) => code)],
+    });
+    const ledger = await ExchangeLedger.lock(
+      client,
+      this.parts,
+      rows.map(({ exchange_id }) => exchange_id),
+      this.clock.now(),
+    );
+    await ledger.load(rows.map(({ manifest_hash }) => manifest_hash));
+    const consents = new Set<string>(ended.map(({ consentId }) => consentId));
+    for (const { manifest_hash, code } of rows) {
+      const message = ledger.message(manifest_hash);
+      if (!message) continue;
+      if (isUnopened(message.state)) this.endOrDefer(ledger, message, code);
+      else this.endQuestion(ledger, message, consents, code);
+    }
+    await ledger.flush();
+  }
+
+  private endOrDefer(ledger: ExchangeLedger, message: MessageRow, code: ErrorCode): void {
+    if (message.releasingUntil && message.releasingUntil > ledger.now) {
+      message.endsWith = code;
+      ledger.changed(message);
+    } else {
+      ledger.end(message, endingForCode(code), code);
+    }
+  }
+
+  /** The question was opened and may still be answered, unless no category of it has another basis. */
+  private endQuestion(
+    ledger: ExchangeLedger,
+    message: MessageRow,
+    consents: ReadonlySet<string>,
+    code: ErrorCode,
+  ): void {
+    const exchange = ledger.exchange(message.exchangeId);
+    if (!exchange || exchange.state !== 'open' || exchange.openingMessage !== message.manifestHash) return;
+    const { basis } = unwrap(readManifest(message.manifest)).context;
+    const allEnded = basis.every(({ secrecyLift }) => 'consent' in secrecyLift && consents.has(secrecyLift.consent.id));
+    if (!allEnded) return;
+    ledger.moveExchange(exchange, 'end-basis', message, code);
+    ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(message, 'withdrawn', code));
+  }
+}
