@@ -16,8 +16,7 @@ export interface PostgresHome {
   give(path: string): void;
 }
 
-/** An id without an account, for root where user namespaces are forbidden. */
-const unprivileged = { uid: 65_432, gid: 65_432 };
+type Account = NonNullable<Command['runAs']>;
 
 /** Finds how PostgreSQL can run here below this data folder. */
 export function postgresHome(folder: DataFolder, allowNamespaces = true): PostgresHome {
@@ -44,11 +43,12 @@ export function postgresHome(folder: DataFolder, allowNamespaces = true): Postgr
       give: () => undefined,
     };
   }
-  const home = worldSearchableHome(folder, native);
+  const nobody = accountOf('nobody');
+  const home = worldSearchableHome(folder, native, nobody);
   return {
     dataRoot: join(home, 'data'),
-    command: (program, args) => ({ program: programIn(join(home, 'native'), program), args, runAs: unprivileged }),
-    give: (path) => chownSync(path, unprivileged.uid, unprivileged.gid),
+    command: (program, args) => ({ program: programIn(join(home, 'native'), program), args, runAs: nobody }),
+    give: (path) => chownSync(path, nobody.uid, nobody.gid),
   };
 }
 
@@ -77,16 +77,22 @@ function namespaceWorks(initdb: string, folder: DataFolder): boolean {
   return spawnSync(enters[0], enters[1], { stdio: 'ignore' }).status === 0;
 }
 
+/** initdb wants an account with a name, so no number will do that nobody has. */
+function accountOf(name: string): Account {
+  const idOf = (kind: '-u' | '-g'): number => Number(execFileSync('id', [kind, name], { encoding: 'utf8' }));
+  return { uid: idOf('-u'), gid: idOf('-g') };
+}
+
 /** Where the data lies that cannot lie in the data folder. */
 export const worldSearchableHomeOf = (folder: DataFolder): string =>
   `/var/tmp/kotovayla-${createHash('sha256').update(folder.path).digest('hex').slice(0, 16)}`;
 
 /** Programs and data where any user may search the path: `/var/tmp`, named by the data folder they belong to. */
-function worldSearchableHome(folder: DataFolder, native: string): string {
+function worldSearchableHome(folder: DataFolder, native: string, account: Account): string {
   const home = worldSearchableHomeOf(folder);
   mkdirSync(join(home, 'data'), { recursive: true });
   chmodSync(home, 0o755);
-  chownSync(join(home, 'data'), unprivileged.uid, unprivileged.gid);
+  chownSync(join(home, 'data'), account.uid, account.gid);
   chmodSync(join(home, 'data'), 0o700);
   const copy = join(home, 'native');
   if (!existsSync(copy)) {

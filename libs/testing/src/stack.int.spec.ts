@@ -21,7 +21,7 @@ describe('a database for one spec file', () => {
   it('is dropped even while a session is open', async () => {
     const other = await createTestDatabase();
     const client = new pg.Client({ connectionString: other.url });
-    const ended = new Promise((resolve) => client.once('error', resolve));
+    const ended = new Promise((resolve) => client.on('error', resolve));
     await client.connect();
     await other.drop();
     await expect(ended).resolves.toBeInstanceOf(Error);
