@@ -67,7 +67,7 @@ module.exports = {
         path: '.',
         pathNot: [
           '^apps/$1/src/domain/',
-          '^libs/(kernel|contracts|calendar|catalogue)/src/index[.]ts$',
+          '^libs/(kernel|contracts|envelope|merkle|calendar|catalogue)/src/index[.]ts$',
           '^node:',
           '^[a-z_]+$',
         ],
