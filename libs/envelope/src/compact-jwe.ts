@@ -1,8 +1,8 @@
-import { CompactEncrypt, compactDecrypt } from 'jose';
 import { AppError, type Result, type Thumbprint, err, isThumbprint, ok } from '#kernel';
 import { readHeader } from './compact-header.js';
+import { decryptToken, direct, encryptTo, encryptUnder, keyAgreement } from './jose-calls.js';
 import type { ReceivingKey, RecipientKey } from './keys.js';
-import { type SealedType, decryptLimits, direct, keyAgreement, sealedTypes, splitToken } from './profile.js';
+import { type SealedType, sealedTypes, splitToken } from './profile.js';
 import { isRecord } from './shape.js';
 
 const agreementMembers = ['alg', 'enc', 'epk', 'kid', 'typ'] as const;
@@ -10,11 +10,9 @@ const directMembers = ['alg', 'enc', 'typ'] as const;
 const ephemeralMembers: readonly string[] = ['kty', 'crv', 'x', 'y'];
 
 /** Seals to a key (ECDH-ES with an ephemeral key of its own each time). */
-export async function sealTo(type: SealedType, plaintext: Uint8Array, key: RecipientKey): Promise<string> {
+export function sealTo(type: SealedType, plaintext: Uint8Array, key: RecipientKey): Promise<string> {
   const { typ, enc } = sealedTypes[type];
-  return new CompactEncrypt(plaintext)
-    .setProtectedHeader({ alg: keyAgreement, enc, kid: key.kid, typ })
-    .encrypt(key.publicKey);
+  return encryptTo(plaintext, { enc, kid: key.kid, typ }, key);
 }
 
 interface SealedHeader {
@@ -44,13 +42,13 @@ export function readSealed(type: SealedType, token: unknown): Result<SealedHeade
 export async function openSealed(type: SealedType, token: string, key: ReceivingKey): Promise<Buffer | undefined> {
   const header = readSealed(type, token);
   if (!header.ok || header.value.kid !== key.kid || header.value.crv !== key.crv) return undefined;
-  return decrypt(token, key.privateKey, keyAgreement, sealedTypes[type].enc);
+  return decryptToken(token, key, sealedTypes[type].enc);
 }
 
 /** Seals under a symmetric key that is used for nothing else. */
-export async function sealUnder(type: SealedType, plaintext: Uint8Array, key: Uint8Array): Promise<string> {
+export function sealUnder(type: SealedType, plaintext: Uint8Array, key: Uint8Array): Promise<string> {
   const { typ, enc } = sealedTypes[type];
-  return new CompactEncrypt(plaintext).setProtectedHeader({ alg: direct, enc, typ }).encrypt(key);
+  return encryptUnder(plaintext, { enc, typ }, key);
 }
 
 /** Shape of a token made by `sealUnder`. Errors: as `readSealed`. */
@@ -69,23 +67,5 @@ export function readSealedUnder(type: SealedType, token: unknown): Result<void> 
 /** Undefined when it is not sealed under this key or was changed. */
 export async function openUnder(type: SealedType, token: string, key: Uint8Array): Promise<Buffer | undefined> {
   if (!readSealedUnder(type, token).ok) return undefined;
-  return decrypt(token, key, direct, sealedTypes[type].enc);
-}
-
-async function decrypt(
-  token: string,
-  key: Parameters<typeof compactDecrypt>[1],
-  alg: string,
-  enc: string,
-): Promise<Buffer | undefined> {
-  try {
-    const { plaintext } = await compactDecrypt(token, key, {
-      keyManagementAlgorithms: [alg],
-      contentEncryptionAlgorithms: [enc],
-      ...decryptLimits,
-    });
-    return Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
-  } catch {
-    return undefined;
-  }
+  return decryptToken(token, key, sealedTypes[type].enc);
 }

@@ -1,9 +1,9 @@
-import { CompactSign, compactVerify } from 'jose';
 import { AppError, type Result, type Sha256, type Thumbprint, err, isThumbprint, ok, sha256 } from '#kernel';
 import { canonicalBytes, readCanonicalJson } from './canonical.js';
 import { readHeader } from './compact-header.js';
+import { signToken, signatureNames, verifySignature } from './jose-calls.js';
 import type { SigningKey, VerificationKey } from './keys.js';
-import { type SignedType, signatureNames, signedTypes, splitToken } from './profile.js';
+import { type SignedType, signedTypes, splitToken } from './profile.js';
 
 /** What a compact JWS says. Unverified unless it came from `verifyJws`. */
 export interface ReadJws {
@@ -36,11 +36,8 @@ export function readJws(type: SignedType, token: unknown): Result<ReadJws> {
   return ok({ kid, alg, payload: value.value, hash: sha256(`${protectedHeader}.${payload}`) });
 }
 
-export async function signJws(type: SignedType, payload: object, key: SigningKey): Promise<string> {
-  return new CompactSign(canonicalBytes(payload))
-    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: signedTypes[type].typ })
-    .sign(key.privateKey);
-}
+export const signJws = (type: SignedType, payload: object, key: SigningKey): Promise<string> =>
+  signToken(canonicalBytes(payload), { kid: key.kid, typ: signedTypes[type].typ }, key);
 
 /** The algorithm comes from the key's record; the token only has to agree. Errors: as `readJws`, SIGNATURE_INVALID. */
 export async function verifyJws(type: SignedType, token: string, key: VerificationKey): Promise<Result<ReadJws>> {
@@ -49,10 +46,5 @@ export async function verifyJws(type: SignedType, token: string, key: Verificati
   const algorithms: readonly string[] = signatureNames[key.alg];
   if (read.value.kid !== key.kid) return err(new AppError('SIGNATURE_INVALID', 'The token names another key.'));
   if (!algorithms.includes(read.value.alg)) return err(new AppError('ALG_NOT_ALLOWED'));
-  try {
-    await compactVerify(token, key.publicKey, { algorithms: [...algorithms] });
-    return read;
-  } catch {
-    return err(new AppError('SIGNATURE_INVALID'));
-  }
+  return (await verifySignature(token, key)) ? read : err(new AppError('SIGNATURE_INVALID'));
 }

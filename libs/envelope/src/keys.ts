@@ -177,6 +177,7 @@ export async function importRecipientKey(jwk: unknown): Promise<Result<Recipient
   }
   const cached = recipientKeys.get(kid);
   if (cached !== undefined) return ok(cached);
+  if (crv === 'X25519' && !isReduced(publicJwk.x)) return notAllowed('The key is not in canonical form.');
   const publicKey = pointOf(publicJwk);
   if (publicKey === undefined) return notAllowed('The key is no point of its curve.');
   if (!(await contributes(publicKey, crv))) return notAllowed('The key is weak.');
@@ -211,6 +212,12 @@ function pointOf({ kty, crv, x, y }: PublicJwk): KeyObject | undefined {
     return undefined;
   }
 }
+
+const fieldOf25519 = 2n ** 255n - 19n;
+
+/** RFC 7748 §5 forgives other spellings of a coordinate; each would have a thumbprint of its own. */
+const isReduced = (x: string): boolean =>
+  BigInt(`0x${Buffer.from(x, 'base64url').reverse().toString('hex')}`) < fieldOf25519;
 
 /** RFC 7748 §6.1: with a point of small order the shared secret is zero whatever the other side adds. */
 async function contributes(publicKey: KeyObject, crv: ReceivingCurve): Promise<boolean> {

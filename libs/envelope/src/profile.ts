@@ -2,14 +2,6 @@ import { AppError, type Result, err, ok } from '#kernel';
 
 /** Design page 2, "Profile": what is accepted; everything else is refused. */
 
-/** `alg` names by which a signature of a key may call itself; RFC 9864 gives Ed25519 a name of its own. */
-export const signatureNames = { ES256: ['ES256'], EdDSA: ['EdDSA', 'Ed25519'] } as const;
-export const keyAgreement = 'ECDH-ES';
-export const direct = 'dir';
-
-/** Refusing `zip` by header already; jose gets it said as well. */
-export const decryptLimits = { maxDecompressedLength: 0 } as const;
-
 /** Bytes of content as UTF-8 JSON, until attachments have their issue. */
 export const maxContentBytes = 32 * 1024;
 

@@ -11,7 +11,7 @@ import {
   signCheckpoint,
   verifierKey,
 } from '#merkle';
-import { type EventId, canonicalJson, newEventId, unwrap } from '#kernel';
+import { canonicalJson, newEventId, unwrap } from '#kernel';
 import { codeOf, someHash } from './envelope.fixture.js';
 import {
   type ClearRecord,
@@ -159,7 +159,7 @@ describe('receipt', () => {
 
   it('of a leaf in clear, which opens to nothing', () => {
     const record: ClearRecord = { type: 'hub-key', record: 'a.b.c' };
-    const eventId = released.body.eventId as EventId;
+    const eventId = released.body.eventId;
     const clear = MemoryTree.of([leafHash(encodeClearEntry(eventId, record))]);
     const checkpoint = signCheckpoint(formatCheckpoint({ origin, size: 1, root: clear.root() }), signer);
     const receipt = { leafIndex: 0, inclusionProof: [], checkpoint };
