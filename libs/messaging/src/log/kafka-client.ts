@@ -9,9 +9,6 @@ export interface KafkaConnection {
   readonly ssl?: boolean;
 }
 
-// kafkajs prints a notice about its changed default partitioner; we choose partitions ourselves.
-process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
-
 /** A kafkajs client whose log lines go through the application's logger, without message contents. */
 export function kafkaClient(connection: KafkaConnection): Kafka {
   const logger = new Logger('kafkajs');

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { AppError } from '#kernel';
-import { type Admin, CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { type Admin, CompressionTypes, type Kafka, Partitioners, type Producer } from 'kafkajs';
 import { type KafkaConnection, errorNamesOf, kafkaClient, protocolErrorOf } from './kafka-client.js';
 import { KafkaSubscription } from './kafka-subscription.js';
 import type {
@@ -46,6 +46,8 @@ const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
 ]);
 
 const DRAIN_LIMIT_MS = 10_000;
+/** A send waiting longer than this means that the brokers are away; a leader election takes less. */
+const STUCK_MS = 5_000;
 
 /** kafkajs over its own rules (design 4): see `publish` and `KafkaSubscription` for what each is against. */
 export class KafkaLog implements MessageLog {
@@ -97,7 +99,7 @@ export class KafkaLog implements MessageLog {
     if (queued > (this.options.maxQueuedBytes ?? 64 * 1024 * 1024))
       throw new AppError('UNAVAILABLE', 'too much is waiting for Kafka');
 
-    const partitions = await this.partitionsOf(topic);
+    const partitions = await within(options.timeoutMs, this.partitionsOf(topic));
     const sends = [...byPartition(records, partitions)].map(([partition, group]) =>
       this.senderOf(topic, partition).submit(group, options.timeoutMs),
     );
@@ -115,7 +117,12 @@ export class KafkaLog implements MessageLog {
       (ended) => this.subscriptions.delete(ended),
     );
     this.subscriptions.add(subscription);
-    await subscription.start();
+    try {
+      await subscription.start();
+    } catch (error) {
+      await subscription.stop().catch(() => undefined);
+      throw unavailable(error);
+    }
     return subscription;
   }
 
@@ -128,7 +135,7 @@ export class KafkaLog implements MessageLog {
   }
 
   async assertTopics(names: readonly string[]): Promise<void> {
-    const present = new Set(await this.connectedAdmin().listTopics());
+    const present = new Set(await this.ask((admin) => admin.listTopics()));
     const missing = names.map((name) => this.onBroker(name)).filter((name) => !present.has(name));
     if (missing.length > 0)
       throw new AppError('CONFIG_INVALID', `Kafka has no topic ${missing.join(', ')}: run the prepare step`, {
@@ -137,12 +144,13 @@ export class KafkaLog implements MessageLog {
   }
 
   async backlog(groupId: string, topics: readonly string[]): Promise<number> {
-    const admin = this.connectedAdmin();
     const names = topics.map((name) => this.onBroker(name));
-    const committed = await admin.fetchOffsets({ groupId: this.onBroker(groupId), topics: names });
+    const committed = await this.ask((admin) => admin.fetchOffsets({ groupId: this.onBroker(groupId), topics: names }));
     let waiting = 0n;
     for (const { topic, partitions } of committed) {
-      const ends = new Map((await admin.fetchTopicOffsets(topic)).map((end) => [end.partition, end]));
+      const ends = new Map(
+        (await this.ask((admin) => admin.fetchTopicOffsets(topic))).map((end) => [end.partition, end]),
+      );
       for (const { partition, offset } of partitions) {
         const end = ends.get(partition);
         if (!end) continue;
@@ -156,8 +164,12 @@ export class KafkaLog implements MessageLog {
 
   health(): LogHealth {
     return {
-      connected: this.producer !== undefined && this.replacing === undefined && !this.closing,
-      consuming: [...this.subscriptions].every((subscription) => subscription.joined),
+      connected:
+        this.producer !== undefined &&
+        this.replacing === undefined &&
+        !this.closing &&
+        [...this.senders.values()].every((sender) => sender.waitingMs < STUCK_MS),
+      consuming: [...this.subscriptions].every((subscription) => subscription.alive),
     };
   }
 
@@ -166,7 +178,7 @@ export class KafkaLog implements MessageLog {
     this.closing = true;
     const drained = Promise.all([...this.senders.values()].map((sender) => sender.drained()));
     // A broker that is away must not hold up the stop; outboxes send again what was not acknowledged.
-    await Promise.race([drained, pauseFor(DRAIN_LIMIT_MS)]);
+    await within(DRAIN_LIMIT_MS, drained).catch(() => undefined);
     await this.producer?.client.disconnect();
     this.producer = undefined;
     await this.admin?.disconnect();
@@ -177,9 +189,13 @@ export class KafkaLog implements MessageLog {
     return topicName(name, this.options.topicPrefix);
   }
 
-  private connectedAdmin(): Admin {
+  private async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     if (!this.admin) throw new AppError('UNAVAILABLE', 'the log is not connected');
-    return this.admin;
+    try {
+      return await question(this.admin);
+    } catch (error) {
+      throw unavailable(error);
+    }
   }
 
   /** The number never changes for a keyed topic (design 4), so one look is enough. */
@@ -194,7 +210,7 @@ export class KafkaLog implements MessageLog {
 
   private async askPartitions(topic: string): Promise<number> {
     await this.assertTopics([topic]);
-    const { topics } = await this.connectedAdmin().fetchTopicMetadata({ topics: [this.onBroker(topic)] });
+    const { topics } = await this.ask((admin) => admin.fetchTopicMetadata({ topics: [this.onBroker(topic)] }));
     const count = topics[0]?.partitions.length ?? 0;
     if (count === 0) throw new AppError('UNAVAILABLE', 'Kafka does not name the partitions of a topic');
     return count;
@@ -274,6 +290,8 @@ export class KafkaLog implements MessageLog {
   private async newProducer(): Promise<ProducerGeneration> {
     const client = this.kafka.producer({
       idempotent: true,
+      // Never asked, because each record names its partition; given, because without one kafkajs prints a notice.
+      createPartitioner: Partitioners.DefaultPartitioner,
       allowAutoTopicCreation: false,
       // Rule 3: a limit would give up records whose sequence numbers are taken already. Callers have their own deadline.
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER },
@@ -310,7 +328,19 @@ function publishFailure(error: unknown): AppError {
   );
 }
 
-const pauseFor = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref();
+const unavailable = (error: unknown): AppError =>
+  error instanceof AppError
+    ? error
+    : new AppError('UNAVAILABLE', `Kafka did not answer (${errorNamesOf(error)[0]})`, {}, { cause: error });
+
+const pauseFor = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The outcome, or UNAVAILABLE after so many milliseconds. Without a limit it waits as long as it takes. */
+async function within<T>(milliseconds: number | undefined, outcome: Promise<T>): Promise<T> {
+  if (milliseconds === undefined) return outcome;
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new AppError('UNAVAILABLE', 'Kafka did not answer in time')), milliseconds);
   });
+  return Promise.race([outcome, limit]).finally(() => clearTimeout(timer));
+}

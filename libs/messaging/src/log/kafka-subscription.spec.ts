@@ -9,7 +9,7 @@ Logger.overrideLogger(false);
 
 /** The consumer of kafkajs, as far as the subscription uses it. */
 class FakeConsumer {
-  readonly events = { GROUP_JOIN: 'join', CRASH: 'crash' };
+  readonly events = { GROUP_JOIN: 'join', HEARTBEAT: 'heartbeat', CRASH: 'crash' };
   readonly listeners = new Map<string, (event: { payload: unknown }) => void>();
   config: ConsumerConfig | undefined;
   runConfig: ConsumerRunConfig | undefined;
@@ -185,7 +185,7 @@ describe('a subscription over kafkajs', () => {
     const { consumer, crashes, subscription } = await subscriptionWith(async () => undefined);
     consumer.emit('crash', { error: new Error('broker away'), restart: true });
     expect(crashes).toEqual([]);
-    expect(subscription.joined).toBe(false);
+    expect(subscription.alive).toBe(false);
     const fatal = new Error('not implemented');
     consumer.emit('crash', { error: fatal, restart: false });
     expect(crashes).toEqual([fatal]);

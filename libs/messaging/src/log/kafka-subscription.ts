@@ -6,6 +6,7 @@ import type { LogBatch, LogMessage, SubscribeOptions, Subscription } from './mes
 import { topicName } from './topic-name.js';
 
 const HEARTBEAT_MS = 1_500;
+const SILENT_MS = 15_000;
 const MAX_BATCH = 500;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
@@ -19,6 +20,7 @@ export class KafkaSubscription implements Subscription {
   private paused = false;
   private stopping = false;
   private member = false;
+  private lastSign = 0;
 
   constructor(
     kafka: Kafka,
@@ -41,16 +43,21 @@ export class KafkaSubscription implements Subscription {
     });
   }
 
-  get joined(): boolean {
-    return this.member;
+  /** A member of its group that has lately told so to the coordinator. kafkajs can stop fetching without an error. */
+  get alive(): boolean {
+    return this.member && Date.now() - this.lastSign < SILENT_MS;
   }
 
   async start(): Promise<void> {
     const { consumer } = this;
     consumer.on(consumer.events.GROUP_JOIN, () => {
       this.member = true;
+      this.lastSign = Date.now();
       // A restart inside the client makes a new group member that knows nothing of the pause.
       if (this.paused) consumer.pause(this.topicsOnBroker());
+    });
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      this.lastSign = Date.now();
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.member = false;

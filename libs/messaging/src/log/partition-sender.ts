@@ -38,11 +38,17 @@ export class PartitionSender {
   private queue: Queued[] = [];
   private flushing: Promise<void> | undefined;
   private bytes = 0;
+  private sentAt: number | undefined;
 
   constructor(
     private readonly send: (records: readonly LogRecord[]) => Promise<void>,
     private readonly limits: SendLimits,
   ) {}
+
+  /** How long the send under way has been waiting for its acknowledgement, in milliseconds; 0 when there is none. */
+  get waitingMs(): number {
+    return this.sentAt === undefined ? 0 : Date.now() - this.sentAt;
+  }
 
   get queuedBytes(): number {
     return this.bytes;
@@ -98,6 +104,7 @@ export class PartitionSender {
   private async sendAll(): Promise<void> {
     while (this.queue.length > 0) {
       const batch = this.takeBatch();
+      this.sentAt = Date.now();
       try {
         await this.send(batch.map(({ record }) => record));
         for (const { submission } of batch) {
@@ -106,6 +113,8 @@ export class PartitionSender {
         }
       } catch (error) {
         for (const { submission } of batch) submission.reject(error);
+      } finally {
+        this.sentAt = undefined;
       }
     }
   }

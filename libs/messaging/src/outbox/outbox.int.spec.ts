@@ -159,6 +159,17 @@ describe('the outbox', () => {
       return seen;
     }
 
+    it('orders transactions as numbers, not as text', async () => {
+      for (const tx of ['9', '100', '10'])
+        await pool.query(
+          `INSERT INTO exchange.outbox (tx, event_id, topic, key, payload) VALUES ($1::text::xid8, $1, $2, 'k', $1::text::bytea)`,
+          [tx, TOPIC],
+        );
+      startRelay({ batchSize: 1 });
+      await until(() => published().length === 3);
+      expect(published()).toEqual(['9', '10', '100']);
+    });
+
     it('goes on where another one ended, and repeats nothing that was stored as sent', async () => {
       await commit(row('1'));
       const first = startRelay();
