@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { unwrap } from '#kernel';
 import {
@@ -178,6 +178,7 @@ describe('a note', () => {
     ['two spaces before the signature', withLines(line(` ${signature}`))],
     ['a tab before the signature', note.replace(` ${signature}`, `\t${signature}`)],
     ['a space behind the signature', withLines(line(`${signature} `))],
+    ['a key id and no signature of a stranger', note + strangerLine('w.example', undefined, 0)],
     ['a stranger without a name', note + strangerLine('')],
     ['a stranger with a plus in the name', note + strangerLine('a+b')],
     ['a stranger with a Unicode space in the name', note + strangerLine('a\u00a0b')],
@@ -260,7 +261,13 @@ describe('a verifier key', () => {
   const [, id = ''] = valid.split('+');
   const base64 = valid.slice(origin.length + 10);
   const encoded = Buffer.from(base64, 'base64');
-  const retyped = (type: number): string => Buffer.concat([Buffer.of(type), encoded.subarray(1)]).toString('base64');
+  const ofType = (type: number): string => {
+    const key = Buffer.concat([Buffer.of(type), encoded.subarray(1)]);
+    const itsId = createHash('sha256').update(`${origin}\n`).update(key).digest('hex').slice(0, 8);
+    return `${origin}+${itsId}+${key.toString('base64')}`;
+  };
+
+  test('as these cases build it is itself valid', () => expect(ofType(1)).toBe(valid));
 
   test.each([
     ['nothing', ''],
@@ -275,8 +282,8 @@ describe('a verifier key', () => {
     ['an id in capitals', `${origin}+${id.toUpperCase().replaceAll(/[0-9]/g, 'A')}+${base64}`],
     ['a shorter id', `${origin}+${id.slice(1)}+${base64}`],
     ['a key without its padding or its last byte', `${origin}+${id}+${base64.slice(0, -4)}`],
-    ['a cosignature key, which is for witnesses', `${origin}+${id}+${retyped(4)}`],
-    ['an unknown type', `${origin}+${id}+${retyped(9)}`],
+    ['a cosignature key, which is for witnesses', ofType(4)],
+    ['an unknown type', ofType(9)],
     ['a key with a byte too many', `${origin}+${id}+${Buffer.concat([encoded, Buffer.of(0)]).toString('base64')}`],
     ['the URL alphabet', `${origin}+${id}+${'_'.repeat(44)}`],
   ])('with %s is refused', (_name, text) => {

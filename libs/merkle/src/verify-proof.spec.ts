@@ -53,6 +53,17 @@ describe('an inclusion proof', () => {
     expect(verifyInclusion({ ...claim, ...change })).toMatchObject({ ok: false, error: { code: 'RECEIPT_INVALID' } });
   });
 
+  // A root does not fix its size, so that a wrong size must be noticed by the shape of the path alone.
+  const larger = MemoryTree.of(distinctLeaves(16));
+  test.each([
+    ['the last leaf as the last of a smaller tree', 15, { index: 3, size: 4 }],
+    ['a leaf at an index that the stated size does not have', 8, { index: 8, size: 8 }],
+  ])('under the root of a larger tree, %s is refused', (_name, index, lie) => {
+    const honest = { leafHash: larger.node(0, index), proof: larger.inclusionProof(index), root: larger.root() };
+    expect(verifyInclusion({ ...honest, index, size: 16 }).ok).toBe(true);
+    expect(verifyInclusion({ ...honest, ...lie })).toMatchObject({ ok: false, error: { code: 'RECEIPT_INVALID' } });
+  });
+
   test('of the only leaf has no hashes, and the leaf must be a hash even if the root equals it', () => {
     expect(verifyInclusion({ index: 0, size: 1, leafHash: leaf, proof: [], root: leaf }).ok).toBe(true);
     const empty = Buffer.alloc(0);
@@ -124,6 +135,16 @@ describe('a consistency proof', () => {
     ['a bit turned', { proof: perfectProof.with(0, turned(perfectProof[0] ?? leaf)) }],
   ])('from a perfect tree with %s is refused', (_name, change) => {
     expect(verifyConsistency({ ...fromPerfect, ...change })).toMatchObject({
+      ok: false,
+      error: { code: 'LOG_INCONSISTENT' },
+    });
+  });
+
+  test('under the roots of larger trees is refused for smaller sizes', () => {
+    const larger = MemoryTree.of(distinctLeaves(16));
+    const roots = { firstRoot: larger.root(15), secondRoot: larger.root(16), proof: larger.consistencyProof(15, 16) };
+    expect(verifyConsistency({ ...roots, first: 15, second: 16 }).ok).toBe(true);
+    expect(verifyConsistency({ ...roots, first: 3, second: 4 })).toMatchObject({
       ok: false,
       error: { code: 'LOG_INCONSISTENT' },
     });
