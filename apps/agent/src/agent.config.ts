@@ -1,0 +1,47 @@
+import { ServiceConfig } from '#platform';
+import { IsJSON, IsOptional, IsString, IsUrl } from 'class-validator';
+
+const url = { require_tld: false, require_protocol: true, protocols: ['http', 'https'] };
+
+/**
+ * An agent's environment. Which agencies it serves stands in the file that AGENT_CONFIG_FILE names (`agency-settings.ts`);
+ * what it trusts of the hub is pinned here by hand (design: First trust).
+ */
+export class AgentConfig extends ServiceConfig {
+  /** JSON file with the agencies that this agent serves. */
+  @IsString()
+  AGENT_CONFIG_FILE: string;
+
+  /** The agent's own database. */
+  @IsString()
+  DATABASE_URL: string;
+
+  /** The hub's edge, as its DPoP proofs name it. */
+  @IsUrl(url)
+  GATEWAY_URL: string;
+
+  /** Where access tokens come from. */
+  @IsUrl(url)
+  IDENTITY_ISSUER: string;
+
+  /** Audience of the access tokens. */
+  @IsString()
+  AUDIENCE: string;
+
+  /** Name of the log. */
+  @IsString()
+  LOG_ORIGIN: string;
+
+  /** C2SP verifier key of the log, configured by hand. */
+  @IsString()
+  LOG_VERIFIER_KEY: string;
+
+  /** Public JWK of the key that signs outcomes. */
+  @IsJSON()
+  OUTCOME_PUBLIC_JWK: string;
+
+  /** Public JWK of the permit key. Agents see no permits; what is pinned is compared with what the log shows. */
+  @IsOptional()
+  @IsJSON()
+  PERMIT_PUBLIC_JWK?: string;
+}

@@ -1,0 +1,141 @@
+import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { importVerificationKey, type PublicJwk, thumbprintOf } from '#envelope';
+import { AppError, type Clock, type Thumbprint } from '#kernel';
+import { parseVerifierKey } from '#merkle';
+import { CLOCK, Database, LOGGER, type Logger, type ServiceOptions } from '#platform';
+import { AgentConfig } from './agent.config.js';
+import { type AgencySettings, readAgencySettings } from './agency-settings.js';
+import { Adapters } from './draft-answer/adapters.js';
+import { Drafter } from './draft-answer/drafter.js';
+import { SendReplies } from './draft-answer/send-replies.js';
+import { SettleReply } from './draft-answer/settle-reply.js';
+import { FOLLOWED_LOG, type FollowedLog, LogFollower } from './follow-log/log-follower.js';
+import { PublicHub } from './hub-client/hub-client.js';
+import { HubHttp } from './hub-client/hub-http.js';
+import { ConsentStore } from './infra/consent-store.js';
+import { DraftStore } from './infra/draft-store.js';
+import { ExchangeStore } from './infra/exchange-store.js';
+import { InboxStore } from './infra/inbox-store.js';
+import { LogStore } from './infra/log-store.js';
+import { OutboxStore } from './infra/outbox-store.js';
+import { Directory } from './look-up-directory/directory.js';
+import { MailFetcher } from './receive-mail/mail-fetcher.js';
+import { MailOpener } from './receive-mail/mail-opener.js';
+import { ReportMismatches } from './receive-mail/report-mismatches.js';
+import { TakeNotices, OUTCOME_KEY } from './receive-mail/take-notices.js';
+import { TakeOpened } from './receive-mail/take-opened.js';
+import { PostConsents } from './record-consent/post-consents.js';
+import { BackgroundWork } from './run-agent/background-work.js';
+import { Wakeup } from './run-agent/wakeup.js';
+import { OutboxSender } from './send-message/outbox-sender.js';
+import { SealOutgoing } from './send-message/seal-outgoing.js';
+import { openAgencies, ServedAgencies } from './serve-agencies/served-agencies.js';
+
+const GATEWAY = Symbol('Gateway');
+const IDENTITY = Symbol('Identity');
+
+@Injectable()
+class AgentConnections implements OnApplicationShutdown {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(GATEWAY) private readonly gateway: HubHttp,
+    @Inject(IDENTITY) private readonly identity: HubHttp,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.gateway.close(), this.identity.close()]);
+    await this.database.close();
+  }
+}
+
+@Module({})
+export class AgentModule {
+  static forConfig(config: AgentConfig, settings: readonly AgencySettings[]): DynamicModule {
+    return {
+      module: AgentModule,
+      providers: [
+        {
+          provide: Database,
+          inject: [LOGGER],
+          useFactory: (logger: Logger) =>
+            new Database(config.DATABASE_URL, {
+              max: 16,
+              onError: (error) => logger.warn({ err: error }, 'database connection lost'),
+            }),
+        },
+        { provide: GATEWAY, useFactory: () => new HubHttp(config.GATEWAY_URL, 16 + 8 * settings.length) },
+        { provide: IDENTITY, useFactory: () => new HubHttp(config.IDENTITY_ISSUER, 4) },
+        { provide: PublicHub, inject: [GATEWAY], useFactory: (gateway: HubHttp) => new PublicHub(gateway) },
+        {
+          provide: ServedAgencies,
+          inject: [GATEWAY, IDENTITY, LogStore, CLOCK],
+          useFactory: (gateway: HubHttp, identity: HubHttp, store: LogStore, clock: Clock) =>
+            openAgencies(
+              settings,
+              { gateway, identity, issuer: config.IDENTITY_ISSUER, audience: config.AUDIENCE },
+              store,
+              clock,
+            ),
+        },
+        {
+          provide: FOLLOWED_LOG,
+          inject: [ServedAgencies],
+          useFactory: (agencies: ServedAgencies) => followedLog(config, agencies),
+        },
+        { provide: OUTCOME_KEY, useFactory: () => outcomeKey(config) },
+        Adapters,
+        BackgroundWork,
+        ConsentStore,
+        Directory,
+        Drafter,
+        DraftStore,
+        ExchangeStore,
+        InboxStore,
+        LogFollower,
+        LogStore,
+        MailFetcher,
+        MailOpener,
+        OutboxSender,
+        OutboxStore,
+        PostConsents,
+        ReportMismatches,
+        SealOutgoing,
+        SendReplies,
+        SettleReply,
+        TakeNotices,
+        TakeOpened,
+        Wakeup,
+        AgentConnections,
+      ],
+    };
+  }
+}
+
+async function followedLog(config: AgentConfig, agencies: ServedAgencies): Promise<FollowedLog> {
+  const verifier = parseVerifierKey(config.LOG_VERIFIER_KEY);
+  if (!verifier.ok || verifier.value.name !== config.LOG_ORIGIN)
+    throw new AppError('CONFIG_INVALID', 'LOG_VERIFIER_KEY: is no verifier key of LOG_ORIGIN');
+  const pinned = new Map<string, Thumbprint>([['exchange outcome', await pin('OUTCOME_PUBLIC_JWK', config)]]);
+  if (config.PERMIT_PUBLIC_JWK !== undefined) pinned.set('consent permit', await pin('PERMIT_PUBLIC_JWK', config));
+  return { verifier: verifier.value, pinned, madeHere: (agency, kid) => agencies.madeHere(agency, kid) };
+}
+
+async function pin(name: 'OUTCOME_PUBLIC_JWK' | 'PERMIT_PUBLIC_JWK', config: AgentConfig): Promise<Thumbprint> {
+  try {
+    return await thumbprintOf(JSON.parse(config[name] ?? '') as PublicJwk);
+  } catch {
+    throw new AppError('CONFIG_INVALID', `${name}: is no public key of the profile`);
+  }
+}
+
+async function outcomeKey(config: AgentConfig) {
+  const key = await importVerificationKey(JSON.parse(config.OUTCOME_PUBLIC_JWK));
+  if (!key.ok) throw new AppError('CONFIG_INVALID', 'OUTCOME_PUBLIC_JWK: is no signing key of the profile');
+  return key.value;
+}
+
+export const serviceOptions: ServiceOptions<AgentConfig> = {
+  name: 'agent',
+  config: AgentConfig,
+  module: (config) => AgentModule.forConfig(config, readAgencySettings(config.AGENT_CONFIG_FILE)),
+};

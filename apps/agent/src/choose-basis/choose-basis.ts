@@ -1,0 +1,109 @@
+import { type Catalogue, type StatuteQuestion, statuteCovers, statutesCovering } from '#catalogue';
+import type { Basis, ConsentRecord } from '#envelope';
+import { type AgencyId, AppError, type ConsentId, err, ok, partyKindOf, type Pseudonym, type Result } from '#kernel';
+
+/** A consent that may lift secrecy, as far as the chooser knows it. */
+export interface AvailableConsent {
+  readonly id: ConsentId;
+  readonly version: number;
+  readonly record: ConsentRecord;
+}
+
+export interface BasisQuestion {
+  readonly catalogue: Catalogue;
+  readonly asker: AgencyId;
+  readonly holder: AgencyId;
+  readonly categories: readonly number[];
+  readonly purpose: string;
+  readonly day: string;
+  readonly at: Date;
+  readonly subjects: readonly Pseudonym[];
+  /** Consents found at the hub and in the agency's own records. */
+  readonly consents: readonly AvailableConsent[];
+  /** Named by the case worker: taken where no statute lifts secrecy, and left to the hub to judge. */
+  readonly named?: { readonly id: ConsentId; readonly version: number };
+}
+
+/**
+ * The basis of a request, category by category (design: Basis): a statute where one gives the right, for a consent is never
+ * asked for what the law already gives; else a consent that covers it. Each category stands in exactly one item.
+ *
+ * Errors: NO_BASIS with the first category for which there is neither.
+ */
+export function chooseBasis(question: BasisQuestion): Result<Basis[]> {
+  const items: Basis[] = [];
+  for (const category of [...question.categories].sort((a, b) => a - b)) {
+    const lift = statuteLift(question, category) ?? consentLift(question, category);
+    const processing = lift && processingFor(question, category, lift);
+    if (!lift || !processing) return err(new AppError('NO_BASIS', undefined, { category }));
+    const same = items.find((item) => sameLift(item.secrecyLift, lift) && item.processing.sender === processing);
+    if (same) same.categories.push(category);
+    else
+      items.push({
+        categories: [category],
+        processing: { sender: processing, recipient: processing },
+        secrecyLift: lift,
+      });
+  }
+  return ok(items);
+}
+
+/** Does this consent, as signed, cover the disclosure? Whether it is still in force is the hub's to say. */
+export function consentCovers(
+  record: ConsentRecord,
+  question: Pick<BasisQuestion, 'asker' | 'holder' | 'purpose' | 'at' | 'subjects'>,
+  category: number,
+): boolean {
+  return (
+    record.requesters.includes(question.asker) &&
+    record.disclosers.includes(question.holder) &&
+    record.categories.includes(category) &&
+    record.purposes.includes(question.purpose) &&
+    question.subjects.length > 0 &&
+    question.subjects.every((subject) => subject === record.subject) &&
+    new Date(record.validFrom) <= question.at &&
+    question.at < new Date(record.validUntil)
+  );
+}
+
+type Lift = Basis['secrecyLift'];
+
+const questionFor = (
+  question: BasisQuestion,
+  category: number,
+  effect: StatuteQuestion['effect'],
+): StatuteQuestion => ({
+  effect,
+  asker: partyKindOf(question.asker),
+  holder: partyKindOf(question.holder),
+  categories: [category],
+  purpose: question.purpose,
+  day: question.day,
+});
+
+function statuteLift(question: BasisQuestion, category: number): Lift | undefined {
+  const [statute] = statutesCovering(question.catalogue.statutes, questionFor(question, category, 'secrecyLift'));
+  return statute && { statute: { id: statute.id, version: statute.version } };
+}
+
+function consentLift(question: BasisQuestion, category: number): Lift | undefined {
+  if (question.named) return { consent: question.named };
+  const newest = question.consents
+    .filter(({ record }) => consentCovers(record, question, category))
+    .sort((a, b) => b.version - a.version)[0];
+  return newest && { consent: { id: newest.id, version: newest.version } };
+}
+
+/** The provision that lifts secrecy where it also is a ground of processing, else the first that is one. */
+function processingFor(question: BasisQuestion, category: number, lift: Lift): string | undefined {
+  const asked = questionFor(question, category, 'processing');
+  const { statutes } = question.catalogue;
+  const lifting =
+    'statute' in lift
+      ? statutes.find(({ id, version }) => id === lift.statute.id && version === lift.statute.version)
+      : undefined;
+  if (lifting && statuteCovers(lifting, asked).ok) return lifting.id;
+  return statutesCovering(statutes, asked)[0]?.id;
+}
+
+const sameLift = (a: Lift, b: Lift): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,99 @@
+import { holdingOf, findCategory, statuteCovers, findStatute, type Catalogue } from '#catalogue';
+import { type Basis, type ConsentRecord, type MessageContext, readStatement } from '#envelope';
+import { type ConsentId, partyKindOf } from '#kernel';
+import { consentCovers } from '../choose-basis/choose-basis.js';
+import { member } from '../hub-client/hub-http.js';
+
+/** A consent as the hub tells a party of it. */
+export interface KnownConsent {
+  readonly id: ConsentId;
+  readonly version: number;
+  readonly record: ConsentRecord;
+  /** active, withdrawn, expired, superseded, not-yet-valid; computed by the hub when asked. */
+  readonly state: string;
+}
+
+/** May this category be disclosed, as the discloser sees it? `ask-a-person`: this is not ours to hold. */
+export type Judgement = { readonly may: true } | { readonly may: false; readonly reason: string } | 'ask-a-person';
+
+const reasonOfState: Readonly<Record<string, string>> = {
+  withdrawn: 'consent-withdrawn',
+  expired: 'consent-expired',
+  superseded: 'consent-missing',
+  'not-yet-valid': 'consent-missing',
+};
+
+/**
+ * The discloser's own look at the basis of a request, before any register is asked: where none holds, nobody needs to know
+ * whether the person is a client, and the refusal takes as long and reads as any other.
+ */
+export function judgeBasis(
+  context: MessageContext,
+  category: number,
+  facts: {
+    readonly catalogue: Catalogue;
+    readonly consents: readonly KnownConsent[];
+    readonly day: string;
+    readonly at: Date;
+  },
+): Judgement {
+  const { catalogue, day } = facts;
+  const known = findCategory(catalogue.categories, category, day);
+  const item = context.basis.find(({ categories }) => categories.includes(category));
+  if (!known || !item) return { may: false, reason: 'no-basis' };
+  if (holdingOf(known, partyKindOf(context.recipient)) === 'none') return 'ask-a-person';
+  const lift = item.secrecyLift;
+  if ('statute' in lift) {
+    const statute = findStatute(catalogue.statutes, lift.statute.id, day, lift.statute.version);
+    const covers = statuteCovers(statute, {
+      effect: 'secrecyLift',
+      asker: partyKindOf(context.sender),
+      holder: partyKindOf(context.recipient),
+      categories: [category],
+      purpose: context.purpose,
+      day,
+    });
+    return covers.ok ? { may: true } : { may: false, reason: 'no-basis' };
+  }
+  const consent = facts.consents.find(({ id, version }) => id === lift.consent.id && version === lift.consent.version);
+  if (!consent) return { may: false, reason: 'consent-missing' };
+  if (consent.state !== 'active') return { may: false, reason: reasonOfState[consent.state] ?? 'consent-missing' };
+  const question = {
+    asker: context.sender,
+    holder: context.recipient,
+    purpose: context.purpose,
+    at: facts.at,
+    subjects: context.subjects,
+  };
+  return consentCovers(consent.record, question, category)
+    ? { may: true }
+    : { may: false, reason: 'consent-too-narrow' };
+}
+
+/** The discloser's basis for an answer: the request's, for what is disclosed, with the two sides exchanged. */
+export function basisOfAnswer(context: MessageContext, disclosed: readonly number[]): Basis[] {
+  return context.basis.flatMap(({ categories, processing, secrecyLift }) => {
+    const some = categories.filter((category) => disclosed.includes(category));
+    if (some.length === 0) return [];
+    return [
+      { categories: some, processing: { sender: processing.recipient, recipient: processing.sender }, secrecyLift },
+    ];
+  });
+}
+
+export const namesConsent = (context: MessageContext): boolean =>
+  context.basis.some(({ secrecyLift }) => 'consent' in secrecyLift);
+
+/** The hub's list of consents about a subject. What cannot be read is left out. */
+export function knownConsents(answer: unknown): KnownConsent[] {
+  const consents = member(answer, 'consents');
+  if (!Array.isArray(consents)) return [];
+  return (consents as unknown[]).flatMap((consent) => {
+    const token = member(consent, 'record');
+    const state = member(consent, 'state');
+    const read = typeof token === 'string' ? readStatement('consent', token) : undefined;
+    if (!read?.ok || typeof state !== 'string') return [];
+    const { payload } = read.value;
+    return [{ id: payload.id, version: payload.version, record: payload, state }];
+  });
+}

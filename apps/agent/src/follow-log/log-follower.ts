@@ -1,0 +1,256 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ClearRecord, decodeEntry, thumbprintOf } from '#envelope';
+import { type AgencyId, AppError, type Clock, err, ok, type Result, type Thumbprint } from '#kernel';
+import {
+  type Checkpoint,
+  CompactRange,
+  leafHash,
+  type NoteVerifier,
+  openCheckpoint,
+  type TreeHead,
+  verifyGrowth,
+} from '#merkle';
+import { CLOCK, LOGGER, type Logger } from '#platform';
+import { PublicHub } from '../hub-client/hub-client.js';
+import { type Alarm, LogStore, type SignedHead } from '../infra/log-store.js';
+import { agencyNamedBy, type ClearChange, LoggedKeys } from './logged-keys.js';
+import { RecentTree } from './recent-tree.js';
+
+/** Entries fetched at once. */
+const PAGE = 1_024;
+
+/** What is pinned by configuration, and whose keys this agent itself has made. */
+export interface FollowedLog {
+  readonly verifier: NoteVerifier;
+  /** Thumbprints of pinned hub keys by `service use`. */
+  readonly pinned: ReadonlyMap<string, Thumbprint>;
+  /** Undefined for an agency that is not served here. */
+  readonly madeHere: (agency: AgencyId, kid: Thumbprint) => boolean | undefined;
+}
+export const FOLLOWED_LOG = Symbol('FollowedLog');
+
+/**
+ * Follows the whole log: fetches every entry, recomputes the tree and compares it with every signed head that anybody shows
+ * to this agent, be it in a receipt, a notice or as the newest checkpoint. Takes keys from clear leaves of that tree only,
+ * and raises an alarm for a key of a served agency that was not made here (design: First trust).
+ */
+@Injectable()
+export class LogFollower {
+  keys = new LoggedKeys();
+  private range = CompactRange.empty();
+  private recent = new RecentTree(CompactRange.empty());
+  private heads = new Map<number, SignedHead>();
+  private broken = false;
+  private running: Promise<void> | undefined;
+  private checkedAt: Date | undefined;
+
+  constructor(
+    @Inject(LogStore) private readonly store: LogStore,
+    @Inject(PublicHub) private readonly hub: PublicHub,
+    @Inject(FOLLOWED_LOG) private readonly log: FollowedLog,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Takes up where the last run of the process stopped. */
+  async load(): Promise<void> {
+    const [state, keys, heads] = await Promise.all([this.store.load(), this.store.loadKeys(), this.store.loadHeads()]);
+    this.range = state.range;
+    this.recent = new RecentTree(state.range.clone());
+    this.broken = state.broken;
+    this.checkedAt = state.checkedAt;
+    this.keys = new LoggedKeys(keys.keys, keys.hubKeys);
+    this.heads = new Map(heads.map((head) => [head.size, head]));
+  }
+
+  /** The tree up to which everything was recomputed. */
+  head(): TreeHead {
+    return { origin: this.log.verifier.name, size: this.range.size, root: this.range.root() };
+  }
+
+  state(): { size: number; root: string; checkedAt: Date | undefined; consistent: boolean } {
+    const { size, root } = this.head();
+    return { size, root: root.toString('base64'), checkedAt: this.checkedAt, consistent: !this.broken };
+  }
+
+  get verifier(): NoteVerifier {
+    return this.log.verifier;
+  }
+
+  /**
+   * Follows the log to its newest checkpoint. Callers at the same time share one run.
+   *
+   * @throws AppError UNAVAILABLE, CHECKPOINT_INVALID, LOG_INCONSISTENT
+   */
+  catchUp(): Promise<void> {
+    this.running ??= this.follow().finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  /**
+   * Is this signed head one of the log that we follow? With a proof from a head that we recomputed it is believed at once
+   * and compared again when we get there; without one we get there first. Errors: LOG_INCONSISTENT.
+   *
+   * @throws AppError UNAVAILABLE when the log cannot be read as far
+   */
+  async accept(
+    checkpoint: Checkpoint,
+    growth?: { readonly from: TreeHead; readonly proof: readonly Buffer[] },
+  ): Promise<Result<void>> {
+    if (this.broken) return err(new AppError('LOG_INCONSISTENT'));
+    if (growth) {
+      const grown = verifyGrowth(growth.from, checkpoint, growth.proof);
+      if (!grown.ok) {
+        await this.alarm({ code: 'LOG_INCONSISTENT', detail: 'a receipt without a proof from our last checkpoint' });
+        return grown;
+      }
+    } else if (checkpoint.size > this.range.size) {
+      await this.catchUp();
+      if (checkpoint.size > this.range.size) throw new AppError('UNAVAILABLE', 'the log ends before the checkpoint');
+    }
+    return checkpoint.size > this.range.size ? this.acceptBeyond(checkpoint) : this.acceptPast(checkpoint);
+  }
+
+  private async acceptBeyond(checkpoint: Checkpoint): Promise<Result<void>> {
+    const known = this.heads.get(checkpoint.size);
+    if (known?.root.equals(checkpoint.root)) return ok(undefined);
+    const head = { size: checkpoint.size, root: checkpoint.root, note: checkpoint.note };
+    const other = known ? known.root : await this.store.keepHead(head);
+    if (other) return this.fork('two signed roots of one size', checkpoint.size);
+    this.heads.set(head.size, head);
+    return ok(undefined);
+  }
+
+  private async acceptPast(checkpoint: Checkpoint): Promise<Result<void>> {
+    const root = this.recent.rootAt(checkpoint.size);
+    if (root) {
+      return root.equals(checkpoint.root)
+        ? ok(undefined)
+        : this.fork('a signed root differs from the entries', checkpoint.size);
+    }
+    const now = this.head();
+    const proof = await this.hub.consistency(checkpoint.size, now.size);
+    if (verifyGrowth(checkpoint, now, proof).ok) return ok(undefined);
+    await this.alarm({ code: 'LOG_INCONSISTENT', detail: 'an old checkpoint is no prefix of the log' });
+    return err(new AppError('LOG_INCONSISTENT'));
+  }
+
+  private async follow(): Promise<void> {
+    if (this.broken) throw new AppError('LOG_INCONSISTENT');
+    const opened = openCheckpoint(await this.hub.checkpoint(), this.log.verifier);
+    if (!opened.ok) {
+      await this.alarm({ code: 'CHECKPOINT_INVALID', detail: 'the newest checkpoint' });
+      throw opened.error;
+    }
+    const checkpoint = opened.value;
+    if (checkpoint.size < this.range.size) {
+      const past = await this.acceptPast(checkpoint);
+      if (!past.ok) throw past.error;
+      return;
+    }
+    const { range, leaves, records } = await this.fetch(checkpoint.size);
+    // Nothing of these entries is believed before the tree over them is the signed one.
+    if (!range.root().equals(checkpoint.root)) throw await this.forkError('the newest checkpoint', checkpoint.size);
+    if (range.size > this.range.size) await this.takeOver(range, leaves, records);
+    await this.store.confirm(checkpoint, this.clock.now());
+    this.checkedAt = this.clock.now();
+    for (const size of [...this.heads.keys()]) if (size <= range.size) this.heads.delete(size);
+  }
+
+  private async fetch(size: number): Promise<Fetched> {
+    const range = this.range.clone();
+    const leaves: Buffer[] = [];
+    const records: IndexedRecord[] = [];
+    while (range.size < size) {
+      const entries = await this.hub.entries(range.size, Math.min(size, range.size + PAGE));
+      if (entries.length === 0) throw new AppError('UNAVAILABLE', 'the log does not give its entries');
+      for (const entry of entries.slice(0, size - range.size)) {
+        const decoded = decodeEntry(entry);
+        if (decoded.ok && decoded.value.kind === 'clear')
+          records.push({ index: range.size, record: decoded.value.record });
+        const leaf = leafHash(entry);
+        leaves.push(leaf);
+        range.append(leaf);
+        const head = this.heads.get(range.size);
+        if (head && !head.root.equals(range.root()))
+          throw await this.forkError('an earlier receipt showed another tree', range.size);
+      }
+    }
+    return { range, leaves, records };
+  }
+
+  private async takeOver(range: CompactRange, leaves: readonly Buffer[], records: readonly IndexedRecord[]) {
+    const changes: ClearChange[] = [];
+    const alarms: Alarm[] = [];
+    try {
+      for (const { index, record } of records) {
+        const applied = await this.keys.apply(record, index);
+        if (applied.ok) {
+          changes.push(applied.value);
+          alarms.push(...(await this.alarmsOf(applied.value)));
+        } else {
+          const agency = agencyNamedBy(applied.error);
+          alarms.push({
+            ...(agency === undefined ? {} : { agency }),
+            code: applied.error.code,
+            detail: 'a key record that is not to be trusted',
+            leafIndex: index,
+          });
+        }
+      }
+      await this.store.advance({ range, changes, alarms, at: this.clock.now() });
+    } catch (error) {
+      await this.load();
+      throw error;
+    }
+    this.range = range;
+    this.recent.append(leaves);
+    for (const alarm of alarms) this.tell(alarm);
+  }
+
+  private async alarmsOf(change: ClearChange): Promise<Alarm[]> {
+    if (change.type === 'key' && this.log.madeHere(change.key.agency, change.key.kid) === false) {
+      const { agency, leafIndex, use } = change.key;
+      return [{ agency, code: 'KEY_UNTRUSTED', detail: `a ${use} key of this agency was not made here`, leafIndex }];
+    }
+    if (change.type === 'hub-key') {
+      const { service, use, leafIndex } = change.key;
+      const pin = this.log.pinned.get(`${service} ${use}`);
+      if (pin !== undefined && pin !== (await thumbprintOf(change.key.jwk)))
+        return [{ code: 'KEY_UNTRUSTED', detail: `the logged ${use} key is not the pinned one`, leafIndex }];
+    }
+    return [];
+  }
+
+  private async alarm(alarm: Alarm): Promise<void> {
+    await this.store.raise(alarm, this.clock.now());
+    this.tell(alarm);
+  }
+
+  private async fork(detail: string, size: number): Promise<Result<never>> {
+    return err(await this.forkError(detail, size));
+  }
+
+  private async forkError(detail: string, size: number): Promise<AppError> {
+    const alarm: Alarm = { code: 'LOG_INCONSISTENT', detail, leafIndex: size };
+    this.broken = true;
+    await this.store.markBroken(alarm, this.clock.now());
+    this.tell(alarm);
+    return new AppError('LOG_INCONSISTENT', undefined, { size });
+  }
+
+  private tell({ agency, code, detail, leafIndex }: Alarm): void {
+    this.logger.error({ alarm: code, agency, leafIndex }, detail);
+  }
+}
+
+interface IndexedRecord {
+  readonly index: number;
+  readonly record: ClearRecord;
+}
+
+interface Fetched {
+  readonly range: CompactRange;
+  readonly leaves: readonly Buffer[];
+  readonly records: readonly IndexedRecord[];
+}

@@ -1,0 +1,208 @@
+import {
+  type ClearRecord,
+  type HubKeyRecord,
+  importRecipientKey,
+  importVerificationKey,
+  type KeyRecord,
+  type PublicJwk,
+  readStatement,
+  type RecipientKey,
+  thumbprintOf,
+  type VerificationKey,
+  verifyStatement,
+} from '#envelope';
+import { type AgencyId, AppError, err, isAgencyId, ok, type Result, type Thumbprint } from '#kernel';
+
+export interface LoggedKey {
+  readonly agency: AgencyId;
+  readonly kid: Thumbprint;
+  readonly use: KeyRecord['use'];
+  readonly jwk: PublicJwk;
+  readonly record: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly revokedAt: Date | undefined;
+  readonly leafIndex: number;
+}
+
+export interface LoggedHubKey {
+  readonly kid: Thumbprint;
+  readonly service: HubKeyRecord['service'];
+  readonly use: HubKeyRecord['use'];
+  readonly jwk: PublicJwk;
+  readonly useFrom: Date;
+  readonly useUntil: Date;
+  readonly destroyAfter: Date | undefined;
+  readonly leafIndex: number;
+}
+
+/** What one entry in clear changed. */
+export type ClearChange =
+  | { readonly type: 'key'; readonly key: LoggedKey }
+  | { readonly type: 'revocation'; readonly key: LoggedKey }
+  | { readonly type: 'hub-key'; readonly key: LoggedHubKey }
+  | { readonly type: 'agency'; readonly agency: AgencyId; readonly status: string; readonly leafIndex: number }
+  | { readonly type: 'catalogue'; readonly version: number; readonly hash: string; readonly leafIndex: number }
+  | { readonly type: 'known' };
+
+const usableAt = (key: LoggedKey, at: Date): boolean =>
+  key.notBefore <= at && at < key.notAfter && (key.revokedAt === undefined || at < key.revokedAt);
+
+/**
+ * The keys of all agencies and of the hub, from clear leaves of the log and from nowhere else (design: Keys). A first
+ * signing key signs itself; each later one is signed by an earlier signing key or the recovery key, all others by a signing
+ * key. What does not follow this chain is refused, whoever put it into the log.
+ */
+export class LoggedKeys {
+  private readonly keys = new Map<AgencyId, LoggedKey[]>();
+  private readonly hubKeys = new Map<Thumbprint, LoggedHubKey>();
+
+  constructor(keys: readonly LoggedKey[] = [], hubKeys: readonly LoggedHubKey[] = []) {
+    for (const key of keys) this.put(key);
+    for (const key of hubKeys) this.hubKeys.set(key.kid, key);
+  }
+
+  /**
+   * Takes over one entry. Errors: KEY_UNTRUSTED (not signed by whom it should be; `details.agency` names whose key it
+   * claims to be), MALFORMED and the like for what is no such record.
+   */
+  async apply(record: ClearRecord, leafIndex: number): Promise<Result<ClearChange>> {
+    switch (record.type) {
+      case 'agency-key':
+        return this.applyKey(record.record, leafIndex);
+      case 'agency-key-revocation':
+        return this.applyRevocation(record.record);
+      case 'hub-key':
+        return this.applyHubKey(record.record, leafIndex);
+      case 'agency':
+        return ok({ type: 'agency', agency: record.agency, status: record.status, leafIndex });
+      case 'catalogue':
+        return ok({ type: 'catalogue', version: record.version, hash: record.hash, leafIndex });
+    }
+  }
+
+  /** A signing key by which this agency's signature of that moment may be judged. Errors: KEY_NOT_LOGGED, KEY_REVOKED. */
+  async signingKey(agency: AgencyId, kid: Thumbprint, at: Date): Promise<Result<VerificationKey>> {
+    const key = this.find(agency, kid);
+    if (key?.use !== 'signing') return err(new AppError('KEY_NOT_LOGGED', undefined, { agency }));
+    if (!usableAt(key, at)) return err(new AppError('KEY_REVOKED', undefined, { agency }));
+    return importVerificationKey(key.jwk);
+  }
+
+  /** The receiving key to seal to: the newest that is valid. Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN. */
+  async receivingKey(agency: AgencyId, at: Date): Promise<Result<RecipientKey>> {
+    const all = this.keys.get(agency);
+    if (all === undefined) return err(new AppError('RECIPIENT_UNKNOWN'));
+    const key = all.filter(({ use }) => use === 'receiving').findLast((candidate) => usableAt(candidate, at));
+    return key === undefined ? err(new AppError('RECIPIENT_KEY_UNKNOWN')) : importRecipientKey(key.jwk);
+  }
+
+  /** Audit's release key of the moment, with the instant that no message may outlive. Errors: RELEASE_KEY_UNKNOWN. */
+  async releaseKey(at: Date): Promise<Result<{ readonly key: RecipientKey; readonly destroyAfter: Date }>> {
+    const current = [...this.hubKeys.values()]
+      .filter((key) => key.service === 'audit' && key.use === 'release' && key.useFrom <= at && at < key.useUntil)
+      .sort((a, b) => a.useFrom.getTime() - b.useFrom.getTime())
+      .at(-1);
+    if (current?.destroyAfter === undefined) return err(new AppError('RELEASE_KEY_UNKNOWN'));
+    const key = await importRecipientKey(current.jwk);
+    return key.ok ? ok({ key: key.value, destroyAfter: current.destroyAfter }) : key;
+  }
+
+  keysOf(agency: AgencyId): readonly LoggedKey[] {
+    return this.keys.get(agency) ?? [];
+  }
+
+  private async applyKey(token: string, leafIndex: number): Promise<Result<ClearChange>> {
+    const read = readStatement('agency-key', token);
+    if (!read.ok) return read;
+    const { agency, use, jwk, notBefore, notAfter } = read.value.payload;
+    const kid = await thumbprintOf(jwk);
+    if (this.find(agency, kid)) return ok({ type: 'known' });
+    const signer = await this.signerOf(read.value.kid, { agency, use, jwk, kid });
+    const verified = signer.ok ? await verifyStatement('agency-key', token, signer.value) : signer;
+    if (!verified.ok) return untrusted(agency);
+    const key: LoggedKey = {
+      agency,
+      kid,
+      use,
+      jwk,
+      record: token,
+      notBefore: new Date(notBefore),
+      notAfter: new Date(notAfter),
+      revokedAt: undefined,
+      leafIndex,
+    };
+    this.put(key);
+    return ok({ type: 'key', key });
+  }
+
+  /** The key by which a key record must be signed. */
+  private async signerOf(
+    signedBy: Thumbprint,
+    record: { agency: AgencyId; use: KeyRecord['use']; jwk: PublicJwk; kid: Thumbprint },
+  ): Promise<Result<VerificationKey>> {
+    const { agency, use, jwk, kid } = record;
+    const isFirst = !this.keysOf(agency).some((key) => key.use === 'signing');
+    if (use === 'signing' && isFirst) return signedBy === kid ? importVerificationKey(jwk) : untrusted(agency);
+    const signer = this.find(agency, signedBy);
+    const allowed = use === 'signing' ? ['signing', 'recovery'] : ['signing'];
+    if (!signer || signer.revokedAt !== undefined || !allowed.includes(signer.use)) return untrusted(agency);
+    return importVerificationKey(signer.jwk);
+  }
+
+  private async applyRevocation(token: string): Promise<Result<ClearChange>> {
+    const read = readStatement('agency-key-revocation', token);
+    if (!read.ok) return read;
+    const { agency, kid, at } = read.value.payload;
+    const signer = this.find(agency, read.value.kid);
+    const key = this.find(agency, kid);
+    if (!key || !signer || !['signing', 'recovery'].includes(signer.use)) return untrusted(agency);
+    const imported = await importVerificationKey(signer.jwk);
+    const verified = imported.ok ? await verifyStatement('agency-key-revocation', token, imported.value) : imported;
+    if (!verified.ok) return untrusted(agency);
+    const revoked: LoggedKey = { ...key, revokedAt: new Date(at) };
+    this.put(revoked);
+    return ok({ type: 'revocation', key: revoked });
+  }
+
+  /**
+   * A hub key is believed because audit, the log's only writer, put it there under the log key that was configured by hand;
+   * whether it is also the one that was pinned is for the caller to compare.
+   */
+  private async applyHubKey(token: string, leafIndex: number): Promise<Result<ClearChange>> {
+    const read = readStatement('hub-key', token);
+    if (!read.ok) return read;
+    const { service, use, jwk, useFrom, useUntil, destroyAfter } = read.value.payload;
+    const key: LoggedHubKey = {
+      kid: await thumbprintOf(jwk),
+      service,
+      use,
+      jwk,
+      useFrom: new Date(useFrom),
+      useUntil: new Date(useUntil),
+      destroyAfter: destroyAfter === undefined ? undefined : new Date(destroyAfter),
+      leafIndex,
+    };
+    if (this.hubKeys.has(key.kid)) return ok({ type: 'known' });
+    this.hubKeys.set(key.kid, key);
+    return ok({ type: 'hub-key', key });
+  }
+
+  private find(agency: AgencyId, kid: Thumbprint): LoggedKey | undefined {
+    return this.keys.get(agency)?.find((key) => key.kid === kid);
+  }
+
+  private put(key: LoggedKey): void {
+    const others = this.keysOf(key.agency).filter(({ kid }) => kid !== key.kid);
+    this.keys.set(
+      key.agency,
+      [...others, key].sort((a, b) => a.leafIndex - b.leafIndex),
+    );
+  }
+}
+
+const untrusted = (agency: AgencyId) => err(new AppError('KEY_UNTRUSTED', undefined, { agency }));
+
+/** Whose key an untrusted record claims to be. */
+export const agencyNamedBy = (error: AppError): AgencyId | undefined =>
+  isAgencyId(error.details['agency']) ? error.details['agency'] : undefined;

@@ -1,0 +1,129 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AppError } from '#kernel';
+import { Database, LOGGER, type Logger, Readiness } from '#platform';
+import { Drafter } from '../draft-answer/drafter.js';
+import { SendReplies } from '../draft-answer/send-replies.js';
+import { LogFollower } from '../follow-log/log-follower.js';
+import { MailFetcher } from '../receive-mail/mail-fetcher.js';
+import { MailOpener } from '../receive-mail/mail-opener.js';
+import { ReportMismatches } from '../receive-mail/report-mismatches.js';
+import { TakeNotices } from '../receive-mail/take-notices.js';
+import { PostConsents } from '../record-consent/post-consents.js';
+import { OutboxSender } from '../send-message/outbox-sender.js';
+import { ServedAgencies } from '../serve-agencies/served-agencies.js';
+import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { Wakeup } from './wakeup.js';
+
+/** Seconds of a long poll. */
+const POLL_S = 25;
+/** Work with a time (repetitions, refusal windows) is looked for this often. */
+const LOOK_AGAIN_MS = 1_000;
+const FOLLOW_EVERY_MS = 2_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Runs the steps of every served agency side by side until the process stops. Each step is safe to be cut anywhere. */
+@Injectable()
+export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly stop = new AbortController();
+  private readonly loops: Promise<void>[] = [];
+  private loaded = false;
+
+  constructor(
+    @Inject(ServedAgencies) private readonly agencies: ServedAgencies,
+    @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(MailFetcher) private readonly fetcher: MailFetcher,
+    @Inject(MailOpener) private readonly opener: MailOpener,
+    @Inject(TakeNotices) private readonly notices: TakeNotices,
+    @Inject(ReportMismatches) private readonly mismatches: ReportMismatches,
+    @Inject(OutboxSender) private readonly sender: OutboxSender,
+    @Inject(Drafter) private readonly drafter: Drafter,
+    @Inject(SendReplies) private readonly replies: SendReplies,
+    @Inject(PostConsents) private readonly consents: PostConsents,
+    @Inject(Wakeup) private readonly wakeup: Wakeup,
+    @Inject(Database) private readonly database: Database,
+    @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.readiness.require('database', () => this.database.ping());
+    this.readiness.require('log state', () => this.loaded);
+    await this.log.load();
+    this.loaded = true;
+    this.loops.push(this.follow());
+    for (const agency of this.agencies.all) {
+      this.loops.push(this.fetch(agency));
+      const steps = [
+        this.opener,
+        this.notices,
+        this.sender,
+        this.drafter,
+        this.replies,
+        this.mismatches,
+        this.consents,
+      ];
+      for (const step of steps) this.loops.push(this.work(agency, step));
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stop.abort();
+    await Promise.all(this.loops);
+  }
+
+  private async follow(): Promise<void> {
+    await this.repeat('follow-log', undefined, async () => {
+      const before = this.log.head().size;
+      await this.log.catchUp();
+      if (this.log.head().size !== before) for (const { id } of this.agencies.all) this.wakeup.notify(id);
+      await pause(FOLLOW_EVERY_MS, this.stop.signal);
+    });
+  }
+
+  private async fetch(agency: ServedAgency): Promise<void> {
+    await this.repeat('fetch-mail', agency, async () => {
+      if (agency.onboarding) return pause(LOOK_AGAIN_MS, this.stop.signal);
+      if ((await this.fetcher.runOnce(agency, POLL_S, this.stop.signal)) > 0) this.wakeup.notify(agency.id);
+    });
+  }
+
+  private async work(agency: ServedAgency, step: { runOnce(agency: ServedAgency): Promise<number> }): Promise<void> {
+    await this.repeat(step.constructor.name, agency, async () => {
+      const seen = this.wakeup.count(agency.id);
+      if ((await step.runOnce(agency)) > 0) this.wakeup.notify(agency.id);
+      else await this.wakeup.wait(agency.id, seen, LOOK_AGAIN_MS, this.stop.signal);
+    });
+  }
+
+  /** A step that fails is repeated after a pause that grows: nothing is lost by it, for what it did not finish is stored. */
+  private async repeat(name: string, agency: ServedAgency | undefined, step: () => Promise<void>): Promise<void> {
+    let failures = 0;
+    while (!this.stop.signal.aborted) {
+      try {
+        await step();
+        failures = 0;
+      } catch (error) {
+        if (this.stop.signal.aborted) return;
+        const wait = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+        failures = Math.min(failures + 1, 8);
+        const expected = error instanceof AppError;
+        if (expected) this.logger.warn({ agency: agency?.id, step: name, code: error.code, wait }, 'step failed');
+        else this.logger.error({ agency: agency?.id, step: name, err: error, wait }, 'step failed');
+        await pause(wait, this.stop.signal);
+      }
+    }
+  }
+}
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });

@@ -1,0 +1,153 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type Basis,
+  type IdentifierType,
+  type JsonObject,
+  type MessageContext,
+  type MessageKind,
+  normaliseIdentifier,
+  pseudonymOf,
+  sealMessage,
+  type SubjectIdentity,
+} from '#envelope';
+import {
+  type AgencyId,
+  type Clock,
+  err,
+  type ExchangeId,
+  newMessageId,
+  numericDate,
+  ok,
+  type Result,
+  type Sha256,
+} from '#kernel';
+import { CLOCK } from '#platform';
+import type { MessageContent } from '../domain/content.js';
+import { LogFollower } from '../follow-log/log-follower.js';
+import type { OutgoingRow } from '../infra/outbox-store.js';
+import type { ServedAgency } from '../serve-agencies/served-agency.js';
+
+/** How long a message may wait unopened where nobody says otherwise (design: hub content expires after 30 days). */
+const DEFAULT_LIFETIME_MS = 30 * 86_400_000;
+/** Seconds left between a message's end and the destruction of the release key. */
+const BEFORE_DESTRUCTION_S = 60;
+
+/** A client as the agency's own systems name one. */
+export interface ClientIdentity {
+  readonly type: IdentifierType;
+  readonly value: string;
+  readonly name?: string;
+}
+
+export interface Outgoing {
+  readonly exchangeId: ExchangeId;
+  readonly kind: MessageKind;
+  readonly recipient: AgencyId;
+  readonly inReplyTo?: Sha256;
+  readonly clients: readonly ClientIdentity[];
+  readonly purpose: string;
+  readonly categories: readonly number[];
+  readonly basis: readonly Basis[];
+  readonly urgency?: 'urgent' | 'normal' | 'consultation';
+  readonly deadline?: string;
+  readonly expiresAt?: Date;
+  readonly content: MessageContent;
+}
+
+/** Seals what an agency sends: pseudonyms, keys from the log only, and the layers of the envelope. */
+@Injectable()
+export class SealOutgoing {
+  constructor(
+    @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Errors: IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING, RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN, RELEASE_KEY_UNKNOWN,
+   * MALFORMED, BASIS_MALFORMED, CONTENT_TOO_LARGE.
+   */
+  async seal(agency: ServedAgency, outgoing: Outgoing): Promise<Result<OutgoingRow>> {
+    const now = this.clock.now();
+    const subjects = subjectsOf(agency, outgoing.clients);
+    if (!subjects.ok) return subjects;
+    const recipientKey = await this.recipientKey(outgoing.recipient, now);
+    if (!recipientKey.ok) return recipientKey;
+    const releaseKey = await this.log.keys.releaseKey(now);
+    if (!releaseKey.ok) return releaseKey;
+
+    const wished = outgoing.expiresAt ?? new Date(now.getTime() + DEFAULT_LIFETIME_MS);
+    const latest = numericDate(releaseKey.value.destroyAfter) - BEFORE_DESTRUCTION_S;
+    const context: MessageContext = {
+      v: 1,
+      suite: 'KV1',
+      messageId: newMessageId(),
+      exchangeId: outgoing.exchangeId,
+      kind: outgoing.kind,
+      ...(outgoing.inReplyTo === undefined ? {} : { inReplyTo: outgoing.inReplyTo }),
+      sender: agency.id,
+      recipient: outgoing.recipient,
+      recipientKey: recipientKey.value.kid,
+      subjects: subjects.value.map(({ pseudonym }) => pseudonym),
+      purpose: outgoing.purpose,
+      categories: [...outgoing.categories].sort((a, b) => a - b),
+      basis: [...outgoing.basis],
+      ...(outgoing.urgency === undefined ? {} : { urgency: outgoing.urgency }),
+      ...(outgoing.deadline === undefined ? {} : { deadline: outgoing.deadline }),
+      iat: numericDate(now),
+      exp: Math.min(numericDate(wished), latest),
+      blobs: [],
+    };
+    const sealed = await sealMessage({
+      context,
+      subjects: subjects.value,
+      content: JSON.parse(JSON.stringify(outgoing.content)) as JsonObject,
+      signingKey: agency.signingKey(),
+      recipientKey: recipientKey.value,
+      releaseKey: releaseKey.value.key,
+    });
+    if (!sealed.ok) return sealed;
+    return ok({
+      agency: agency.id,
+      messageId: context.messageId,
+      exchangeId: outgoing.exchangeId,
+      kind: outgoing.kind,
+      recipient: outgoing.recipient,
+      inReplyTo: outgoing.inReplyTo,
+      categories: context.categories,
+      manifest: sealed.value.manifest,
+      capsule: sealed.value.capsule,
+      outer: sealed.value.outer,
+      manifestHash: sealed.value.manifestHash,
+      content: outgoing.content,
+    });
+  }
+
+  /** A recipient that was onboarded a moment ago is found once the log has been read again. */
+  private async recipientKey(recipient: AgencyId, now: Date) {
+    const known = await this.log.keys.receivingKey(recipient, now);
+    if (known.ok) return known;
+    await this.log.catchUp();
+    return this.log.keys.receivingKey(recipient, now);
+  }
+}
+
+/** Pseudonyms for clients, never offered to callers. Errors: IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING. */
+export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentity[]): Result<SubjectIdentity[]> {
+  if (clients.length === 0) return ok([]);
+  const key = agency.vault.pseudonymKey();
+  if (!key.ok) return key;
+  const subjects: SubjectIdentity[] = [];
+  for (const { type, value, name } of clients) {
+    const normalised = normaliseIdentifier(type, value);
+    if (!normalised.ok) return normalised;
+    const pseudonym = pseudonymOf(key.value, type, normalised.value);
+    if (!pseudonym.ok) return err(pseudonym.error);
+    subjects.push({
+      pseudonym: pseudonym.value,
+      type,
+      value: normalised.value,
+      ...(name === undefined ? {} : { name }),
+    });
+  }
+  return ok(subjects);
+}
