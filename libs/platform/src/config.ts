@@ -32,7 +32,11 @@ export class ServiceConfig {
  */
 export function loadConfig<T extends object>(declaration: new () => T, env: NodeJS.ProcessEnv = process.env): T {
   const defaults = new declaration();
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(env)
+      .filter(([, value]) => value !== undefined && value !== '')
+      .map(([name, value]) => [name, likeDefault(value, (defaults as Record<string, unknown>)[name])]),
+  );
   const config = plainToInstance(
     declaration,
     { ...defaults, ...given },
@@ -46,6 +50,10 @@ export function loadConfig<T extends object>(declaration: new () => T, env: Node
     throw new AppError('CONFIG_INVALID', `configuration errors:\n${errors.map(describe).join('\n')}`);
   return config;
 }
+
+/** A type that follows from a default leaves no metadata for class-transformer, so numbers are made here. */
+const likeDefault = (value: string | undefined, byDefault: unknown): unknown =>
+  typeof byDefault === 'number' && value !== undefined && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
 
 const describe = (error: ValidationError): string =>
   `  ${error.property}: ${Object.values(error.constraints ?? { children: 'is not valid' }).join('; ')}`;

@@ -12,6 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { AppError, isErrorCode } from '#kernel';
 import { type Observable, throwError } from 'rxjs';
+import { isTransientDatabaseError } from './database.js';
 import type { Logger } from './logging.js';
 
 /** Every call between services ends within this time (design: Calls between services). */
@@ -143,5 +144,9 @@ export class GrpcErrorFilter implements RpcExceptionFilter {
   }
 }
 
-export const asAppError = (exception: unknown): AppError =>
-  exception instanceof AppError ? exception : new AppError('INTERNAL', undefined, {}, { cause: exception });
+/** An AppError as it is, UNAVAILABLE for a database that does not answer, INTERNAL for everything else. */
+export function asAppError(exception: unknown): AppError {
+  if (exception instanceof AppError) return exception;
+  const code = isTransientDatabaseError(exception) ? 'UNAVAILABLE' : 'INTERNAL';
+  return new AppError(code, undefined, {}, { cause: exception });
+}

@@ -9,7 +9,6 @@ import {
 import { AppError, type ErrorCode, problemOf } from '#kernel';
 import type { ValidationError } from 'class-validator';
 import type { FastifyReply } from 'fastify';
-import { isTransientDatabaseError } from './database.js';
 import { asAppError } from './grpc.js';
 import type { Logger } from './logging.js';
 
@@ -36,7 +35,6 @@ export class ProblemFilter implements ExceptionFilter {
 function toAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
   if (exception instanceof HttpException) return new AppError(codeOfStatus(exception.getStatus()));
-  if (isTransientDatabaseError(exception)) return new AppError('UNAVAILABLE', undefined, {}, { cause: exception });
   // Fastify's own refusals: body too large, unsupported media type, malformed JSON.
   if (exception instanceof Error && 'statusCode' in exception && typeof exception.statusCode === 'number')
     return new AppError(codeOfStatus(exception.statusCode));

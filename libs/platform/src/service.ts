@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { MicroserviceOptions } from '@nestjs/microservices';
+import { type MicroserviceOptions, NestMicroservice } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppError, type Clock, systemClock } from '#kernel';
 import { loadConfig, type ServiceConfig } from './config.js';
@@ -104,8 +104,10 @@ export async function createService<C extends ServiceConfig>(
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(requestValidation());
   for (const microservice of options.microservices?.(app, config) ?? []) {
-    const connected = app.connectMicroservice<MicroserviceOptions>(microservice);
+    // Filters count only before initialization; the hooks of the providers are the application's to call, once.
+    const connected = app.connectMicroservice<MicroserviceOptions>(microservice, { deferInitialization: true });
     connected.useGlobalFilters(new GrpcErrorFilter(logger));
+    if (connected instanceof NestMicroservice) connected.setIsInitHookCalled(true);
   }
   await options.beforeListen?.(app, config);
   return app;

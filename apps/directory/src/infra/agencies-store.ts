@@ -57,6 +57,11 @@ export async function bumpVersion(client: Queryable): Promise<void> {
   await client.query({ name: 'bump-version', text: 'UPDATE directory.snapshot_version SET version = version + 1' });
 }
 
+/** Makes a transaction wait for every other that changes what a snapshot shows. */
+export async function lockVersion(client: Queryable): Promise<void> {
+  await client.query({ name: 'lock-version', text: 'SELECT 1 FROM directory.snapshot_version FOR UPDATE' });
+}
+
 export async function readVersion(client: Queryable): Promise<bigint> {
   const { rows } = await client.query<{ version: string }>({
     name: 'read-version',

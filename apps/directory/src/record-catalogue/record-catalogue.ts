@@ -3,7 +3,7 @@ import { type Clock, sha256 } from '#kernel';
 import type { Outbox } from '#messaging';
 import type { Database } from '#platform';
 import type { ReferenceData } from '../domain/reference-records.js';
-import { bumpVersion } from '../infra/agencies-store.js';
+import { bumpVersion, lockVersion } from '../infra/agencies-store.js';
 import { directoryEvent } from '../infra/directory-event.js';
 
 export interface RecordedCatalogue {
@@ -21,7 +21,7 @@ export async function recordCatalogue(
   const json = serializeCatalogue(reference.catalogue);
   const hash = sha256(json);
   return database.transaction(async (client) => {
-    await client.query('LOCK TABLE directory.catalogue_version IN EXCLUSIVE MODE');
+    await lockVersion(client);
     const { rows } = await client.query<{ version: number }>(
       'SELECT version FROM directory.catalogue_version WHERE hash = $1',
       [hash],

@@ -56,7 +56,7 @@ export class CreateDirectoryTables1795000000000 implements MigrationInterface {
          recorded_at timestamptz NOT NULL
        )`,
       `CREATE TABLE directory.snapshot_version (
-         only boolean PRIMARY KEY DEFAULT true CHECK (only),
+         single boolean PRIMARY KEY DEFAULT true CHECK (single),
          version bigint NOT NULL
        )`,
       `INSERT INTO directory.snapshot_version (version) VALUES (1)`,
