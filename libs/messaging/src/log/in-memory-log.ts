@@ -174,7 +174,7 @@ class Group {
 
   /** Resolves when no batch is under way. */
   async quiet(): Promise<void> {
-    await Promise.all([...this.positions.values()].map((position) => position.pump));
+    for (const position of this.positions.values()) while (position.pump) await position.pump;
   }
 
   async caughtUp(): Promise<void> {

@@ -29,9 +29,11 @@ export function kafkaClient(connection: KafkaConnection): Kafka {
 }
 
 function writeEntry(logger: Logger, { level, namespace, log }: LogEntry): void {
-  const { message, groupId, topic, partition, retryCount } = log as LogEntry['log'] & Record<string, unknown>;
+  const { message, groupId, topic, partition, retryCount }: Record<string, unknown> = { ...log };
   const where = Object.entries({ groupId, topic, partition, retryCount }).filter(([, value]) => value !== undefined);
-  const line = [`${namespace}: ${message}`, ...where.map(([name, value]) => `${name}=${String(value)}`)].join(' ');
+  const line = [`${namespace}: ${String(message)}`, ...where.map(([name, value]) => `${name}=${String(value)}`)].join(
+    ' ',
+  );
   // The client logs an error for each attempt of a retry that succeeds later, so its errors are our warnings; what ends
   // in failure comes out of the adapter as an error of its own.
   if (level <= logLevel.WARN) logger.warn(line);

@@ -114,13 +114,15 @@ export class KafkaSubscription implements Subscription {
    * Returns without resolving the offset when the batch is not ours any more or we pause: the client then fetches from the
    * same offset again. Errors of a heartbeat are rethrown (rule 5), or the client would go on in a group that it has left.
    */
-  private async handOut({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
-    const heart = new Heart(heartbeat);
-    const ours = (): boolean => isRunning() && !isStale() && !heart.failed && !this.paused && !this.stopping;
+  private async handOut(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const heart = new Heart(() => payload.heartbeat());
+    const ours = (): boolean =>
+      payload.isRunning() && !payload.isStale() && !heart.failed && !this.paused && !this.stopping;
     try {
       for (const messages of slicesOf(batch.messages, this.options.maxBatch ?? MAX_BATCH)) {
         if (!(await this.untilTaken(this.batchOf(batch.topic, batch.partition, messages), ours))) return;
-        resolveOffset(messages.at(-1)?.offset ?? batch.lastOffset());
+        payload.resolveOffset(messages.at(-1)?.offset ?? batch.lastOffset());
       }
     } finally {
       await heart.stop();

@@ -99,12 +99,14 @@ describe('the outbox', () => {
         await older.query('BEGIN');
         await outbox.enqueue(older, [row('older')]);
         await commit(row('younger'));
-        const { rows: visible } = await pool.query('SELECT max(id)::int AS last FROM exchange.outbox');
+        const { rows: visible } = await pool.query<{ last: number }>(
+          'SELECT max(id)::int AS last FROM exchange.outbox',
+        );
         await older.query('COMMIT');
         await until(() => published().length === 2);
         expect(published()).toEqual(['older', 'younger']);
         // The mutant: what a relay that had remembered the last visible id would have found then.
-        const { rows: missed } = await pool.query('SELECT id FROM exchange.outbox WHERE id > $1', [visible[0].last]);
+        const { rows: missed } = await pool.query('SELECT id FROM exchange.outbox WHERE id > $1', [visible[0]?.last]);
         expect(missed).toEqual([]);
       } finally {
         older.release();
