@@ -88,8 +88,8 @@ export function grpcClient<C extends RawClient>(client: Constructor<C>, address:
     get(_target, name) {
       if (name === 'raw') return raw;
       if (name === 'close') return () => raw.close();
-      // A promise resolved with this client must not mistake it for a thenable.
-      if (typeof name !== 'string' || name === 'then') return undefined;
+      // NestJS asks providers for life-cycle hooks and promises ask for `then`: only what the service has is here.
+      if (typeof name !== 'string' || typeof methods[name] !== 'function') return undefined;
       return (request: unknown, options: { deadlineMs?: number } = {}) =>
         new Promise((resolve, reject) => {
           const deadline = Date.now() + (options.deadlineMs ?? CALL_DEADLINE_MS);
