@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditServiceClient, ConsentServiceClient, ExchangeServiceService, topics } from '#contracts';
+import { ExchangeServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
@@ -15,12 +15,10 @@ import {
   CLOCK,
   Database,
   DirectoryWatch,
-  type GrpcClient,
   LOGGER,
   type Logger,
   Readiness,
   type ServiceOptions,
-  grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
 } from '#platform';
@@ -35,6 +33,7 @@ import { SCHEMA } from './infra/database.js';
 import type { LedgerParts } from './infra/exchange-ledger.js';
 import { KafkaController } from './infra/kafka.controller.js';
 import { Lifecycle } from './infra/lifecycle.js';
+import { Peers } from './infra/peers.js';
 import { ReleaseKeys } from './infra/release-keys.js';
 import { ParkMessages } from './park-messages/park-messages.handler.js';
 import { ParkedController } from './park-messages/parked.controller.js';
@@ -55,15 +54,10 @@ import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consu
 import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
 
 export const MESSAGE_LOG = Symbol('MessageLog');
-const CONSENT = Symbol('Consent');
-const AUDIT = Symbol('Audit');
 const LEDGER_PARTS = Symbol('LedgerParts');
 /** Wakes relay and mailbox watchers after a commit. */
 const AFTER_COMMIT = Symbol('AfterCommit');
 const INBOX_PARTS = Symbol('InboxParts');
-
-type Consent = GrpcClient<ConsentServiceClient>;
-type Audit = GrpcClient<AuditServiceClient>;
 
 interface InboxParts {
   readonly pool: Database['pool'];
@@ -115,8 +109,10 @@ export class ExchangeModule {
           inject: [CLOCK],
           useFactory: (clock: Clock) => new DirectoryWatch(config.DIRECTORY_GRPC, clock),
         },
-        { provide: CONSENT, useFactory: (): Consent => grpcClient(ConsentServiceClient, config.CONSENT_GRPC) },
-        { provide: AUDIT, useFactory: (): Audit => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
+        {
+          provide: Peers,
+          useFactory: () => new Peers({ consent: config.CONSENT_GRPC, audit: config.AUDIT_GRPC }),
+        },
         {
           provide: CurrentCatalogue,
           inject: [DirectoryWatch],
@@ -124,8 +120,8 @@ export class ExchangeModule {
         },
         {
           provide: ReleaseKeys,
-          inject: [Database, AUDIT],
-          useFactory: (database: Database, audit: Audit) => new ReleaseKeys(database, audit),
+          inject: [Database, Peers],
+          useFactory: (database: Database, { audit }: Peers) => new ReleaseKeys(database, audit),
         },
         {
           provide: LEDGER_PARTS,
@@ -195,12 +191,12 @@ export class ExchangeModule {
         },
         {
           provide: SubmissionsConsumer,
-          inject: [DirectoryWatch, CurrentCatalogue, ReleaseKeys, CONSENT, LEDGER_PARTS, INBOX_PARTS, CLOCK],
+          inject: [DirectoryWatch, CurrentCatalogue, ReleaseKeys, Peers, LEDGER_PARTS, INBOX_PARTS, CLOCK],
           useFactory: (
             directory: DirectoryWatch,
             catalogue: CurrentCatalogue,
             releaseKeys: ReleaseKeys,
-            consent: Consent,
+            { consent }: Peers,
             parts: LedgerParts,
             inbox: InboxParts,
             clock: Clock,
@@ -255,13 +251,12 @@ export class ExchangeModule {
         },
         {
           provide: ReleaseMessages,
-          inject: [Database, LEDGER_PARTS, DirectoryWatch, CONSENT, AUDIT, SettleReleases, CLOCK, AFTER_COMMIT],
+          inject: [Database, LEDGER_PARTS, DirectoryWatch, Peers, SettleReleases, CLOCK, AFTER_COMMIT],
           useFactory: (
             database: Database,
             ledger: LedgerParts,
             directory: DirectoryWatch,
-            consent: Consent,
-            audit: Audit,
+            { consent, audit }: Peers,
             settle: SettleReleases,
             clock: Clock,
             afterCommit: () => void,
@@ -289,8 +284,7 @@ export class ExchangeModule {
             Database,
             MESSAGE_LOG,
             DirectoryWatch,
-            CONSENT,
-            AUDIT,
+            Peers,
             OutboxRelay,
             OutboxReconciler,
             MailboxHeads,
@@ -305,8 +299,7 @@ export class ExchangeModule {
             database: Database,
             log: MessageLog,
             directory: DirectoryWatch,
-            consent: Consent,
-            audit: Audit,
+            peers: Peers,
             relay: OutboxRelay,
             reconciler: OutboxReconciler,
             heads: MailboxHeads,
@@ -322,8 +315,7 @@ export class ExchangeModule {
             return new Lifecycle([
               { stop: () => database.close() },
               { stop: () => log.disconnect() },
-              { stop: () => consent.close() },
-              { stop: () => audit.close() },
+              { stop: () => peers.close() },
               { start: () => directory.start(), stop: () => directory.close() },
               relay,
               reconciler,

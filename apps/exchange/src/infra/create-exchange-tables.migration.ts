@@ -122,7 +122,7 @@ const tables = [
      destroy_after timestamptz NOT NULL
    )`,
   `CREATE TABLE exchange.log_position (
-     only boolean PRIMARY KEY DEFAULT true CHECK (only),
+     single boolean PRIMARY KEY DEFAULT true CHECK (single),
      next bigint NOT NULL
    )`,
   `INSERT INTO exchange.log_position (next) VALUES (0)`,
