@@ -57,7 +57,7 @@ export function commandOf(pid: number): string {
 }
 
 /** Sends the signal if this very process still runs. Returns whether it did. */
-export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
+function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isRunning(identity)) return false;
   try {
     process.kill(identity.pid, name);
@@ -68,7 +68,7 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean
 }
 
 /** Resolves to whether the process has ended within the time (milliseconds). */
-export async function ended(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
+async function ended(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (isRunning(identity)) {
     if (Date.now() > deadline) return false;
