@@ -9,8 +9,12 @@ export interface KafkaConnection {
   readonly ssl?: boolean;
 }
 
-/** A kafkajs client whose log lines go through the application's logger, without message contents. */
-export function kafkaClient(connection: KafkaConnection): Kafka {
+/**
+ * A kafkajs client whose log lines go through the application's logger, without message contents.
+ *
+ * @param retries of one request, connecting included
+ */
+export function kafkaClient(connection: KafkaConnection, retries = 5): Kafka {
   const logger = new Logger('kafkajs');
   return new Kafka({
     clientId: connection.clientId,
@@ -20,7 +24,7 @@ export function kafkaClient(connection: KafkaConnection): Kafka {
     connectionTimeout: 3_000,
     authenticationTimeout: 5_000,
     requestTimeout: 15_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       writeEntry(logger, entry);

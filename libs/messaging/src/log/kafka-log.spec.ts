@@ -110,6 +110,28 @@ describe('publishing over kafkajs', () => {
     },
   );
 
+  it('does not let the next records pass for repetitions of a send that the client gave up', async () => {
+    // The brokers dedupe by producer and sequence number; kafkajs takes the numbers of a failed send back, also when the
+    // records had been written and only the acknowledgement was lost.
+    const written: string[] = [];
+    const known = new Set<string>();
+    const next = new Map<number, number>();
+    let lostAcknowledgements = 1;
+    const kafka = new FakeKafka(async (producer, { messages }) => {
+      const first = next.get(producer) ?? 0;
+      const batch = `${producer}/${first}`;
+      if (!known.has(batch)) written.push(...messages.map(({ value }) => String(value)));
+      known.add(batch);
+      if (lostAcknowledgements-- > 0) throw new Error('retries exceeded');
+      next.set(producer, first + messages.length);
+    });
+    const log = await logOver(kafka);
+    const publish = (text: string) => log.publish(TOPIC, [{ key: 'same', value: Buffer.from(text) }]);
+    await publish('first').catch(() => undefined);
+    await publish('second');
+    expect(new Set(written)).toEqual(new Set(['first', 'second']));
+  });
+
   it('tells the caller of a refusal that no new producer would mend', async () => {
     const kafka = new FakeKafka(async () => {
       throw protocolError('TOPIC_AUTHORIZATION_FAILED');

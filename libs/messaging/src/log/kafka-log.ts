@@ -36,15 +36,19 @@ interface ProducerGeneration {
   retired: boolean;
 }
 
-const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
-  'OUT_OF_ORDER_SEQUENCE_NUMBER',
-  'DUPLICATE_SEQUENCE_NUMBER',
-  'UNKNOWN_PRODUCER_ID',
-  'INVALID_PRODUCER_EPOCH',
-  'INVALID_PRODUCER_ID_MAPPING',
-  'PRODUCER_FENCED',
+/** Protocol errors by which a broker says that it has not written the records and never will. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_TOPIC_EXCEPTION',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_TIMESTAMP',
+  'INVALID_RECORD',
+  'POLICY_VIOLATION',
 ]);
 
+const RETRY_PAUSE_MS = 250;
 const DRAIN_LIMIT_MS = 10_000;
 /** A send waiting longer than this means that the brokers are away; a leader election takes less. */
 const STUCK_MS = 5_000;
@@ -53,13 +57,17 @@ const STUCK_MS = 5_000;
 export class KafkaLog implements MessageLog {
   private readonly logger = new Logger(KafkaLog.name);
   private readonly kafka: Kafka;
+  private readonly producing: Kafka;
   private readonly subscriptions = new Set<KafkaSubscription>();
   private readonly senders = new Map<string, PartitionSender>();
   private readonly partitionCounts = new Map<string, Promise<number>>();
   private admin: Admin | undefined;
   private producer: ProducerGeneration | undefined;
   private replacing: Promise<void> | undefined;
+  /** Nothing new is taken. */
   private closing = false;
+  /** Nothing is sent any more. */
+  private closed = false;
 
   /** @param kafka another client than kafkajs over the network: for tests */
   constructor(
@@ -67,6 +75,8 @@ export class KafkaLog implements MessageLog {
     kafka?: Kafka,
   ) {
     this.kafka = kafka ?? kafkaClient(options);
+    // Rule 3. A producer reconnects with the client's own limit, and giving up there ends a send that must go on.
+    this.producing = kafka ?? kafkaClient(options, Number.MAX_SAFE_INTEGER);
   }
 
   async connect(): Promise<void> {
@@ -76,7 +86,7 @@ export class KafkaLog implements MessageLog {
       const admin = this.kafka.admin();
       try {
         await admin.connect();
-        this.producer = await this.newProducer();
+        this.producer = await within(Math.max(5_000, deadline - Date.now()), this.newProducer());
         this.admin = admin;
         return;
       } catch (error) {
@@ -85,7 +95,7 @@ export class KafkaLog implements MessageLog {
           throw new AppError('CONFIG_INVALID', 'Kafka refuses the user name or password', {}, { cause: error });
         if (Date.now() > deadline) throw new AppError('UNAVAILABLE', 'Kafka does not answer', {}, { cause: error });
         this.logger.warn(`Kafka does not answer yet (${errorNamesOf(error)[0]})`);
-        await pauseFor(250);
+        await pauseFor(RETRY_PAUSE_MS);
       }
     }
   }
@@ -179,6 +189,7 @@ export class KafkaLog implements MessageLog {
     const drained = Promise.all([...this.senders.values()].map((sender) => sender.drained()));
     // A broker that is away must not hold up the stop; outboxes send again what was not acknowledged.
     await within(DRAIN_LIMIT_MS, drained).catch(() => undefined);
+    this.closed = true;
     await this.producer?.client.disconnect();
     this.producer = undefined;
     await this.admin?.disconnect();
@@ -249,10 +260,13 @@ export class KafkaLog implements MessageLog {
         });
         return;
       } catch (error) {
-        if (!needsNewProducer(error)) throw publishFailure(error);
-        // Whether the brokers have these records is unknown: they go again under a new producer id, and receivers dedupe.
-        this.logger.warn(`producer replaced after ${protocolErrorOf(error)} on ${topic}/${partition}`);
+        if (isRefusal(error)) throw publishFailure(error);
+        // Whether the brokers have these records is unknown, and kafkajs has taken back their sequence numbers: with this
+        // producer the next records would pass for repetitions of these and be dropped. So the same records go again under
+        // a new producer id, and receivers dedupe.
+        this.logger.warn(`new producer after ${describe(error)} on ${topic}/${partition}`);
         this.replaceProducer(generation);
+        await pauseFor(RETRY_PAUSE_MS);
       } finally {
         generation.inFlight -= 1;
         this.closeRetired(generation);
@@ -264,8 +278,9 @@ export class KafkaLog implements MessageLog {
     if (this.producer !== failed || this.replacing) return;
     failed.retired = true;
     this.replacing = this.newProducerForSure()
-      .then((fresh) => {
-        this.producer = fresh;
+      .then(async (fresh) => {
+        if (this.closed) await fresh?.client.disconnect();
+        else this.producer = fresh;
       })
       .finally(() => {
         this.replacing = undefined;
@@ -276,24 +291,26 @@ export class KafkaLog implements MessageLog {
     if (generation.retired && generation.inFlight === 0) void generation.client.disconnect().catch(() => undefined);
   }
 
-  private async newProducerForSure(): Promise<ProducerGeneration> {
-    for (;;) {
+  /** Undefined when the log was closed meanwhile. */
+  private async newProducerForSure(): Promise<ProducerGeneration | undefined> {
+    while (!this.closed) {
       try {
         return await this.newProducer();
       } catch (error) {
         this.logger.warn(`no new producer yet (${errorNamesOf(error)[0]})`);
-        await pauseFor(250);
+        await pauseFor(RETRY_PAUSE_MS);
       }
     }
+    return undefined;
   }
 
   private async newProducer(): Promise<ProducerGeneration> {
-    const client = this.kafka.producer({
+    const client = this.producing.producer({
       idempotent: true,
       // Never asked, because each record names its partition; given, because without one kafkajs prints a notice.
       createPartitioner: Partitioners.DefaultPartitioner,
       allowAutoTopicCreation: false,
-      // Rule 3: a limit would give up records whose sequence numbers are taken already. Callers have their own deadline.
+      // Rule 3. Callers have a deadline of their own.
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER },
     });
     try {
@@ -311,10 +328,10 @@ export class KafkaLog implements MessageLog {
   }
 }
 
-const needsNewProducer = (error: unknown): boolean =>
-  SEQUENCE_ERRORS.has(protocolErrorOf(error) ?? '') ||
-  // Another partition's send held the client's broker lock for over a minute: nothing was sent, the order is unharmed.
-  errorNamesOf(error).includes('KafkaJSLockTimeout');
+const isRefusal = (error: unknown): boolean =>
+  REFUSALS.has(protocolErrorOf(error) ?? '') || errorNamesOf(error).includes('KafkaJSSASLAuthenticationError');
+
+const describe = (error: unknown): string => protocolErrorOf(error) ?? errorNamesOf(error).join(', caused by ');
 
 function publishFailure(error: unknown): AppError {
   const type = protocolErrorOf(error);

@@ -13,6 +13,9 @@ export interface OutboxRelayOptions {
   readonly pollMs?: number;
   /** Rows of one look. Default 200. */
   readonly batchSize?: number;
+  /** Called, beside a line in the log, when committed rows cannot be read for `stalledAfterMs` (default 10 000). */
+  readonly onStalled?: (ageMs: number) => void;
+  readonly stalledAfterMs?: number;
   /** How long to wait after a failure, and before asking again for the lock that another relay has. Default 500 ms. */
   readonly pauseMs?: number;
 }
@@ -34,6 +37,7 @@ export class OutboxRelay {
   private running: Promise<void> | undefined;
   private stopping = false;
   private woken = false;
+  private watchedAt = Date.now();
   private wakeUp: (() => void) | undefined;
   private age: { readonly at: number; readonly value: Promise<number> } | undefined;
 
@@ -124,6 +128,7 @@ export class OutboxRelay {
       });
       const last = rows.at(-1);
       if (!last) {
+        await this.watchForStall();
         if (!this.woken) await this.waitFor(this.pollMs);
         continue;
       }
@@ -131,6 +136,17 @@ export class OutboxRelay {
       cursor = cursorOf(last);
       await client.query({ ...this.sql.move, values: [cursor.tx, cursor.id] });
     }
+  }
+
+  /** Rows behind an open transaction are not read yet: one that never ends, in any database, stops every outbox. */
+  private async watchForStall(): Promise<void> {
+    const limit = this.options.stalledAfterMs ?? 10_000;
+    if (Date.now() - this.watchedAt < limit / 2) return;
+    this.watchedAt = Date.now();
+    const age = await this.readAge();
+    if (age < limit) return;
+    this.logger.error(`outbox of ${this.options.schema}: an open transaction holds it back for ${Math.round(age)} ms`);
+    this.options.onStalled?.(age);
   }
 
   private async firstCursor(client: PoolClient): Promise<Cursor> {

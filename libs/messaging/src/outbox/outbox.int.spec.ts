@@ -236,6 +236,19 @@ describe('the outbox', () => {
       await until(() => published().length === 1);
     });
 
+    it('raises an alarm when an open transaction holds it back', async () => {
+      const alarms: number[] = [];
+      startRelay({ stalledAfterMs: 20, onStalled: (age) => alarms.push(age) });
+      const open = await pool.connect();
+      await open.query('BEGIN; SELECT pg_current_xact_id()');
+      await commit(row('waits'));
+      await until(() => alarms.length > 0);
+      expect(published()).toEqual([]);
+      await open.query('ROLLBACK');
+      open.release();
+      await until(() => published().length === 1);
+    });
+
     it('tells the age of the oldest row that is not published', async () => {
       const relay = new OutboxRelay({ pool, schema: 'exchange', log });
       expect(await relay.oldestUnsentAgeMs()).toBe(0);
