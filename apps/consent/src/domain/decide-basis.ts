@@ -81,7 +81,8 @@ export function decideBasis(context: MessageContext, facts: Facts): Decision {
     } else {
       const decided = decideConsent(lift.consent, basis, context, facts);
       reasons.push(...decided.reasons);
-      uses.push(...decided.uses);
+      // Two items may name one consent: that is one use.
+      uses.push(...decided.uses.filter((use) => !uses.some((other) => sameUse(other, use))));
     }
   }
   const [first, ...others] = reasons;
@@ -104,12 +105,15 @@ function decideConsent(
   context: MessageContext,
   { consents, uses, now }: Facts,
 ): { reasons: Reason[]; uses: (ConsentUse & { first: boolean })[] } {
-  const none = (reasons: Reason[]) => ({ reasons, uses: [] });
   const consent = consents.get(named.id);
-  if (!consent || named.version > consent.version) return none([{ code: 'NO_BASIS', rule: 'consent-exists' }]);
+  // One rule for all three: its name must not tell outsiders that a consent exists.
+  if (
+    !consent ||
+    named.version > consent.version ||
+    ![context.sender, context.recipient].every((agency) => isParty(consent.record, agency))
+  )
+    return { reasons: [{ code: 'NO_BASIS', rule: 'consent-of-both-parties' }], uses: [] };
   const { record } = consent;
-  if (!isParty(record, context.sender) || !isParty(record, context.recipient))
-    return none([{ code: 'NO_BASIS', rule: 'consent-told-to-parties-only' }]);
 
   const reasons: Reason[] = [];
   const state = stateAt(consent, named.version, now);

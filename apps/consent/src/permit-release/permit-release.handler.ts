@@ -13,7 +13,7 @@ import {
   verifyManifest,
   verifyReleaseRequest,
 } from '#envelope';
-import { type AppError, type Clock, fromNumericDate, numericDate, type Result, unwrap } from '#kernel';
+import { AppError, type Clock, err, fromNumericDate, numericDate, type Result, unwrap } from '#kernel';
 import { CLOCK, Database, DirectoryWatch, signingKeyOf } from '#platform';
 import { type ConsentUse, consentsNamed, decideBasis, type Decision } from '../domain/decide-basis.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
@@ -38,8 +38,9 @@ export class PermitRelease {
   ) {}
 
   /**
-   * One transaction for the batch: locks the consents, decides each message in order, counts the uses, commits; only then
-   * are permits signed. So a withdrawal either commits before and is seen, or waits for this commit and holds for the next.
+   * One transaction for the batch: locks the consents, decides each message in order, counts the uses, signs; the permits
+   * leave after the commit. So a withdrawal either commits before and is seen, or waits, and then its `effectiveAt` is
+   * later than these permits and holds for the next.
    *
    * @returns a permit or a signed refusal for each, in order
    * @throws AppError when manifest or release request do not verify: exchange has checked both, so this is not an answer
@@ -49,19 +50,18 @@ export class PermitRelease {
     const catalogue = this.catalogue.current();
     const verified = (await Promise.all(items.map((item) => this.verify(item)))).map((result) => unwrap(result));
     const named = [...new Set(verified.flatMap(({ manifest }) => consentsNamed(manifest.context)))];
-    const decisions =
-      named.length === 0
-        ? this.decide(verified, { catalogue, consents: new Map(), uses: [], now: this.clock.now() })
-        : await this.database.transaction(async (client) => {
-            const consents = await lockConsents(client, named);
-            const uses = await readUses(client, named);
-            const now = this.clock.now();
-            const decided = this.decide(verified, { catalogue, consents, uses, now });
-            await insertUses(client, decided.flatMap(firstUses), now);
-            return decided;
-          });
-    const iat = numericDate(this.clock.now());
-    return Promise.all(decisions.map((decision, i) => this.sign(verified[i]!, decision, iat)));
+    if (named.length === 0) {
+      const now = this.clock.now();
+      return this.signAll(verified, this.decide(verified, { catalogue, consents: new Map(), uses: [], now }), now);
+    }
+    return this.database.transaction(async (client) => {
+      const consents = await lockConsents(client, named);
+      const uses = await readUses(client, named);
+      const now = this.clock.now();
+      const decisions = this.decide(verified, { catalogue, consents, uses, now });
+      await insertUses(client, decisions.flatMap(firstUses), now);
+      return this.signAll(verified, decisions, now);
+    });
   }
 
   /** Uses counted for one message are seen by the next of the same batch. */
@@ -72,6 +72,10 @@ export class PermitRelease {
       uses.push(...firstUses(decision));
       return decision;
     });
+  }
+
+  private signAll(verified: readonly Verified[], decisions: readonly Decision[], at: Date): Promise<PermitResult[]> {
+    return Promise.all(decisions.map((decision, i) => this.sign(verified[i]!, decision, numericDate(at))));
   }
 
   private async sign({ manifest, request }: Verified, decision: Decision, iat: number): Promise<PermitResult> {
@@ -96,6 +100,7 @@ export class PermitRelease {
     const request = readReleaseRequest(item.releaseRequest);
     if (!request.ok) return request;
     const { sender, recipient, iat } = manifest.value.context;
+    if (this.directory.agency(recipient)?.status !== 'active') return err(new AppError('AGENCY_NOT_ONBOARDED'));
     const now = this.clock.now();
     const [senderKey, recipientKey] = await Promise.all([
       signingKeyOf(this.directory, sender, manifest.value.kid, fromNumericDate(iat)),

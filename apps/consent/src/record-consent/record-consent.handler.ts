@@ -30,7 +30,7 @@ export class RecordConsent {
    * Stores a consent's first or next version; the same record again is answered as before.
    *
    * @param agency of the access token; must have collected the consent and signed the record
-   * @throws AppError FORBIDDEN, SIGNATURE_INVALID, CONSENT_INVALID, CONSENT_ID_REUSED, CONFLICT, CONSENT_WITHDRAWN
+   * @throws AppError FORBIDDEN, AGENCY_NOT_ONBOARDED, SIGNATURE_INVALID, CONSENT_INVALID, CONSENT_ID_REUSED, CONFLICT, CONSENT_WITHDRAWN
    */
   async record(agency: AgencyId, token: string): Promise<RecordedConsent> {
     const record = await this.verify(agency, token);
@@ -80,6 +80,7 @@ export class RecordConsent {
     if (read.payload.collectingAgency !== agency)
       throw new AppError('FORBIDDEN', 'only the collecting agency records a consent');
     unwrap(this.directory.fresh());
+    if (this.directory.agency(agency)?.status !== 'active') throw new AppError('AGENCY_NOT_ONBOARDED');
     const key = unwrap(await signingKeyOf(this.directory, agency, read.kid, this.clock.now()));
     return unwrap(await verifyStatement('consent', token, key));
   }

@@ -1,7 +1,7 @@
 import { readStatement, thumbprintOf, type KeyRecord, importVerificationKey, verifyStatement } from '#envelope';
 import { AppError, err, ok, type Result, type Thumbprint } from '#kernel';
 
-/** A key that may vouch for another: published before, not revoked. */
+/** A key that may vouch for another: published before, in force, not revoked. */
 export interface TrustedKey {
   readonly kid: Thumbprint;
   readonly use: KeyRecord['use'];
@@ -15,11 +15,12 @@ export interface TrustedRecord {
 }
 
 /**
- * Is this record signed by a key that may vouch for it (design: First trust)? The first signing key vouches for itself when
- * its thumbprint is the one compared out of band; a later signing key needs the previous one or the recovery key; every
- * other use needs a signing key.
+ * Is this record signed by a key that may vouch for it (design: First trust)? The one key that vouches for itself is the
+ * signing key whose thumbprint was compared out of band; another signing key needs the previous one or the recovery key;
+ * every other use needs a signing key.
  *
- * @param firstKey thumbprint that the operator compared
+ * @param firstKey thumbprint that the operator compared; once its record is known, it must not be asked about again: a
+ *   revoked key would vouch for itself anew
  * @param trusted keys published before, earlier records of the same post included
  * Errors: KEY_UNTRUSTED, SIGNATURE_INVALID, MALFORMED and the like
  */
@@ -32,12 +33,8 @@ export async function trustRecord(
   if (!read.ok) return read;
   const { kid: signer, payload: record } = read.value;
   const kid = await thumbprintOf(record.jwk);
-  const isFirst = record.use === 'signing' && !trusted.some(({ use }) => use === 'signing');
-  const voucher = isFirst
-    ? signer === kid && kid === firstKey
-      ? { jwk: record.jwk as object }
-      : undefined
-    : trusted.find((key) => key.kid === signer && mayVouch(key.use, record.use));
+  const isFirst = record.use === 'signing' && kid === firstKey && signer === kid;
+  const voucher = isFirst ? record : trusted.find((key) => key.kid === signer && mayVouch(key.use, record.use));
   if (!voucher) return err(new AppError('KEY_UNTRUSTED'));
   const key = await importVerificationKey(voucher.jwk);
   if (!key.ok) return key;

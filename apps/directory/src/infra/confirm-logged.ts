@@ -57,23 +57,32 @@ export class ConfirmLogged {
   private async confirm(client: PoolClient, entries: readonly LoggedEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await this.reconciler.markLogged(client, entries);
-    const { rowCount } = await client.query({
+    const eventIds = entries.map(({ eventId }) => eventId);
+    // Agencies first, in the order of their ids, as everybody locks them: else this and a revocation wait for each other.
+    const { rows: concerned } = await client.query<{ id: AgencyId }>({
+      name: 'lock-agencies-of-keys',
+      text: `SELECT id FROM directory.agency
+             WHERE id IN (SELECT agency FROM directory.agency_key WHERE event_id = ANY($1::text[]) AND leaf_index IS NULL)
+             ORDER BY id FOR UPDATE`,
+      values: [eventIds],
+    });
+    if (concerned.length === 0) return;
+    await client.query({
       name: 'confirm-keys',
       text: `UPDATE directory.agency_key SET leaf_index = logged.leaf_index
              FROM unnest($1::text[], $2::bigint[]) AS logged (event_id, leaf_index)
              WHERE agency_key.event_id = logged.event_id AND agency_key.leaf_index IS NULL`,
-      values: [entries.map(({ eventId }) => eventId), entries.map(({ leafIndex }) => leafIndex.toString())],
+      values: [eventIds, entries.map(({ leafIndex }) => leafIndex.toString())],
     });
-    if (rowCount === 0) return;
     const { rows } = await client.query<{ id: AgencyId; kind: string; businessId: string }>({
       name: 'activate-agencies',
       text: `UPDATE directory.agency SET status = 'active'
-             WHERE status = 'onboarding' AND (
+             WHERE id = ANY($3::text[]) AND status = 'onboarding' AND (
                SELECT count(DISTINCT use) FROM directory.agency_key
-               WHERE agency = agency.id AND leaf_index IS NOT NULL AND use = ANY($1::text[])
+               WHERE agency = agency.id AND leaf_index IS NOT NULL AND revoked_at IS NULL AND use = ANY($1::text[])
              ) = $2
              RETURNING id, kind, business_id AS "businessId"`,
-      values: [NEEDED, NEEDED.length],
+      values: [NEEDED, NEEDED.length, concerned.map(({ id }) => id)],
     });
     await bumpVersion(client);
     await this.outbox.enqueue(

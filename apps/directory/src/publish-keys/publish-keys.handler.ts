@@ -1,14 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { readStatement } from '#envelope';
+import { readStatement, thumbprintOf } from '#envelope';
 import { AppError, type Clock, type Thumbprint, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database } from '#platform';
-import { type TrustedRecord, trustRecord } from '../domain/key-trust.js';
+import { type TrustedKey, type TrustedRecord, trustRecord } from '../domain/key-trust.js';
 import { keysOf, lockAgency } from '../infra/agencies-store.js';
 import { directoryEvent } from '../infra/directory-event.js';
 
 /** Forgiven to agencies' clocks. */
 const SKEW_MS = 60_000;
+/** More than an agency ever has to publish at once. */
+const MAX_RECORDS = 16;
 
 @Injectable()
 export class PublishKeys {
@@ -21,33 +23,38 @@ export class PublishKeys {
 
   /**
    * Takes key records of one agency, all or none. They become leaves of the log in clear and are usable once audit has
-   * logged them. A record that is known already is passed over.
+   * logged them. A record of a key that is known already is passed over.
    *
-   * @throws AppError AGENCY_NOT_ONBOARDED, KEY_UNTRUSTED, SIGNATURE_INVALID, MALFORMED
+   * @throws AppError AGENCY_NOT_ONBOARDED, KEY_UNTRUSTED, SIGNATURE_INVALID, MALFORMED, CONFLICT (the key has another use)
    */
   async publish(tokens: readonly string[]): Promise<Thumbprint[]> {
-    const [first] = tokens;
-    if (first === undefined) throw new AppError('MALFORMED');
-    const { agency } = unwrap(readStatement('agency-key', first)).payload;
-    const kids = await this.database.transaction(async (client) => {
+    const posted = await Promise.all(tokens.map(readRecord));
+    const [first] = posted;
+    if (!first || posted.length > MAX_RECORDS) throw new AppError('MALFORMED', 'a post has 1 to 16 records');
+    const { agency } = first.record;
+    if (posted.some(({ record }) => record.agency !== agency))
+      throw new AppError('MALFORMED', 'the records are of several agencies');
+    await this.database.transaction(async (client) => {
       const registered = await lockAgency(client, agency);
       if (!registered || registered.status === 'suspended') throw new AppError('AGENCY_NOT_ONBOARDED');
-      const known = await keysOf(client, agency);
       const now = this.clock.now();
-      const trusted = known
-        .filter(({ revokedAt }) => !revokedAt || revokedAt > now)
-        .map(({ kid, use, jwk }) => ({ kid, use, jwk }));
-      const accepted: TrustedRecord[] = [];
-      for (const token of tokens) {
+      const known = await keysOf(client, agency);
+      const trusted: TrustedKey[] = known.filter(({ revokedAt, notAfter }) => !revokedAt && now < notAfter);
+      const uses = new Map(known.map(({ kid, use }) => [kid, use]));
+      const fresh: TrustedRecord[] = [];
+      for (const { token, kid, record } of posted) {
+        const use = uses.get(kid);
+        if (use !== undefined && use !== record.use) throw new AppError('CONFLICT', 'one key has one use');
+        if (use !== undefined) continue;
         // One after the other: a record may be vouched for by the one before it.
-        const record = unwrap(await trustRecord(token, registered.firstKey, trusted));
-        if (record.record.agency !== agency) throw new AppError('MALFORMED', 'the records are of several agencies');
-        if (new Date(record.record.notAfter) <= now || record.record.iat * 1000 > now.getTime() + SKEW_MS)
+        const accepted = unwrap(await trustRecord(token, registered.firstKey, trusted));
+        if (new Date(record.notAfter) <= now || record.iat * 1000 > now.getTime() + SKEW_MS)
           throw new AppError('MALFORMED', 'the record is past or from the future');
-        accepted.push(record);
-        trusted.push({ kid: record.kid, use: record.record.use, jwk: record.record.jwk });
+        fresh.push(accepted);
+        trusted.push({ kid, use: record.use, jwk: record.jwk });
+        uses.set(kid, record.use);
       }
-      const fresh = accepted.filter(({ kid }) => !known.some((key) => key.kid === kid));
+      if (fresh.length === 0) return;
       const events = fresh.map(({ token }) =>
         directoryEvent({
           type: 'key-published',
@@ -74,9 +81,13 @@ export class PublishKeys {
         ],
       });
       await this.outbox.enqueue(client, events);
-      return accepted.map(({ kid }) => kid);
     });
     this.relay.wake();
-    return kids;
+    return posted.map(({ kid }) => kid);
   }
+}
+
+async function readRecord(token: string): Promise<TrustedRecord> {
+  const { payload: record } = unwrap(readStatement('agency-key', token));
+  return { token, record, kid: await thumbprintOf(record.jwk) };
 }

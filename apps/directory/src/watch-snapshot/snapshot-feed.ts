@@ -1,4 +1,4 @@
-import { concat, defer, EMPTY, interval, map, merge, type Observable, of, Subject, filter } from 'rxjs';
+import { concat, defer, EMPTY, filter, interval, map, merge, type Observable, of, Subject, takeUntil } from 'rxjs';
 import type { Catalogue, Snapshot, WatchResponse } from '#contracts';
 import type { Database, Logger } from '#platform';
 import { readAgencies, readVersion } from '../infra/agencies-store.js';
@@ -13,10 +13,11 @@ const CHECKED_WITHIN_MS = 4_000;
 export class SnapshotFeed {
   private snapshot: Snapshot | undefined;
   private checkedAt = 0;
-  private refreshing: Promise<void> | undefined;
-  private again = false;
+  private looking: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private readonly changes = new Subject<Snapshot>();
+  private readonly stopped = new Subject<void>();
 
   constructor(
     private readonly database: Database,
@@ -30,7 +31,7 @@ export class SnapshotFeed {
 
   stop(): void {
     clearInterval(this.timer);
-    this.changes.complete();
+    this.stopped.next();
   }
 
   get current(): Snapshot | undefined {
@@ -42,22 +43,22 @@ export class SnapshotFeed {
     return this.snapshot !== undefined && Date.now() - this.checkedAt < CHECKED_WITHIN_MS;
   }
 
-  /** Reads the snapshot anew when its version has changed. Calls that come meanwhile share one further look. */
+  /**
+   * Reads the snapshot anew when its version has changed. Calls during a look share the one after it, so that everybody
+   * sees at least what he committed before he called.
+   */
   refresh(): Promise<void> {
-    if (this.refreshing) {
-      this.again = true;
-      return this.refreshing;
+    if (!this.looking) {
+      this.looking = this.look()
+        .catch((error: unknown) => this.logger.warn({ err: error }, 'the snapshot could not be read'))
+        .finally(() => (this.looking = undefined));
+      return this.looking;
     }
-    this.refreshing = this.look()
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the snapshot could not be read'))
-      .finally(() => {
-        this.refreshing = undefined;
-        if (this.again) {
-          this.again = false;
-          void this.refresh();
-        }
-      });
-    return this.refreshing;
+    this.next ??= this.looking.then(() => {
+      this.next = undefined;
+      return this.refresh();
+    });
+    return this.next;
   }
 
   /** The whole snapshot unless the caller has it, then each change, heartbeats in between. */
@@ -70,7 +71,7 @@ export class SnapshotFeed {
       filter(() => this.checked),
       map((): WatchResponse => ({ update: { $case: 'heartbeat', value: { version: this.snapshot!.version } } })),
     );
-    return merge(first, this.changes.pipe(map(snapshotOf)), beats);
+    return merge(first, this.changes.pipe(map(snapshotOf)), beats).pipe(takeUntil(this.stopped));
   }
 
   private async look(): Promise<void> {
