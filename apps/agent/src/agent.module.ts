@@ -3,6 +3,25 @@ import { importVerificationKey, type PublicJwk, thumbprintOf } from '#envelope';
 import { AppError, type Clock, type Thumbprint } from '#kernel';
 import { parseVerifierKey } from '#merkle';
 import { CLOCK, Database, LOGGER, type Logger, type ServiceOptions } from '#platform';
+import { APP_GUARD } from '@nestjs/core';
+import { AnswerRequestController } from './answer-request/answer-request.controller.js';
+import { AnswerRequest } from './answer-request/answer-request.handler.js';
+import { AskForInformationController } from './ask-for-information/ask-for-information.controller.js';
+import { AskForInformation } from './ask-for-information/ask-for-information.handler.js';
+import { SystemGuard } from './authenticate-system/system.guard.js';
+import { FindConsents } from './choose-basis/find-consents.js';
+import { OpenApiController } from './describe-api/open-api.controller.js';
+import { describeAgent } from './describe-api/open-api.js';
+import { KeysInLog } from './follow-log/logged-keys.js';
+import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
+import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';
+import { RecordConsentController } from './record-consent/record-consent.controller.js';
+import { RecordConsent } from './record-consent/record-consent.handler.js';
+import { ReferClientController } from './refer-client/refer-client.controller.js';
+import { ReferClient } from './refer-client/refer-client.handler.js';
+import { SeeExchangesController } from './see-exchanges/see-exchanges.controller.js';
+import { SeeExchanges } from './see-exchanges/see-exchanges.handler.js';
+import { WatchLogController } from './watch-log/watch-log.controller.js';
 import { AgentConfig } from './agent.config.js';
 import { type AgencySettings, readAgencySettings } from './agency-settings.js';
 import { Adapters } from './draft-answer/adapters.js';
@@ -53,6 +72,16 @@ export class AgentModule {
   static forConfig(config: AgentConfig, settings: readonly AgencySettings[]): DynamicModule {
     return {
       module: AgentModule,
+      controllers: [
+        AskForInformationController,
+        AnswerRequestController,
+        OnboardAgencyController,
+        OpenApiController,
+        RecordConsentController,
+        ReferClientController,
+        SeeExchangesController,
+        WatchLogController,
+      ],
       providers: [
         {
           provide: Database,
@@ -68,12 +97,13 @@ export class AgentModule {
         { provide: PublicHub, inject: [GATEWAY], useFactory: (gateway: HubHttp) => new PublicHub(gateway) },
         {
           provide: ServedAgencies,
-          inject: [GATEWAY, IDENTITY, LogStore, CLOCK],
-          useFactory: (gateway: HubHttp, identity: HubHttp, store: LogStore, clock: Clock) =>
+          inject: [GATEWAY, IDENTITY, LogStore, KeysInLog, CLOCK],
+          useFactory: (gateway: HubHttp, identity: HubHttp, store: LogStore, keys: KeysInLog, clock: Clock) =>
             openAgencies(
               settings,
               { gateway, identity, issuer: config.IDENTITY_ISSUER, audience: config.AUDIENCE },
               store,
+              (agency, kid) => keys.current.isLogged(agency, kid),
               clock,
             ),
         },
@@ -91,8 +121,17 @@ export class AgentModule {
         DraftStore,
         ExchangeStore,
         InboxStore,
+        KeysInLog,
         LogFollower,
         LogStore,
+        { provide: APP_GUARD, useClass: SystemGuard },
+        AnswerRequest,
+        AskForInformation,
+        FindConsents,
+        OnboardAgency,
+        RecordConsent,
+        ReferClient,
+        SeeExchanges,
         MailFetcher,
         MailOpener,
         OutboxSender,
@@ -138,4 +177,7 @@ export const serviceOptions: ServiceOptions<AgentConfig> = {
   name: 'agent',
   config: AgentConfig,
   module: (config) => AgentModule.forConfig(config, readAgencySettings(config.AGENT_CONFIG_FILE)),
+  beforeListen: async (app) => {
+    app.get(OpenApiController).document = describeAgent(app);
+  },
 };

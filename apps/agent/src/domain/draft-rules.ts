@@ -10,7 +10,12 @@ export type Draft =
       readonly source: string;
     }
   | { readonly outcome: 'no-record'; readonly asOf: string; readonly source: string }
-  | { readonly outcome: 'refused'; readonly reason: string; readonly holder?: AgencyId };
+  | {
+      readonly outcome: 'refused';
+      readonly reason: string;
+      readonly provisions?: readonly string[];
+      readonly holder?: AgencyId;
+    };
 
 /** What leaves, and who answers for it: a person, or the register alone. */
 export interface Decision {

@@ -9,6 +9,8 @@ export interface KnownConsent {
   readonly id: ConsentId;
   readonly version: number;
   readonly record: ConsentRecord;
+  /** The record as signed. */
+  readonly token: string;
   /** active, withdrawn, expired, superseded, not-yet-valid; computed by the hub when asked. */
   readonly state: string;
 }
@@ -91,9 +93,10 @@ export function knownConsents(answer: unknown): KnownConsent[] {
   return (consents as unknown[]).flatMap((consent) => {
     const token = member(consent, 'record');
     const state = member(consent, 'state');
-    const read = typeof token === 'string' ? readStatement('consent', token) : undefined;
-    if (!read?.ok || typeof state !== 'string') return [];
+    if (typeof token !== 'string' || typeof state !== 'string') return [];
+    const read = readStatement('consent', token);
+    if (!read.ok) return [];
     const { payload } = read.value;
-    return [{ id: payload.id, version: payload.version, record: payload, state }];
+    return [{ id: payload.id, version: payload.version, record: payload, token, state }];
   });
 }

@@ -13,7 +13,7 @@ import {
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import { PublicHub } from '../hub-client/hub-client.js';
 import { type Alarm, LogStore, type SignedHead } from '../infra/log-store.js';
-import { agencyNamedBy, type ClearChange, LoggedKeys } from './logged-keys.js';
+import { agencyNamedBy, type ClearChange, KeysInLog, LoggedKeys } from './logged-keys.js';
 import { RecentTree } from './recent-tree.js';
 
 /** Entries fetched at once. */
@@ -36,7 +36,6 @@ export const FOLLOWED_LOG = Symbol('FollowedLog');
  */
 @Injectable()
 export class LogFollower {
-  keys = new LoggedKeys();
   private range = CompactRange.empty();
   private recent = new RecentTree(CompactRange.empty());
   private heads = new Map<number, SignedHead>();
@@ -48,9 +47,14 @@ export class LogFollower {
     @Inject(LogStore) private readonly store: LogStore,
     @Inject(PublicHub) private readonly hub: PublicHub,
     @Inject(FOLLOWED_LOG) private readonly log: FollowedLog,
+    @Inject(KeysInLog) private readonly keysInLog: KeysInLog,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  get keys(): LoggedKeys {
+    return this.keysInLog.current;
+  }
 
   /** Takes up where the last run of the process stopped. */
   async load(): Promise<void> {
@@ -59,7 +63,7 @@ export class LogFollower {
     this.recent = new RecentTree(state.range.clone());
     this.broken = state.broken;
     this.checkedAt = state.checkedAt;
-    this.keys = new LoggedKeys(keys.keys, keys.hubKeys);
+    this.keysInLog.current = new LoggedKeys(keys.keys, keys.hubKeys);
     this.heads = new Map(heads.map((head) => [head.size, head]));
   }
 

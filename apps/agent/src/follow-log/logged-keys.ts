@@ -108,6 +108,10 @@ export class LoggedKeys {
     return key.ok ? ok({ key: key.value, destroyAfter: current.destroyAfter }) : key;
   }
 
+  isLogged(agency: AgencyId, kid: Thumbprint): boolean {
+    return this.find(agency, kid) !== undefined;
+  }
+
   keysOf(agency: AgencyId): readonly LoggedKey[] {
     return this.keys.get(agency) ?? [];
   }
@@ -199,6 +203,11 @@ export class LoggedKeys {
       [...others, key].sort((a, b) => a.leafIndex - b.leafIndex),
     );
   }
+}
+
+/** The keys as far as the log has been followed; replaced as a whole when the agent starts. */
+export class KeysInLog {
+  current = new LoggedKeys();
 }
 
 const untrusted = (agency: AgencyId) => err(new AppError('KEY_UNTRUSTED', undefined, { agency }));

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { MessageKind } from '#envelope';
-import type { AgencyId, ExchangeId, Pseudonym } from '#kernel';
+import type { IdentifierType, MessageKind } from '#envelope';
+import type { AgencyId, ConsentId, ExchangeId, Pseudonym } from '#kernel';
 import { Database, type Queryable } from '#platform';
 import type { Officer, Period } from '../domain/content.js';
 
@@ -22,13 +22,12 @@ export type ExchangeState =
 
 /** What an asker keeps of its request, so that it can make it clear or send it on. */
 export interface KeptRequest {
-  readonly client: { readonly type: string; readonly value: string; readonly name?: string };
+  readonly client: { readonly type: IdentifierType; readonly value: string; readonly name?: string };
   readonly necessity: string;
   readonly officer: Officer;
   readonly urgency?: 'urgent' | 'normal' | 'consultation';
-  readonly deadline?: string;
   readonly period?: Period;
-  readonly consentId?: string;
+  readonly consentId?: ConsentId;
 }
 
 export interface Exchange {
@@ -110,7 +109,8 @@ export class ExchangeStore {
   async markForwarded(client: Queryable, agency: AgencyId, id: ExchangeId, to: ExchangeId, at: Date): Promise<boolean> {
     const { rowCount } = await client.query({
       name: 'exchange-forwarded',
-      text: `UPDATE exchanges SET forwarded_to = $3, state = 'forwarded', changed_at = $4
+      text: `UPDATE exchanges SET forwarded_to = $3, changed_at = $4,
+               state = CASE WHEN state = 'refused' THEN 'forwarded' ELSE state END
              WHERE agency = $1 AND id = $2 AND forwarded_to IS NULL`,
       values: [agency, id, to, at],
     });

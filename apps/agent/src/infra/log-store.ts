@@ -150,12 +150,13 @@ export class LogStore {
     return rows[0]?.hash;
   }
 
-  async madeKeys(agency: AgencyId): Promise<{ kid: Thumbprint; use: string; record: string | undefined }[]> {
-    const { rows } = await this.database.query<{ kid: Thumbprint; use: string; record: string | null }>({
-      text: 'SELECT kid, use, record FROM made_keys WHERE agency = $1 ORDER BY made_at, use DESC',
+  /** In the order in which they were made. */
+  async madeKeys(agency: AgencyId): Promise<{ kid: Thumbprint; use: string }[]> {
+    const { rows } = await this.database.query<{ kid: Thumbprint; use: string }>({
+      text: 'SELECT kid, use FROM made_keys WHERE agency = $1 ORDER BY made_at',
       values: [agency],
     });
-    return rows.map(({ kid, use, record }) => ({ kid, use, record: record ?? undefined }));
+    return rows;
   }
 
   /** The key of the agency's worker pseudonyms, made at first use. */
@@ -173,11 +174,10 @@ export class LogStore {
     return row.key;
   }
 
-  async addMadeKey(key: { agency: AgencyId; kid: Thumbprint; use: string; record: string; at: Date }): Promise<void> {
+  async addMadeKey(key: { agency: AgencyId; kid: Thumbprint; use: string; at: Date }): Promise<void> {
     await this.database.query({
-      text: `INSERT INTO made_keys (agency, kid, use, record, made_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT DO NOTHING`,
-      values: [key.agency, key.kid, key.use, key.record, key.at],
+      text: 'INSERT INTO made_keys (agency, kid, use, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+      values: [key.agency, key.kid, key.use, key.at],
     });
   }
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { SigningKey } from '#envelope';
 import { type AgencyId, AppError, type Clock, type Thumbprint } from '#kernel';
 import { createKeyFile, createVault, openVault, type Vault, type VaultSecret } from '#key-vault';
 import type { AgencySettings, VaultSettings } from '../agency-settings.js';
@@ -16,17 +17,6 @@ export class ServedAgencies {
 
   constructor(readonly all: readonly ServedAgency[]) {
     this.byId = new Map(all.map((agency) => [agency.id, agency]));
-  }
-
-  find(id: AgencyId): ServedAgency | undefined {
-    return this.byId.get(id);
-  }
-
-  /** @throws Error for an agency that is not served here: callers took the id from a key of a served one */
-  get(id: AgencyId): ServedAgency {
-    const agency = this.byId.get(id);
-    if (!agency) throw new Error('not an agency that is served here');
-    return agency;
   }
 
   /** Undefined for an agency that is not served here. */
@@ -47,41 +37,31 @@ export async function openAgencies(
   settings: readonly AgencySettings[],
   connections: Connections,
   store: LogStore,
+  isLogged: (agency: AgencyId, kid: Thumbprint) => boolean,
   clock: Clock,
 ): Promise<ServedAgencies> {
   const agencies: ServedAgency[] = [];
   for (const one of settings) {
     const vault = await openOrCreate(one.id, one.vault);
-    const made = await store.madeKeys(one.id);
-    agencies.push(
-      new ServedAgency(
-        one,
-        vault,
-        hubClient(one, vault, connections, clock),
-        made.map(({ kid }) => kid),
-        await store.workerKey(one.id),
-      ),
-    );
+    const made = (await store.madeKeys(one.id)).map(({ kid }) => kid);
+    const workerKey = await store.workerKey(one.id);
+    const logged = (kid: Thumbprint): boolean => isLogged(one.id, kid);
+    const hub = hubClient(one, connections, clock, () => agency.clientKey());
+    const agency: ServedAgency = new ServedAgency(one, vault, hub, made, workerKey, logged);
+    agencies.push(agency);
   }
   return new ServedAgencies(agencies);
 }
 
-function hubClient(settings: AgencySettings, vault: Vault, connections: Connections, clock: Clock): HubClient {
+function hubClient(
+  { id, scope }: AgencySettings,
+  { gateway, identity, issuer, audience }: Connections,
+  clock: Clock,
+  clientKey: () => SigningKey,
+): HubClient {
   const dpop = new DpopKey(clock);
-  const clientKey = () => {
-    const key = vault.current('client-auth');
-    if (!key.ok) throw key.error;
-    return key.value;
-  };
-  const { issuer, audience } = connections;
-  const token = new AccessToken(
-    { agency: settings.id, issuer, audience, scope: settings.scope },
-    connections.identity,
-    dpop,
-    clientKey,
-    clock,
-  );
-  return new HubClient(connections.gateway, token, dpop);
+  const token = new AccessToken({ agency: id, issuer, audience, scope }, identity, dpop, clientKey, clock);
+  return new HubClient(gateway, token, dpop);
 }
 
 async function openOrCreate(agency: AgencyId, { path, keyFile, passphraseFile }: VaultSettings): Promise<Vault> {

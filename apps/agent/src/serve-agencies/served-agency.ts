@@ -16,6 +16,7 @@ export class ServedAgency {
     readonly hub: HubClient,
     made: Iterable<Thumbprint>,
     private readonly workerKey: Buffer,
+    private readonly isLogged: (kid: Thumbprint) => boolean,
   ) {
     for (const kid of made) this.made.add(kid);
   }
@@ -29,9 +30,25 @@ export class ServedAgency {
     return !this.vault.current('client-auth').ok || !this.vault.current('signing').ok;
   }
 
-  /** @throws AppError VAULT_KEY_MISSING before onboarding */
+  /**
+   * The newest key of its use that the log shows, for others accept no other; before onboarding the newest that there is.
+   *
+   * @throws AppError VAULT_KEY_MISSING
+   */
   signingKey(): SigningKey {
-    return taken(this.vault.current('signing'));
+    return this.newestLogged('signing');
+  }
+
+  /** Client-authentication key, as `signingKey`. */
+  clientKey(): SigningKey {
+    return this.newestLogged('client-auth');
+  }
+
+  private newestLogged(purpose: 'signing' | 'client-auth'): SigningKey {
+    const logged = this.vault.list().findLast((key) => key.purpose === purpose && key.kid && this.isLogged(key.kid));
+    const held = logged?.kid === undefined ? undefined : this.vault.byKid(logged.kid);
+    if (held?.ok && held.value.purpose !== 'receiving') return held.value.key;
+    return taken(this.vault.current(purpose));
   }
 
   /** The private half of the key that a message was sealed to, also after a rotation. Errors: VAULT_KEY_MISSING. */

@@ -93,7 +93,6 @@ const LOG_TABLES = `
     agency text NOT NULL,
     kid text NOT NULL,
     use text NOT NULL,
-    record text,
     made_at timestamptz NOT NULL,
     PRIMARY KEY (agency, kid)
   );

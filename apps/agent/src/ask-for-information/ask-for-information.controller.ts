@@ -1,0 +1,54 @@
+import { Body, Controller, HttpCode, Inject, Param, ParseUUIDPipe, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { ExchangeId } from '#kernel';
+import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
+import { OpenedExchangeDto } from '../describe-api/shared.dto.js';
+import { AskDto, AskedDto, ClarifyReplyDto, ForwardDto } from './ask.dto.js';
+import { AskForInformation, type OpenedExchange } from './ask-for-information.handler.js';
+
+@ApiTags('asking')
+@ApiBearerAuth()
+@Controller('v1')
+export class AskForInformationController {
+  constructor(@Inject(AskForInformation) private readonly handler: AskForInformation) {}
+
+  @Post('requests')
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Ask for information about a client; the agent routes, chooses the basis, seals and sends' })
+  @ApiResponse({ status: 202, type: AskedDto })
+  async ask(@Caller() { agency }: CallingSystem, @Body() body: AskDto): Promise<AskedDto> {
+    return { exchanges: (await this.handler.ask(agency, body)).map(shown) };
+  }
+
+  @Post('exchanges/:id/clarify-reply')
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Answer a question back: the request again, made clear' })
+  @ApiResponse({ status: 202, type: OpenedExchangeDto })
+  async clarify(
+    @Caller() { agency }: CallingSystem,
+    @Param('id', ParseUUIDPipe) id: ExchangeId,
+    @Body() body: ClarifyReplyDto,
+  ): Promise<OpenedExchangeDto> {
+    return shown(await this.handler.clarify(agency, id, body));
+  }
+
+  @Post('exchanges/:id/forward')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'After `not-holder`: seal the request again to the holder that was named, in a linked exchange',
+  })
+  @ApiResponse({ status: 202, type: OpenedExchangeDto })
+  async forward(
+    @Caller() { agency }: CallingSystem,
+    @Param('id', ParseUUIDPipe) id: ExchangeId,
+    @Body() body: ForwardDto,
+  ): Promise<OpenedExchangeDto> {
+    return shown(await this.handler.forward(agency, id, body.recipient));
+  }
+}
+
+const shown = ({ categories, basis, ...rest }: OpenedExchange): OpenedExchangeDto => ({
+  ...rest,
+  categories: [...categories],
+  basis: [...basis],
+});

@@ -1,0 +1,16 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiExcludeController, type OpenAPIObject } from '@nestjs/swagger';
+import { Public } from '#platform';
+
+/** Serves the document that start-up made once. */
+@Public()
+@ApiExcludeController()
+@Controller()
+export class OpenApiController {
+  document: OpenAPIObject | undefined;
+
+  @Get('openapi.json')
+  read(): OpenAPIObject | undefined {
+    return this.document;
+  }
+}

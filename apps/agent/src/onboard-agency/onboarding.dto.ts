@@ -1,0 +1,49 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { AgencyId } from '#kernel';
+import { ArrayUnique, IsArray, IsIn, IsOptional } from 'class-validator';
+import { Agency } from '../describe-api/shared.dto.js';
+
+export const keyUses = ['signing', 'receiving', 'client-auth', 'recovery'] as const;
+export type KeyUse = (typeof keyUses)[number];
+
+export class MakeKeysDto {
+  @ApiPropertyOptional({
+    type: [String],
+    enum: keyUses,
+    description: 'Uses for which a new key takes the place of the present one. Without it only missing keys are made.',
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(keyUses, { each: true })
+  rotate?: KeyUse[];
+}
+
+export class KeyDto {
+  @ApiProperty({ enum: [...keyUses, 'pseudonym'] }) use: string;
+  @ApiPropertyOptional({ description: 'RFC 7638 thumbprint' }) thumbprint?: string;
+  @ApiPropertyOptional({ description: 'Of a pseudonym key' }) version?: number;
+  @ApiProperty({ description: 'The newest of its use' }) current: boolean;
+  @ApiProperty({ format: 'date-time' }) addedAt: string;
+  @ApiPropertyOptional({ description: 'Where the log shows it in clear; without it nobody may rely on it' })
+  leafIndex?: number;
+}
+
+export class KeysDto {
+  @ApiProperty() agency: string;
+  @ApiPropertyOptional({
+    description: 'Thumbprint of the first signing key, to be compared out of band with what the operator enters',
+  })
+  firstKeyThumbprint?: string;
+  @ApiProperty({ type: [KeyDto] }) keys: KeyDto[];
+}
+
+export class ShareDto {
+  @Agency('Agency that has been onboarded')
+  agency: AgencyId;
+}
+
+export class SharedDto {
+  @ApiProperty({ format: 'uuid' }) exchangeId: string;
+  @ApiProperty({ format: 'uuid' }) messageId: string;
+}
