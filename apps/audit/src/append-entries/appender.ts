@@ -1,0 +1,380 @@
+import type pg from 'pg';
+import { LRUCache } from 'lru-cache';
+import { AppError, type EventId } from '#kernel';
+import { type NoteSigner, type NoteVerifier, formatCheckpoint, openCheckpoint, signCheckpoint } from '#merkle';
+import type { Outbox } from '#messaging';
+import { type Logger, isTransientDatabaseError } from '#platform';
+import {
+  type StoredCheckpoint,
+  appendStatement,
+  indexWords,
+  knownEvents,
+  lastCheckpoint,
+  storedSize,
+  tileSource,
+} from '../infra/log-store.js';
+import { auditSchema } from '../infra/schema.js';
+import { TiledTree } from '../tree/tiled-tree.js';
+import { loggedEvents } from './logged-events.js';
+import { LogView } from './log-view.js';
+import type { PreparedEntry } from './prepared-entry.js';
+import type { Appended, Proposal } from './proposal.js';
+
+export interface AppenderOptions {
+  /** A connection of the appender's own. It holds the lock and makes the commits, so neither outlives the other. */
+  readonly connect: () => pg.Client;
+  readonly signer: NoteSigner;
+  readonly verifier: NoteVerifier;
+  readonly outbox: Outbox;
+  readonly logger: Logger;
+  /** Without a synchronous standby a failover could lose a logged release (design 3): production refuses to do without. */
+  readonly requireSynchronousStandby?: boolean;
+  /** After each commit: wakes the relay. */
+  readonly afterCommit?: () => void;
+  /** Entries of one batch, about. Default 1,000. */
+  readonly maxBatch?: number;
+}
+
+interface Ticket {
+  readonly proposal: Proposal<unknown>;
+  readonly enteredAt: number;
+  readonly resolve: (appended: Appended<unknown>) => void;
+  readonly reject: (error: unknown) => void;
+  attempts: number;
+  settled: boolean;
+}
+
+interface Session {
+  readonly client: pg.Client;
+  tree: TiledTree;
+  checkpoint: StoredCheckpoint;
+  broken: Error | undefined;
+}
+
+const STAND_BY_MS = 250;
+/** How long a proposal waits for the appender to come back before the caller is told to try again. */
+const PATIENCE_MS = 5_000;
+const ATTEMPTS = 3;
+const MAX_QUEUE = 20_000;
+const RECENT_EVENTS = 50_000;
+
+/**
+ * The only writer of the log. Whatever is proposed while a commit runs becomes the next batch, without a timer, so
+ * batches grow with the load by themselves. One transaction a batch; nobody is answered and no checkpoint is shown before
+ * its commit. After any failure the state is read again before going on, and what was under way is decided again: event
+ * ids and request ids make that safe whether the lost commit had happened or not.
+ *
+ * The advisory lock is held by the session that commits. A second instance stands by until that session is gone, and a
+ * session is gone only when its last commit is decided: never two roots of one size.
+ */
+export class Appender {
+  private readonly queue: Ticket[] = [];
+  private readonly recent = new LRUCache<EventId, true>({ max: RECENT_EVENTS });
+  private session: Session | undefined;
+  private published: StoredCheckpoint | undefined;
+  private running: Promise<void> | undefined;
+  private wakeUp: (() => void) | undefined;
+  private inactiveSince = Date.now();
+  private stopping = false;
+  private halted: AppError | undefined;
+
+  constructor(private readonly options: AppenderOptions) {}
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Has the lock and the state, so appends. */
+  get active(): boolean {
+    return this.session !== undefined && this.session.broken === undefined;
+  }
+
+  /** Whether this event has a leaf, as far as memory reaches: no means perhaps. Saves preparing it once more. */
+  knows(eventId: EventId): boolean {
+    return this.recent.has(eventId);
+  }
+
+  /** The last committed checkpoint with its tree. Errors: UNAVAILABLE while another instance appends. */
+  current(): { readonly checkpoint: StoredCheckpoint; readonly tree: TiledTree } {
+    if (!this.session) throw this.unavailable();
+    return { checkpoint: this.session.checkpoint, tree: this.session.tree };
+  }
+
+  /** Resolves when durable, one by one in any order. Errors: UNAVAILABLE: whether it was appended is then unknown; repeat with the same ids. */
+  append<T>(proposal: Proposal<T>): Promise<Appended<T>> {
+    const waitsInVain = !this.active && Date.now() - this.inactiveSince > PATIENCE_MS;
+    if (this.stopping || this.halted || waitsInVain || this.queue.length >= MAX_QUEUE)
+      return Promise.reject(this.unavailable());
+    return new Promise<Appended<T>>((resolve, reject) => {
+      const ticket: Ticket = {
+        proposal,
+        enteredAt: Date.now(),
+        resolve: resolve as (appended: Appended<unknown>) => void,
+        reject,
+        attempts: 0,
+        settled: false,
+      };
+      this.queue.push(ticket);
+      this.wakeUp?.();
+    });
+  }
+
+  /** Ends after the batch under way; what waits is told to try again. */
+  async close(): Promise<void> {
+    this.stopping = true;
+    this.wakeUp?.();
+    await this.running;
+  }
+
+  private unavailable(): AppError {
+    return this.halted ?? new AppError('UNAVAILABLE', 'the log takes no entries at the moment');
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping && !this.halted) {
+      let session: Session | undefined;
+      try {
+        session = await this.takeOver();
+        if (!session) continue;
+        this.session = session;
+        this.options.logger.info({ size: session.checkpoint.size }, 'appending');
+        await this.serve(session);
+      } catch (error) {
+        if (error instanceof AppError && (error.code === 'LOG_INCONSISTENT' || error.code === 'CONFIG_INVALID'))
+          this.halt(error);
+        else this.options.logger.warn({ err: error }, 'appender reads its state again');
+      } finally {
+        if (session) this.inactiveSince = Date.now();
+        this.session = undefined;
+        await session?.client.end().catch(() => undefined);
+      }
+      if (!this.stopping && !this.halted) {
+        this.rejectOlderThan(PATIENCE_MS);
+        await this.waitFor(session ? 0 : STAND_BY_MS);
+      }
+    }
+    this.rejectOlderThan(-1);
+  }
+
+  /** Connection, lock, state. `undefined` when stopping. */
+  private async takeOver(): Promise<Session | undefined> {
+    const client = this.options.connect();
+    let session: Session | undefined;
+    let broken: Error | undefined;
+    const onLost = (error?: Error): void => {
+      broken ??= error ?? new Error('connection ended');
+      if (session) session.broken = broken;
+      this.wakeUp?.();
+    };
+    client.on('error', onLost);
+    client.on('end', () => onLost());
+    try {
+      await client.connect();
+      await this.checkDurability(client);
+      while (!(await hasLock(client))) {
+        this.rejectOlderThan(PATIENCE_MS);
+        await this.waitFor(STAND_BY_MS);
+        if (this.stopping || broken) break;
+      }
+      if (broken) throw broken;
+      if (this.stopping) {
+        await client.end();
+        return undefined;
+      }
+      session = { client, ...(await this.readState(client)), broken: undefined };
+      return session;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async checkDurability(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ commit: string; standbys: string }>(
+      `SELECT current_setting('synchronous_commit') AS commit, current_setting('synchronous_standby_names') AS standbys`,
+    );
+    if (['off', 'local'].includes(rows[0]?.commit ?? 'off'))
+      throw new AppError('CONFIG_INVALID', 'synchronous_commit is off: an answered entry could be lost');
+    if (this.options.requireSynchronousStandby && !rows[0]?.standbys)
+      throw new AppError(
+        'CONFIG_INVALID',
+        'synchronous_standby_names is empty: a failover could lose a logged release',
+      );
+  }
+
+  /** The stored tree, recomputed at its right edge and held against its signed checkpoint and against what we published. */
+  private async readState(client: pg.Client): Promise<{ tree: TiledTree; checkpoint: StoredCheckpoint }> {
+    const stored = (await lastCheckpoint(client)) ?? (await this.foundLog(client));
+    const size = await storedSize(client);
+    const tree = await TiledTree.restore(stored.size, tileSource(client));
+    const signed = openCheckpoint(stored.note, this.options.verifier);
+    if (!signed.ok) throw new AppError('LOG_INCONSISTENT', 'the last checkpoint is not signed by the log key');
+    const sound =
+      size === stored.size &&
+      signed.value.size === stored.size &&
+      signed.value.root.equals(stored.root) &&
+      tree.root().equals(stored.root);
+    if (!sound) throw new AppError('LOG_INCONSISTENT', 'entries, tiles and the last checkpoint do not fit together');
+    const { published } = this;
+    if (
+      published &&
+      (published.size > stored.size || (published.size === stored.size && !published.root.equals(stored.root)))
+    )
+      throw new AppError('LOG_INCONSISTENT', 'the stored log is behind a checkpoint that was given out');
+    this.published = stored;
+    return { tree, checkpoint: stored };
+  }
+
+  /** The empty log's checkpoint, so that agents have one to begin with. */
+  private async foundLog(client: pg.Client): Promise<StoredCheckpoint> {
+    const tree = await TiledTree.restore(0, tileSource(client));
+    const checkpoint = this.sign(tree);
+    await client.query(appendStatement(0, [], [], checkpoint));
+    return checkpoint;
+  }
+
+  private async serve(session: Session): Promise<void> {
+    while (!this.stopping) {
+      if (session.broken) throw session.broken;
+      if (this.queue.length === 0) {
+        await this.waitFor();
+        continue;
+      }
+      // A proposal that failed before goes alone, so that it cannot take others with it again.
+      const alone = (this.queue[0]?.attempts ?? 0) > 0;
+      const tickets = this.queue.splice(0, alone ? 1 : this.nextBatch());
+      try {
+        await this.appendBatch(session, tickets);
+      } catch (error) {
+        const transient = session.broken !== undefined || isTransientDatabaseError(error);
+        this.takeBack(tickets, transient ? undefined : error);
+        throw error;
+      }
+    }
+  }
+
+  /** So many proposals that their entries are about `maxBatch`. */
+  private nextBatch(): number {
+    let entries = 0;
+    const past = this.queue.findIndex(({ proposal }) => {
+      entries += proposal.wanted.eventIds.length;
+      return entries > (this.options.maxBatch ?? 1_000);
+    });
+    return past < 0 ? this.queue.length : Math.max(1, past);
+  }
+
+  private async appendBatch(session: Session, tickets: readonly Ticket[]): Promise<void> {
+    const first = session.checkpoint.size;
+    const view = await lookUp(session.client, first, tickets);
+    const fresh: PreparedEntry[] = [];
+    const decided: { ticket: Ticket; outcome: unknown; leaves: number[] }[] = [];
+    for (const ticket of tickets) {
+      try {
+        const { entries, outcome } = ticket.proposal.decide(view);
+        const leaves = entries.map((entry) => {
+          const known = view.leafOf(entry.eventId);
+          if (known !== undefined) return known;
+          fresh.push(entry);
+          return view.add(entry);
+        });
+        decided.push({ ticket, outcome, leaves });
+      } catch (error) {
+        ticket.settled = true;
+        ticket.reject(error);
+      }
+    }
+    if (fresh.length > 0) {
+      const checkpoint = await this.commit(session, first, fresh);
+      session.checkpoint = checkpoint;
+      this.published = checkpoint;
+      for (const { eventId } of fresh) this.recent.set(eventId, true);
+    }
+    const { checkpoint, tree } = session;
+    for (const { ticket, outcome, leaves } of decided) ticket.resolve({ outcome, leaves, checkpoint, tree });
+    if (fresh.length > 0) this.options.afterCommit?.();
+  }
+
+  /** From here on a failure leaves the tree in memory ahead of the stored one: the session is then given up. */
+  private async commit(
+    { client, tree }: Session,
+    first: number,
+    entries: readonly PreparedEntry[],
+  ): Promise<StoredCheckpoint> {
+    for (const { leafHash } of entries) tree.append(leafHash);
+    const checkpoint = this.sign(tree);
+    const events = loggedEvents(first, entries, checkpoint, tree);
+    await client.query('BEGIN');
+    await client.query(appendStatement(first, entries, tree.takeCompleted(), checkpoint));
+    await this.options.outbox.enqueue(client, events);
+    const { command } = await client.query('COMMIT');
+    // PostgreSQL answers a COMMIT of a failed transaction with ROLLBACK, without an error.
+    if (command !== 'COMMIT') throw new Error('the batch was rolled back');
+    return checkpoint;
+  }
+
+  private sign(tree: TiledTree): StoredCheckpoint {
+    const { signer } = this.options;
+    const head = { origin: signer.name, size: tree.size, root: tree.root() };
+    return { size: head.size, root: head.root, note: signCheckpoint(formatCheckpoint(head), signer) };
+  }
+
+  /**
+   * Back to the front in their order. One that failed alone again and again, for no fault of the database, is rejected.
+   *
+   * @param fault what was wrong with the batch itself
+   */
+  private takeBack(tickets: readonly Ticket[], fault: unknown): void {
+    const again: Ticket[] = [];
+    for (const ticket of tickets) {
+      if (ticket.settled) continue;
+      if (fault !== undefined) ticket.attempts += 1;
+      if (ticket.attempts < ATTEMPTS) again.push(ticket);
+      else ticket.reject(fault);
+    }
+    this.queue.unshift(...again);
+  }
+
+  private rejectOlderThan(milliseconds: number): void {
+    const bound = Date.now() - milliseconds;
+    const keep = this.queue.filter((ticket) => ticket.enteredAt > bound);
+    for (const ticket of this.queue) if (ticket.enteredAt <= bound) ticket.reject(this.unavailable());
+    this.queue.splice(0, this.queue.length, ...keep);
+  }
+
+  private halt(error: AppError): void {
+    this.halted = error;
+    this.options.logger.fatal({ err: error }, 'the log must not go on');
+  }
+
+  private async waitFor(milliseconds?: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wakeUp = undefined;
+  }
+}
+
+async function hasLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    `SELECT pg_try_advisory_lock(hashtextextended('${auditSchema}.appender', 0)) AS locked`,
+  );
+  return rows[0]?.locked ?? false;
+}
+
+async function lookUp(client: pg.Client, size: number, tickets: readonly Ticket[]): Promise<LogView> {
+  const wanted = tickets.map(({ proposal }) => proposal.wanted);
+  const manifestHashes = wanted.flatMap((one) => one.manifestHashes ?? []);
+  const consentIds = wanted.flatMap((one) => one.consentIds ?? []);
+  const requestJtis = wanted.flatMap((one) => one.requestJtis ?? []);
+  const decides = manifestHashes.length + consentIds.length + requestJtis.length > 0;
+  const known = await knownEvents(
+    client,
+    wanted.flatMap(({ eventIds }) => eventIds),
+  );
+  const words = decides ? await indexWords(client, { manifestHashes, consentIds, requestJtis }) : [];
+  return new LogView(size, known, words);
+}

@@ -1,0 +1,131 @@
+import type { ConsentWord } from '../domain/consent-words.js';
+import { type ConsentType, type ReleaseType, consentTypes, endTypes, releaseTypes } from '../domain/entry-types.js';
+import type { RequestWord } from '../domain/release-rules.js';
+import type { AgencyId, ConsentId, EventId, Sha256 } from '#kernel';
+import type { PreparedEntry } from './prepared-entry.js';
+
+/** What a proposal needs to know from the log to decide. */
+export interface Wanted {
+  readonly eventIds: readonly EventId[];
+  readonly manifestHashes?: readonly Sha256[];
+  readonly consentIds?: readonly ConsentId[];
+  readonly requestJtis?: readonly string[];
+}
+
+/** One row of the index, as far as decisions look at it. */
+export interface IndexWord {
+  readonly leafIndex: number;
+  readonly type: string;
+  readonly manifestHash: string | null;
+  readonly recipient: string | null;
+  readonly actor: string | null;
+  readonly code: string | null;
+  readonly consentId: string | null;
+  readonly consentVersion: number | null;
+  readonly requestJti: string | null;
+  readonly requestHash: string | null;
+}
+
+export interface MessageWords {
+  readonly accepted: boolean;
+  readonly released: boolean;
+  readonly ended: string | undefined;
+  /** Who was given the key. */
+  readonly recipient: string | undefined;
+  /** Leaf of the mismatch that the recipient reported. */
+  readonly mismatch: number | undefined;
+}
+
+const isOneOf = <T extends string>(values: readonly T[], value: string): value is T =>
+  (values as readonly string[]).includes(value);
+
+/** The log as it stands just before the next entry: what is committed, and what stands before it in the same batch. */
+export class LogView {
+  private readonly leaves = new Map<string, number>();
+  private readonly byMessage = new Map<string, IndexWord[]>();
+  private readonly byConsent = new Map<string, IndexWord[]>();
+  private readonly byJti = new Map<string, IndexWord[]>();
+
+  constructor(
+    private count: number,
+    known: ReadonlyMap<string, number>,
+    words: readonly IndexWord[],
+  ) {
+    for (const [eventId, leaf] of known) this.leaves.set(eventId, leaf);
+    const seen = new Set<number>();
+    for (const word of words) {
+      if (seen.has(word.leafIndex)) continue;
+      seen.add(word.leafIndex);
+      this.learn(word);
+    }
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  leafOf(eventId: EventId): number | undefined {
+    return this.leaves.get(eventId);
+  }
+
+  message(manifestHash: Sha256): MessageWords {
+    const words = this.byMessage.get(manifestHash) ?? [];
+    const released = words.filter(({ type }) => type === 'message-released' || type === 'message-re-released');
+    return {
+      accepted: words.some(({ type }) => type === 'message-accepted'),
+      released: released.length > 0,
+      ended: words.find(({ type }) => isOneOf(endTypes, type))?.type,
+      recipient: released[0]?.recipient ?? undefined,
+      mismatch: words.find(({ type }) => type === 'message-mismatch')?.leafIndex,
+    };
+  }
+
+  consentWords(id: ConsentId): ConsentWord[] {
+    return (this.byConsent.get(id) ?? []).flatMap(({ leafIndex, type, consentVersion }) =>
+      consentVersion === null || !isOneOf<ConsentType>(consentTypes, type)
+        ? []
+        : [{ leafIndex, type, version: consentVersion }],
+    );
+  }
+
+  requestWords(agency: AgencyId, jti: string): RequestWord[] {
+    return (this.byJti.get(jti) ?? []).flatMap(({ leafIndex, type, actor, code, requestHash }) =>
+      actor !== agency || requestHash === null || !isOneOf<ReleaseType>(releaseTypes, type)
+        ? []
+        : [{ leafIndex, type, requestHash: requestHash as Sha256, code: code ?? '' }],
+    );
+  }
+
+  /** The entry gets the next place. */
+  add({ eventId, index }: PreparedEntry): number {
+    const leafIndex = this.count;
+    this.count += 1;
+    this.leaves.set(eventId, leafIndex);
+    this.learn({
+      leafIndex,
+      type: index.type,
+      manifestHash: index.manifestHash ?? null,
+      recipient: index.recipient ?? null,
+      actor: index.actor ?? null,
+      code: index.code ?? null,
+      consentId: index.consent?.id ?? null,
+      consentVersion: index.consent?.version ?? null,
+      requestJti: index.request?.jti ?? null,
+      requestHash: index.request?.hash ?? null,
+    });
+    return leafIndex;
+  }
+
+  private learn(word: IndexWord): void {
+    push(this.byMessage, word.manifestHash, word);
+    push(this.byConsent, word.consentId, word);
+    push(this.byJti, word.requestJti, word);
+  }
+}
+
+function push(map: Map<string, IndexWord[]>, key: string | null, word: IndexWord): void {
+  if (key === null) return;
+  const list = map.get(key);
+  if (list) list.push(word);
+  else map.set(key, [word]);
+}

@@ -1,0 +1,59 @@
+import { AuditEvent, type LoggedEntry, topics } from '#contracts';
+import { type EventId, newEventId } from '#kernel';
+import { assembleInclusionProof } from '#merkle';
+import type { OutboxRow } from '#messaging';
+import type { StoredCheckpoint } from '../infra/log-store.js';
+import type { TiledTree } from '../tree/tiled-tree.js';
+import type { PreparedEntry } from './prepared-entry.js';
+
+/** Entries of one Logged event: with a receipt each they stay well below Kafka's limit of 1 MiB. */
+const entriesOfOneEvent = 100;
+
+/** What the other services learn of a batch, written in its transaction: Logged, and a fact for each release outcome. */
+export function loggedEvents(
+  first: number,
+  entries: readonly PreparedEntry[],
+  checkpoint: StoredCheckpoint,
+  tree: TiledTree,
+): OutboxRow[] {
+  const rows: OutboxRow[] = [];
+  for (let begin = 0; begin < entries.length; begin += entriesOfOneEvent) {
+    const part = entries.slice(begin, begin + entriesOfOneEvent);
+    const logged = part.map((entry, at) => loggedEntry(entry, first + begin + at, checkpoint, tree));
+    const event: AuditEvent = {
+      event: { $case: 'logged', value: { entries: logged, checkpoint: checkpoint.note } },
+    };
+    rows.push(auditRow(newEventId(), part[0]?.eventId ?? '', event));
+  }
+  for (const [at, { eventId, releaseFact }] of entries.entries()) {
+    if (!releaseFact) continue;
+    const fact = { ...releaseFact, leafIndex: BigInt(first + at) };
+    rows.push(auditRow(eventId, fact.exchangeId || eventId, { event: { $case: 'release', value: fact } }));
+  }
+  return rows;
+}
+
+function loggedEntry(
+  { eventId, receipt }: PreparedEntry,
+  leafIndex: number,
+  { size, note }: StoredCheckpoint,
+  tree: TiledTree,
+): LoggedEntry {
+  return {
+    eventId,
+    leafIndex: BigInt(leafIndex),
+    receipt: receipt && {
+      leafIndex: BigInt(leafIndex),
+      inclusionProof: assembleInclusionProof(leafIndex, size, tree.node),
+      checkpoint: note,
+      opening: receipt.opening,
+    },
+  };
+}
+
+const auditRow = (eventId: EventId, key: string, event: AuditEvent): OutboxRow => ({
+  eventId,
+  topic: topics.auditEvents,
+  key,
+  payload: AuditEvent.encode(event).finish(),
+});

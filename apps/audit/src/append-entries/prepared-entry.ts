@@ -1,0 +1,111 @@
+import type { ReleaseFact } from '#contracts';
+import {
+  type ClearRecord,
+  type LogBody,
+  commitmentKeyOf,
+  encodeClearEntry,
+  encodeOpaqueEntry,
+  newEntrySecret,
+  sealBody,
+  sealingKeyOf,
+} from '#envelope';
+import { type AgencyId, type EventId, type Sha256, canonicalJson } from '#kernel';
+import { leafHash } from '#merkle';
+import type { EntryKek } from '../infra/entry-kek.js';
+
+/** What an opaque entry has beside its leaf. */
+export interface SealedPart {
+  readonly body: Buffer;
+  readonly kek: string;
+  readonly wrappedSecret: Buffer;
+}
+
+/** Opening of an opaque leaf, for those who get a receipt. Never stored in clear. */
+export interface LeafOpening {
+  /** Canonical JSON. */
+  readonly body: string;
+  readonly commitmentKey: Buffer;
+}
+
+/** Columns of the index table: what is searched, and what later decisions look up. */
+export interface IndexColumns {
+  readonly type: string;
+  readonly at: string;
+  readonly exchangeId?: string;
+  readonly exchangeNumber?: number;
+  readonly messageId?: string;
+  readonly manifestHash?: Sha256;
+  readonly sender?: AgencyId;
+  readonly recipient?: AgencyId;
+  readonly actor?: AgencyId;
+  readonly subjects?: readonly string[];
+  readonly categories?: readonly number[];
+  readonly purpose?: string;
+  readonly code?: string;
+  readonly consent?: { readonly id: string; readonly version: number };
+  readonly request?: { readonly jti: string; readonly hash: Sha256 };
+  /** Agencies that may find the entry as one of theirs. */
+  readonly parties: readonly AgencyId[];
+}
+
+/** An entry with everything that can be computed before its place in the log is known, off the commit path. */
+export interface PreparedEntry {
+  readonly eventId: EventId;
+  readonly entry: Buffer;
+  readonly leafHash: Buffer;
+  readonly sealed?: SealedPart;
+  readonly index: IndexColumns;
+  /** The Logged event carries a receipt, with this sealed opening where the receiver has a key to seal it to. */
+  readonly receipt?: { readonly opening: string };
+  /** Published beside the Logged event. */
+  readonly releaseFact?: Omit<ReleaseFact, 'leafIndex'>;
+}
+
+export function prepareOpaque(
+  body: LogBody,
+  kek: EntryKek,
+  extra: {
+    readonly request?: { readonly jti: string; readonly hash: Sha256 };
+    readonly told?: readonly AgencyId[];
+  } = {},
+): PreparedEntry & { readonly opening: LeafOpening } {
+  const secret = newEntrySecret();
+  const commitmentKey = commitmentKeyOf(secret);
+  const entry = encodeOpaqueEntry(body.eventId, body, commitmentKey);
+  return {
+    eventId: body.eventId,
+    entry,
+    leafHash: leafHash(entry),
+    sealed: { body: sealBody(body, sealingKeyOf(secret)), kek: kek.id, wrappedSecret: kek.wrap(secret) },
+    index: {
+      type: body.type,
+      at: body.at,
+      ...(body.exchangeId && { exchangeId: body.exchangeId }),
+      ...(body.seq && { exchangeNumber: body.seq }),
+      ...(body.messageId && { messageId: body.messageId }),
+      ...(body.manifestHash && { manifestHash: body.manifestHash }),
+      ...(body.sender && { sender: body.sender }),
+      ...(body.recipient && { recipient: body.recipient }),
+      ...(body.actor && { actor: body.actor.agency }),
+      ...(body.subjects && { subjects: body.subjects }),
+      ...(body.categories && { categories: body.categories }),
+      ...(body.purpose && { purpose: body.purpose }),
+      ...(body.code && { code: body.code }),
+      ...(body.consent && { consent: body.consent }),
+      ...(extra.request && { request: extra.request }),
+      parties: [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
+        (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
+      ) as AgencyId[],
+    },
+    opening: { body: canonicalJson(body), commitmentKey },
+  };
+}
+
+export function prepareClear(
+  eventId: EventId,
+  record: ClearRecord,
+  index: Pick<IndexColumns, 'type' | 'at' | 'parties'>,
+): PreparedEntry {
+  const entry = encodeClearEntry(eventId, record);
+  return { eventId, entry, leafHash: leafHash(entry), index };
+}

@@ -1,0 +1,33 @@
+import type { StoredCheckpoint } from '../infra/log-store.js';
+import type { TiledTree } from '../tree/tiled-tree.js';
+import type { LogView, Wanted } from './log-view.js';
+import type { PreparedEntry } from './prepared-entry.js';
+
+/** What somebody wants appended: decided in the order of the log, with everything slow done before. */
+export interface Proposal<T> {
+  readonly wanted: Wanted;
+  /** Pure and synchronous. May be asked again, with another view, when a commit was uncertain. */
+  decide(view: LogView): Decision<T>;
+}
+
+export interface Decision<T> {
+  /** In their order. One whose event id has a leaf already keeps that leaf. */
+  readonly entries: readonly PreparedEntry[];
+  readonly outcome: T;
+}
+
+/** A proposal whose entries are durable. */
+export interface Appended<T> {
+  readonly outcome: T;
+  /** Of the decision's entries. */
+  readonly leaves: readonly number[];
+  /** Of this batch, or of an earlier one where the proposal added nothing. */
+  readonly checkpoint: StoredCheckpoint;
+  readonly tree: TiledTree;
+}
+
+/** Entries that need no decision. */
+export const plainProposal = (entries: readonly PreparedEntry[]): Proposal<void> => ({
+  wanted: { eventIds: entries.map(({ eventId }) => eventId) },
+  decide: () => ({ entries, outcome: undefined }),
+});

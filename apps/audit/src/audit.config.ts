@@ -1,0 +1,68 @@
+import { ServiceConfig } from '#platform';
+import { IsIn, IsInt, IsJSON, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+
+const address = /^[^\s:/]+:\d{1,5}$/;
+
+export class AuditConfig extends ServiceConfig {
+  /** The service's own role and schema. */
+  @IsString()
+  DATABASE_URL: string;
+
+  /** `host:port` of each broker, with commas between. */
+  @IsString()
+  KAFKA_BROKERS: string;
+
+  /** Before every topic, so that tests sharing a Kafka do not meet. */
+  @IsOptional()
+  @IsString()
+  KAFKA_TOPIC_PREFIX?: string;
+
+  @Matches(address)
+  GRPC_ADDRESS: string;
+
+  @Matches(address)
+  DIRECTORY_GRPC: string;
+
+  /** Name of the log: its URL without scheme. Fixed when the log begins. */
+  @Matches(/^[^\s+]+$/)
+  LOG_ORIGIN: string;
+
+  /** Ed25519, signs checkpoints. */
+  @IsString()
+  LOG_KEY_FILE: string;
+
+  /** As the others are configured with; where given, it must be the key in LOG_KEY_FILE. */
+  @IsOptional()
+  @IsString()
+  LOG_VERIFIER_KEY?: string;
+
+  /** ES256, signs the statements about the hub's keys. */
+  @IsString()
+  AUDIT_KEY_FILE: string;
+
+  /** Wraps the entries' secrets. Outside PostgreSQL and its backups. */
+  @IsString()
+  ENTRY_KEK_FILE: string;
+
+  /** One file for each month's release key. */
+  @IsString()
+  RELEASE_KEY_FOLDER: string;
+
+  /** Days after its use for which a release key opens capsules; then it is destroyed. */
+  @IsInt()
+  @Min(31)
+  @Max(400)
+  RELEASE_KEY_RETENTION_DAYS = 92;
+
+  /** Consent's public permit key. */
+  @IsJSON()
+  PERMIT_PUBLIC_JWK: string;
+
+  /** Exchange's public outcome key: logged. */
+  @IsJSON()
+  OUTCOME_PUBLIC_JWK: string;
+
+  /** Production sets it: without a synchronous standby a failover could lose a logged release. */
+  @IsIn(['yes', 'no'])
+  REQUIRE_SYNCHRONOUS_STANDBY = process.env['NODE_ENV'] === 'production' ? 'yes' : 'no';
+}

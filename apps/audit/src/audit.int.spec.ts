@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import request from 'supertest';
+import {
+  AuditEvent,
+  AuditServiceClient,
+  DirectoryServiceService,
+  ExchangeEvent,
+  type Snapshot,
+  type WatchResponse,
+  allTopics,
+  topics,
+} from '#contracts';
+import { type SigningKey, decodeEntry, generateSigningKey, importRecipientKey, readStatement } from '#envelope';
+import { unwrap } from '#kernel';
+import { MemoryTree, leafHash, openCheckpoint, parseVerifierKey } from '#merkle';
+import { KafkaLog, createTopics } from '#messaging';
+import {
+  type GrpcClient,
+  createLogger,
+  createService,
+  grpcClient,
+  loadConfig,
+  prepareDatabase,
+  serviceDatabaseUrl,
+} from '#platform';
+import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { AuditConfig } from './audit.config.js';
+import { serviceOptions } from './audit.module.js';
+import { databaseSpec } from './infra/database.js';
+import { acceptedEvent } from './testing/audit.fixture.js';
+import { type Party, directorySnapshot, party, sealedMessage } from './testing/parties.fixture.js';
+
+/** A directory that answers `Watch` with one snapshot. */
+async function startDirectory(snapshot: Snapshot): Promise<{ address: string; stop: () => void }> {
+  const server = new Server();
+  server.addService(DirectoryServiceService, {
+    watch: (call: { write: (response: WatchResponse) => void }) => {
+      call.write({ update: { $case: 'snapshot', value: snapshot } });
+    },
+  } as never);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  return { address: `127.0.0.1:${port}`, stop: () => server.forceShutdown() };
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error('it did not happen in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('the audit service', () => {
+  const prefix = uniqueTopicPrefix();
+  let database: TestDatabase;
+  let folder: string;
+  let directory: Awaited<ReturnType<typeof startDirectory>>;
+  let app: NestFastifyApplication;
+  let audit: GrpcClient<AuditServiceClient>;
+  let kafka: KafkaLog;
+  let sender: Party;
+  let recipient: Party;
+  let permitKey: SigningKey;
+  const events: AuditEvent[] = [];
+
+  beforeAll(async () => {
+    const { kafkaBrokers } = testStack();
+    database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
+    await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
+    folder = await mkdtemp(join(tmpdir(), 'audit-'));
+    [sender, recipient] = await Promise.all([party('H-03'), party('K-235')]);
+    directory = await startDirectory(directorySnapshot([sender, recipient]));
+    permitKey = await generateSigningKey();
+    const address = `127.0.0.1:${await freePort()}`;
+    const config = loadConfig(AuditConfig, {
+      DATABASE_URL: serviceDatabaseUrl(database.url, databaseSpec.schema),
+      KAFKA_BROKERS: kafkaBrokers.join(','),
+      KAFKA_TOPIC_PREFIX: prefix,
+      GRPC_ADDRESS: address,
+      DIRECTORY_GRPC: directory.address,
+      LOG_ORIGIN: 'log.test/kotovayla',
+      LOG_KEY_FILE: join(folder, 'log.json'),
+      AUDIT_KEY_FILE: join(folder, 'audit.json'),
+      ENTRY_KEK_FILE: join(folder, 'kek.json'),
+      RELEASE_KEY_FOLDER: join(folder, 'release'),
+      PERMIT_PUBLIC_JWK: JSON.stringify(permitKey.publicJwk),
+      OUTCOME_PUBLIC_JWK: JSON.stringify((await generateSigningKey()).publicJwk),
+    });
+    app = await createService(serviceOptions, config, createLogger('audit-test', 'silent'));
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    audit = grpcClient(AuditServiceClient, address);
+    kafka = new KafkaLog({ brokers: kafkaBrokers, clientId: 'audit-test', topicPrefix: prefix });
+    await kafka.connect();
+    await kafka.subscribe({
+      groupId: 'listener',
+      topics: [topics.auditEvents],
+      onBatch: async ({ messages }) => {
+        for (const { value } of messages) events.push(AuditEvent.decode(value));
+      },
+    });
+    await eventually(async () =>
+      (await request(app.getHttpServer()).get('/readyz')).status === 200 ? true : undefined,
+    );
+  });
+
+  afterAll(async () => {
+    await kafka.disconnect();
+    audit.close();
+    await app.close();
+    directory.stop();
+    await database.drop();
+    await rm(folder, { recursive: true });
+  });
+
+  it('logs the hub’s keys in clear before it is ready, this month’s and the next one’s release key among them', async () => {
+    const { entries } = await audit.getEntries({ from: 0n, to: 100n });
+    const records = entries.flatMap((entry) => {
+      const decoded = unwrap(decodeEntry(entry));
+      if (decoded.kind !== 'clear' || decoded.record.type !== 'hub-key') return [];
+      return [unwrap(readStatement('hub-key', decoded.record.record)).payload];
+    });
+    const uses = records.map(({ service, use }) => `${service} ${use}`).sort();
+    expect(uses).toEqual(['audit log', 'audit release', 'audit release', 'consent permit', 'exchange outcome']);
+    const now = Date.now();
+    const current = records.filter(
+      ({ use, useFrom, useUntil }) => use === 'release' && Date.parse(useFrom) <= now && now < Date.parse(useUntil),
+    );
+    expect(current.length).toBeGreaterThanOrEqual(1);
+  });
+
+  it('turns a fact from Kafka into one leaf and publishes it with the sender’s receipt', async () => {
+    const { entries } = await audit.getEntries({ from: 0n, to: 100n });
+    const releaseKey = entries
+      .map((entry) => unwrap(decodeEntry(entry)))
+      .flatMap((entry) => (entry.kind === 'clear' && entry.record.type === 'hub-key' ? [entry.record.record] : []))
+      .map((record) => unwrap(readStatement('hub-key', record)).payload)
+      .find(({ use }) => use === 'release');
+    const target = unwrap(await importRecipientKey(releaseKey?.jwk));
+    const log = acceptedEvent(await sealedMessage(sender, recipient, target));
+    const value = ExchangeEvent.encode({ log }).finish();
+    await kafka.publish(topics.exchangeEvents, [
+      { key: log.exchangeId, value },
+      { key: log.exchangeId, value: Buffer.from('not a fact') },
+      { key: log.exchangeId, value },
+    ]);
+    const logged = await eventually(async () =>
+      events
+        .flatMap(({ event }) => (event?.$case === 'logged' ? event.value.entries : []))
+        .find(({ eventId }) => eventId === log.eventId),
+    );
+    expect(logged.receipt?.opening).not.toBe('');
+    const { checkpoint } = await audit.getCheckpoint({});
+    expect(Number(logged.leafIndex)).toBe(entries.length);
+    expect(checkpoint.split('\n')[1]).toBe(String(entries.length + 1));
+  });
+
+  it('shows a checkpoint whose root recomputes from the entries', async () => {
+    const { checkpoint, verifierKey } = await audit.getCheckpoint({});
+    const opened = unwrap(openCheckpoint(checkpoint, unwrap(parseVerifierKey(verifierKey))));
+    const { entries } = await audit.getEntries({ from: 0n, to: BigInt(opened.size) });
+    const tree = MemoryTree.of(entries.map((entry) => leafHash(entry)));
+    expect(tree.root()).toEqual(opened.root);
+    const { hashes } = await audit.getConsistencyProof({ first: 3n, second: BigInt(opened.size) });
+    expect(hashes).toEqual(tree.consistencyProof(3));
+  });
+
+  it('lets a supervising authority search all and a municipality its own, and logs each search', async () => {
+    const before = await audit.getCheckpoint({});
+    const all = await audit.searchEntries({ agency: 'A-1', supervising: true, from: 0n, limit: 100 });
+    const own = await audit.searchEntries({ agency: recipient.id, supervising: false, from: 0n, limit: 100 });
+    const foreign = await audit.searchEntries({ agency: 'L-KELA', supervising: false, from: 0n, limit: 100 });
+    expect(all.entries.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual(['message-accepted']);
+    expect(own.entries).toHaveLength(1);
+    expect(foreign.entries).toHaveLength(0);
+    await expect(
+      audit.searchEntries({ agency: recipient.id, supervising: true, from: 0n, limit: 1 }),
+    ).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const after = await audit.getCheckpoint({});
+    expect(Number(after.checkpoint.split('\n')[1])).toBe(Number(before.checkpoint.split('\n')[1]) + 3);
+  });
+});

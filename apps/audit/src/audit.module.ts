@@ -1,0 +1,294 @@
+import {
+  type DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import pg from 'pg';
+import { AuditServiceService, topics } from '#contracts';
+import {
+  type PublicJwk,
+  type SigningKey,
+  type VerificationKey,
+  exportPrivateJwk,
+  generateSigningKey,
+  importSigningKey,
+  importVerificationKey,
+} from '#envelope';
+import { AppError, type Clock, isEventId } from '#kernel';
+import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxRelay } from '#messaging';
+import {
+  CLOCK,
+  Database,
+  DirectoryWatch,
+  LOGGER,
+  type Logger,
+  Readiness,
+  type ServiceOptions,
+  grpcServer,
+  loadOrCreateServiceKey,
+} from '#platform';
+import { Appender } from './append-entries/appender.js';
+import { AuditConfig } from './audit.config.js';
+import { recordedTopics } from './domain/entry-types.js';
+import { AgencyKeys } from './infra/agency-keys.js';
+import { EntryKek } from './infra/entry-kek.js';
+import { LeafOpenings } from './infra/leaf-openings.js';
+import { LogKey } from './infra/log-key.js';
+import { tileSource } from './infra/log-store.js';
+import { ReleaseKeyring } from './infra/release-keyring.js';
+import { auditSchema } from './infra/schema.js';
+import { HubKeys } from './keep-hub-keys/hub-keys.js';
+import { FactConsumer } from './log-facts/fact-consumer.js';
+import { FactsController } from './log-facts/facts.controller.js';
+import { RecordPreparer } from './log-facts/prepare-record.js';
+import { EvidenceVerifier } from './log-facts/verify-evidence.js';
+import { ReadLogController } from './read-log/read-log.controller.js';
+import { ReleaseController } from './release-message/release.controller.js';
+import { ReleaseHandler } from './release-message/release.handler.js';
+import { ReportMismatchController } from './report-mismatch/report-mismatch.controller.js';
+import { SearchEntriesController } from './search-entries/search-entries.controller.js';
+
+const KAFKA = Symbol('MessageLog');
+const PERMIT_KEY = Symbol('PermitKey');
+/** Longer than the role's own limit, so that the database speaks first. */
+const QUERY_TIMEOUT_MS = 20_000;
+const APPENDER_CONNECT_MS = 2_000;
+
+@Injectable()
+class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(KAFKA) private readonly kafka: MessageLog,
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(Appender) private readonly appender: Appender,
+    @Inject(HubKeys) private readonly hubKeys: HubKeys,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.readiness.require('appender', () => this.appender.active);
+    this.readiness.require('hub-keys', () => this.hubKeys.ready);
+    this.readiness.require('directory', () => this.directory.fresh().ok);
+    this.readiness.require('kafka', () => this.kafka.health().connected);
+    this.directory.start();
+    this.appender.start();
+    this.hubKeys.start();
+    this.relay.start();
+  }
+
+  /** Transports are closed by then: nothing new comes in. */
+  async onApplicationShutdown(): Promise<void> {
+    this.hubKeys.close();
+    await this.appender.close();
+    await this.relay.stop();
+    await this.kafka.disconnect();
+    this.directory.close();
+    await this.database.close();
+  }
+}
+
+@Module({})
+export class AuditModule {
+  static forConfig(config: AuditConfig): DynamicModule {
+    return {
+      module: AuditModule,
+      controllers: [
+        ReleaseController,
+        ReadLogController,
+        ReportMismatchController,
+        SearchEntriesController,
+        FactsController,
+      ],
+      providers: [
+        { provide: Database, useFactory: () => new Database(config.DATABASE_URL, { max: 10 }) },
+        {
+          provide: DirectoryWatch,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) => new DirectoryWatch(config.DIRECTORY_GRPC, clock),
+        },
+        {
+          provide: KAFKA,
+          useFactory: (): MessageLog =>
+            new KafkaLog({
+              brokers: config.KAFKA_BROKERS.split(','),
+              clientId: 'audit',
+              ...(config.KAFKA_TOPIC_PREFIX !== undefined && { topicPrefix: config.KAFKA_TOPIC_PREFIX }),
+            }),
+        },
+        {
+          provide: OutboxRelay,
+          inject: [Database, KAFKA],
+          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: auditSchema, log }),
+        },
+        {
+          provide: LogKey,
+          useFactory: () => LogKey.load(config.LOG_ORIGIN, config.LOG_KEY_FILE, config.LOG_VERIFIER_KEY),
+        },
+        { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
+        { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
+        {
+          provide: Appender,
+          inject: [LogKey, OutboxRelay, LOGGER],
+          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, logger: Logger) =>
+            new Appender({
+              connect: () =>
+                new pg.Client({
+                  connectionString: config.DATABASE_URL,
+                  application_name: 'audit-appender',
+                  connectionTimeoutMillis: APPENDER_CONNECT_MS,
+                  query_timeout: QUERY_TIMEOUT_MS,
+                  keepAlive: true,
+                }),
+              signer,
+              verifier,
+              outbox: new Outbox(auditSchema),
+              logger,
+              requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
+              afterCommit: () => relay.wake(),
+            }),
+        },
+        {
+          provide: ReleaseKeyring,
+          inject: [CLOCK],
+          useFactory: (clock: Clock) =>
+            new ReleaseKeyring(config.RELEASE_KEY_FOLDER, clock, config.RELEASE_KEY_RETENTION_DAYS),
+        },
+        {
+          provide: HubKeys,
+          inject: [ReleaseKeyring, LogKey, PERMIT_KEY, EntryKek, Appender, CLOCK, LOGGER],
+          useFactory: async (
+            keyring: ReleaseKeyring,
+            logKey: LogKey,
+            permitKey: VerificationKey,
+            kek: EntryKek,
+            appender: Appender,
+            clock: Clock,
+            logger: Logger,
+          ) => {
+            const outcomeKey = await pinnedKey(config.OUTCOME_PUBLIC_JWK, 'OUTCOME_PUBLIC_JWK');
+            const auditKey = await loadAuditKey(config.AUDIT_KEY_FILE);
+            return new HubKeys({
+              keyring,
+              pinned: [
+                { service: 'audit', use: 'log', jwk: logKey.publicJwk },
+                { service: 'consent', use: 'permit', jwk: permitKey.jwk },
+                { service: 'exchange', use: 'outcome', jwk: outcomeKey.jwk },
+              ],
+              auditKey,
+              kek,
+              appender,
+              clock,
+              logger,
+            });
+          },
+        },
+        {
+          provide: AgencyKeys,
+          inject: [DirectoryWatch],
+          useFactory: (directory: DirectoryWatch) => new AgencyKeys(directory),
+        },
+        {
+          provide: EvidenceVerifier,
+          inject: [AgencyKeys],
+          useFactory: (keys: AgencyKeys) => new EvidenceVerifier(keys),
+        },
+        {
+          provide: RecordPreparer,
+          inject: [AgencyKeys, EvidenceVerifier, EntryKek, CLOCK],
+          useFactory: (keys: AgencyKeys, evidence: EvidenceVerifier, kek: EntryKek, clock: Clock) =>
+            new RecordPreparer(keys, evidence, kek, clock),
+        },
+        {
+          provide: LeafOpenings,
+          inject: [Database, EntryKek, LOGGER],
+          useFactory: (database: Database, kek: EntryKek, logger: Logger) => new LeafOpenings(database, kek, logger),
+        },
+        {
+          provide: FactConsumer,
+          inject: [RecordPreparer, Appender, Database, LOGGER],
+          useFactory: (preparer: RecordPreparer, appender: Appender, database: Database, logger: Logger) =>
+            new FactConsumer(preparer, appender, database, logger),
+        },
+        {
+          provide: ReleaseHandler,
+          inject: [
+            AgencyKeys,
+            EvidenceVerifier,
+            RecordPreparer,
+            ReleaseKeyring,
+            PERMIT_KEY,
+            CLOCK,
+            Appender,
+            EntryKek,
+            LeafOpenings,
+            Database,
+            LOGGER,
+          ],
+          useFactory: (
+            keys: AgencyKeys,
+            evidence: EvidenceVerifier,
+            records: RecordPreparer,
+            keyring: ReleaseKeyring,
+            permitKey: VerificationKey,
+            clock: Clock,
+            appender: Appender,
+            kek: EntryKek,
+            openings: LeafOpenings,
+            database: Database,
+            logger: Logger,
+          ) =>
+            new ReleaseHandler(
+              {
+                keys,
+                evidence,
+                records,
+                keyring,
+                permitKey,
+                clock,
+                isLogged: ({ eventId }) => isEventId(eventId) && appender.knows(eventId),
+              },
+              appender,
+              kek,
+              openings,
+              tileSource(database),
+              logger,
+            ),
+        },
+        AuditConnections,
+      ],
+    };
+  }
+}
+
+async function pinnedKey(json: string, name: string): Promise<VerificationKey> {
+  const key = await importVerificationKey(JSON.parse(json) as PublicJwk);
+  if (!key.ok) throw new AppError('CONFIG_INVALID', `${name} is not a public signing key`);
+  return key.value;
+}
+
+async function loadAuditKey(path: string): Promise<SigningKey> {
+  return importSigningKey(await loadOrCreateServiceKey(path, async () => exportPrivateJwk(await generateSigningKey())));
+}
+
+/** Before anything is consumed: Kafka and its topics are there. The appender becomes active beside it. */
+async function connectKafka(app: NestFastifyApplication): Promise<void> {
+  const kafka = app.get<MessageLog>(KAFKA);
+  await kafka.connect();
+  await kafka.assertTopics([...recordedTopics, topics.auditEvents]);
+}
+
+export const serviceOptions: ServiceOptions<AuditConfig> = {
+  name: 'audit',
+  config: AuditConfig,
+  module: (config) => AuditModule.forConfig(config),
+  microservices: (app, config) => [
+    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.audit.v1.AuditService': AuditServiceService }),
+    { strategy: new KafkaTransport({ log: app.get<MessageLog>(KAFKA), groupId: 'audit' }) },
+  ],
+  beforeListen: connectKafka,
+};

@@ -1,0 +1,63 @@
+import { type Topic, topics } from '#contracts';
+
+/** Entries that say what became of a release. Audit's release path alone writes them (design 2, "Who checks what"). */
+export const releaseTypes = ['message-released', 'message-re-released', 'release-refused'] as const;
+export type ReleaseType = (typeof releaseTypes)[number];
+
+/** After one of these a message is never released any more. */
+export const endTypes = [
+  'message-rejected',
+  'message-expired',
+  'message-withdrawn',
+  'message-undeliverable',
+  'message-discarded',
+] as const;
+
+/** Entries that a later decision about the same message looks up. */
+export const messageTypes = [
+  'message-accepted',
+  'message-mismatch',
+  ...endTypes,
+  ...releaseTypes,
+] as const satisfies readonly string[];
+
+/** Entries that change whether a consent holds. */
+export const consentTypes = [
+  'consent-recorded',
+  'consent-withdrawn',
+  'consent-revoked',
+  'consent-expired',
+  'consent-superseded',
+  'consent-invalidated',
+  'consent-suspended',
+  'consent-resumed',
+] as const;
+export type ConsentType = (typeof consentTypes)[number];
+
+const auditsOwn: ReadonlySet<string> = new Set([
+  ...releaseTypes,
+  'message-mismatch',
+  'log-search',
+  'hub-key',
+  'hub-key-destroyed',
+]);
+
+/** Whoever can write to one topic can assert what belongs to that topic's service and nothing else. */
+const typesOfTopic: Readonly<Partial<Record<Topic, RegExp>>> = {
+  [topics.exchangeEvents]: /^(message|exchange)-[a-z-]+$/,
+  [topics.consentEvents]: /^(consent-[a-z-]+|message-parked)$/,
+  [topics.directoryEvents]: /^(?!consent-|exchange-|edge-)([a-z-]+)$/,
+  [topics.gatewayRefusals]: /^edge-refused$/,
+};
+
+/** The topics whose records become entries. */
+export const recordedTopics = [
+  topics.exchangeEvents,
+  topics.consentEvents,
+  topics.directoryEvents,
+  topics.gatewayRefusals,
+] as const;
+export type RecordedTopic = (typeof recordedTopics)[number];
+
+export const mayWrite = (topic: Topic, type: string): boolean =>
+  !auditsOwn.has(type) && (typesOfTopic[topic]?.test(type) ?? false);

@@ -1,0 +1,57 @@
+import { type RecipientKey, type VerificationKey, importRecipientKey, importVerificationKey } from '#envelope';
+import type { AgencyKey } from '#contracts';
+import { type AgencyId, AppError, type Result, type Thumbprint, err, ok } from '#kernel';
+import { type DirectoryView, keyUsableAt } from '#platform';
+
+/** Agencies' logged keys, imported once for each snapshot. */
+export class AgencyKeys {
+  private readonly verification = new WeakMap<AgencyKey, Promise<Result<VerificationKey>>>();
+  private readonly recipient = new WeakMap<AgencyKey, Promise<Result<RecipientKey>>>();
+
+  constructor(readonly directory: DirectoryView) {}
+
+  /** Signing key of this agency, judged at the moment of signing. Errors: KEY_NOT_LOGGED, SIGNATURE_INVALID, ALG_NOT_ALLOWED. */
+  async signing(agency: AgencyId, kid: Thumbprint, at: Date): Promise<Result<VerificationKey>> {
+    const key = this.directory.key(agency, kid);
+    if (key?.use !== 'signing') return err(new AppError('KEY_NOT_LOGGED'));
+    if (!keyUsableAt(key, at)) return err(new AppError('SIGNATURE_INVALID', 'the key was not valid at that time'));
+    return cached(this.verification, key, importVerificationKey);
+  }
+
+  /**
+   * The receiving key that a message names. A key that was merely rotated still receives what was sealed to it.
+   * Errors: RECIPIENT_KEY_UNKNOWN, KEY_REVOKED.
+   */
+  async receiving(agency: AgencyId, kid: Thumbprint): Promise<Result<RecipientKey>> {
+    const key = this.directory.key(agency, kid);
+    if (key?.use !== 'receiving') return err(new AppError('RECIPIENT_KEY_UNKNOWN'));
+    if (key.revokedAt !== undefined) return err(new AppError('KEY_REVOKED'));
+    return cached(this.recipient, key, importRecipientKey);
+  }
+
+  /** The newest receiving key that may be used now; none while an agency is being onboarded. */
+  async currentReceiving(agency: AgencyId, now: Date): Promise<RecipientKey | undefined> {
+    const usable = this.directory.keysOf(agency).filter((key) => key.use === 'receiving' && keyUsableAt(key, now));
+    const newest = usable.sort((a, b) => Number(b.notBefore) - Number(a.notBefore))[0];
+    if (!newest) return undefined;
+    const key = await cached(this.recipient, newest, importRecipientKey);
+    return key.ok ? key.value : undefined;
+  }
+
+  /** Errors: RECIPIENT_UNKNOWN. */
+  active(agency: AgencyId): Result<void> {
+    return this.directory.agency(agency)?.status === 'active' ? ok(undefined) : err(new AppError('RECIPIENT_UNKNOWN'));
+  }
+}
+
+function cached<K>(
+  cache: WeakMap<AgencyKey, Promise<Result<K>>>,
+  key: AgencyKey,
+  load: (jwk: unknown) => Promise<Result<K>>,
+): Promise<Result<K>> {
+  const known = cache.get(key);
+  if (known) return known;
+  const imported = load(JSON.parse(key.jwkJson));
+  cache.set(key, imported);
+  return imported;
+}

@@ -1,0 +1,240 @@
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import type { IndexWord, Wanted } from '../append-entries/log-view.js';
+import type { PreparedEntry } from '../append-entries/prepared-entry.js';
+import { consentTypes, messageTypes } from '../domain/entry-types.js';
+import type { Tile, TileId } from '../tree/tile.js';
+import type { TileSource } from '../tree/tiled-tree.js';
+import { auditSchema as s } from './schema.js';
+
+/** A pool, or the appender's own connection. */
+export interface Queryable {
+  query<R extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<R>>;
+}
+
+export interface StoredCheckpoint {
+  readonly size: number;
+  readonly root: Buffer;
+  readonly note: string;
+}
+
+const quoted = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ');
+const words = `leaf_index::float8 AS "leafIndex", type, manifest_hash AS "manifestHash", recipient, actor, code,
+  consent_id::text AS "consentId", consent_version AS "consentVersion", request_jti AS "requestJti",
+  request_hash AS "requestHash"`;
+
+const statements = {
+  knownEvents: {
+    name: `${s}.known-events`,
+    text: `SELECT replace(event_id::text, '-', '') AS "eventId", leaf_index::float8 AS "leafIndex"
+           FROM ${s}.entry WHERE event_id = ANY($1::uuid[])`,
+  },
+  indexWords: {
+    name: `${s}.index-words`,
+    text: `SELECT ${words} FROM ${s}.entry_index
+             WHERE manifest_hash = ANY($1::text[]) AND type IN (${quoted(messageTypes)})
+           UNION ALL
+           SELECT ${words} FROM ${s}.entry_index
+             WHERE consent_id = ANY($2::uuid[]) AND type IN (${quoted(consentTypes)})
+           UNION ALL
+           SELECT ${words} FROM ${s}.entry_index WHERE request_jti = ANY($3::text[])`,
+  },
+  /** The whole batch in one statement: one round trip, one snapshot, all or nothing. */
+  append: {
+    name: `${s}.append`,
+    text: `WITH given AS MATERIALIZED (
+             SELECT $1::bigint + at - 1 AS leaf_index, g.*
+             FROM unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::text[], $8::timestamptz[],
+                         $9::uuid[], $10::integer[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[],
+                         $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::integer[], $22::text[],
+                         $23::text[], $24::text[])
+               WITH ORDINALITY AS g (event_id, entry, body, kek, wrapped, type, happened_at, exchange_id,
+                 exchange_number, message_id, manifest_hash, sender, recipient, actor, subjects, categories, purpose,
+                 code, consent_id, consent_version, request_jti, request_hash, parties, at)
+           ), entries AS (
+             INSERT INTO ${s}.entry (leaf_index, event_id, entry, body)
+             SELECT leaf_index, event_id, entry, body FROM given
+           ), secrets AS (
+             INSERT INTO ${s}.entry_secret (leaf_index, kek, wrapped)
+             SELECT leaf_index, kek, wrapped FROM given WHERE wrapped IS NOT NULL
+           ), indexed AS (
+             INSERT INTO ${s}.entry_index (leaf_index, type, at, exchange_id, exchange_number, message_id, manifest_hash,
+               sender, recipient, actor, subjects, categories, purpose, code, consent_id, consent_version, request_jti,
+               request_hash)
+             SELECT leaf_index, type, happened_at, exchange_id, exchange_number, message_id, manifest_hash, sender,
+               recipient, actor, string_to_array(subjects, ' '), string_to_array(categories, ' ')::integer[], purpose,
+               code, consent_id, consent_version, request_jti, request_hash
+             FROM given
+           ), parties AS (
+             INSERT INTO ${s}.entry_party (agency, leaf_index)
+             SELECT agency, leaf_index FROM given, string_to_table(parties, ' ') AS agency
+           ), tiles AS (
+             INSERT INTO ${s}.tile (tile_level, n, hashes, root)
+             SELECT * FROM unnest($25::smallint[], $26::bigint[], $27::bytea[], $28::bytea[])
+           )
+           INSERT INTO ${s}.checkpoint (tree_size, root, note) VALUES ($29, $30, $31)`,
+  },
+  lastCheckpoint: {
+    name: `${s}.last-checkpoint`,
+    text: `SELECT tree_size::float8 AS size, root, note FROM ${s}.checkpoint ORDER BY tree_size DESC LIMIT 1`,
+  },
+  lastLeaf: {
+    name: `${s}.last-leaf`,
+    text: `SELECT coalesce(max(leaf_index) + 1, 0)::float8 AS size FROM ${s}.entry`,
+  },
+  tileRows: {
+    name: `${s}.tile-rows`,
+    text: `SELECT hashes FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY AS wanted (tile_level, n, at)
+           LEFT JOIN ${s}.tile USING (tile_level, n) ORDER BY at`,
+  },
+  tileRoots: {
+    name: `${s}.tile-roots`,
+    text: `SELECT root FROM ${s}.tile WHERE tile_level = $1 AND n >= $2 AND n < $3 ORDER BY n`,
+  },
+  entries: {
+    name: `${s}.entries`,
+    text: `SELECT entry FROM ${s}.entry WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index`,
+  },
+  openings: {
+    name: `${s}.openings`,
+    text: `SELECT leaf_index::float8 AS "leafIndex", body, wrapped, kek
+           FROM ${s}.entry JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
+  },
+  ofAgency: {
+    name: `${s}.search-agency`,
+    text: `SELECT entry_party.leaf_index::float8 AS "leafIndex"
+           FROM ${s}.entry_party JOIN ${s}.entry_secret USING (leaf_index)
+           WHERE agency = $1 AND entry_party.leaf_index >= $2 ORDER BY entry_party.leaf_index LIMIT $3`,
+  },
+  ofAll: {
+    name: `${s}.search-all`,
+    text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_secret
+           WHERE leaf_index >= $1 ORDER BY leaf_index LIMIT $2`,
+  },
+} as const;
+
+export interface SealedOpening {
+  readonly leafIndex: number;
+  readonly body: Buffer;
+  readonly wrapped: Buffer;
+  readonly kek: string;
+}
+
+/** Leaf indices of those event ids that have a leaf. */
+export async function knownEvents(client: Queryable, eventIds: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await client.query<{ eventId: string; leafIndex: number }>({
+    ...statements.knownEvents,
+    values: [eventIds],
+  });
+  return new Map(rows.map(({ eventId, leafIndex }) => [eventId, leafIndex]));
+}
+
+export async function indexWords(client: Queryable, wanted: Required<Omit<Wanted, 'eventIds'>>): Promise<IndexWord[]> {
+  const { rows } = await client.query<IndexWord & QueryResultRow>({
+    ...statements.indexWords,
+    values: [wanted.manifestHashes, wanted.consentIds, wanted.requestJtis],
+  });
+  return rows;
+}
+
+/** Entries in the order of their places, the tiles that they filled, and the checkpoint over all. */
+export function appendStatement(
+  first: number,
+  entries: readonly PreparedEntry[],
+  tiles: readonly Tile[],
+  checkpoint: StoredCheckpoint,
+): QueryConfig {
+  const column = <T>(of: (entry: PreparedEntry) => T | undefined): (T | null)[] =>
+    entries.map((entry) => of(entry) ?? null);
+  return {
+    ...statements.append,
+    values: [
+      first,
+      column(({ eventId }) => eventId),
+      column(({ entry }) => entry),
+      column(({ sealed }) => sealed?.body),
+      column(({ sealed }) => sealed?.kek),
+      column(({ sealed }) => sealed?.wrappedSecret),
+      column(({ index }) => index.type),
+      column(({ index }) => index.at),
+      column(({ index }) => index.exchangeId),
+      column(({ index }) => index.exchangeNumber),
+      column(({ index }) => index.messageId),
+      column(({ index }) => index.manifestHash),
+      column(({ index }) => index.sender),
+      column(({ index }) => index.recipient),
+      column(({ index }) => index.actor),
+      column(({ index }) => index.subjects?.join(' ')),
+      column(({ index }) => index.categories?.join(' ')),
+      column(({ index }) => index.purpose),
+      column(({ index }) => index.code),
+      column(({ index }) => index.consent?.id),
+      column(({ index }) => index.consent?.version),
+      column(({ index }) => index.request?.jti),
+      column(({ index }) => index.request?.hash),
+      column(({ index }) => (index.parties.length === 0 ? undefined : index.parties.join(' '))),
+      tiles.map(({ tileLevel }) => tileLevel),
+      tiles.map(({ n }) => n),
+      tiles.map(({ row }) => row),
+      tiles.map(({ root }) => root),
+      checkpoint.size,
+      checkpoint.root,
+      checkpoint.note,
+    ],
+  };
+}
+
+export async function lastCheckpoint(client: Queryable): Promise<StoredCheckpoint | undefined> {
+  const { rows } = await client.query<StoredCheckpoint & QueryResultRow>(statements.lastCheckpoint);
+  return rows[0];
+}
+
+/** Number of entries; the last checkpoint's size, unless somebody wrote past the appender. */
+export async function storedSize(client: Queryable): Promise<number> {
+  const { rows } = await client.query<{ size: number }>(statements.lastLeaf);
+  return rows[0]?.size ?? 0;
+}
+
+export async function readEntries(client: Queryable, from: number, to: number): Promise<Buffer[]> {
+  const { rows } = await client.query<{ entry: Buffer }>({ ...statements.entries, values: [from, to] });
+  return rows.map(({ entry }) => entry);
+}
+
+/** Sealed bodies with their wrapped secrets; those without a secret (clear, or erased) are left out. */
+export async function sealedOpenings(client: Queryable, leaves: readonly number[]): Promise<SealedOpening[]> {
+  const { rows } = await client.query<SealedOpening & QueryResultRow>({ ...statements.openings, values: [leaves] });
+  return rows;
+}
+
+/** Leaves with a body from an index on, in order; of one agency, or of all. */
+export async function findLeaves(
+  client: Queryable,
+  { agency, from, limit }: { readonly agency?: string; readonly from: number; readonly limit: number },
+): Promise<number[]> {
+  const { rows } = await client.query<{ leafIndex: number }>(
+    agency === undefined
+      ? { ...statements.ofAll, values: [from, limit] }
+      : { ...statements.ofAgency, values: [agency, from, limit] },
+  );
+  return rows.map(({ leafIndex }) => leafIndex);
+}
+
+export const tileSource = (client: Queryable): TileSource => ({
+  async rows(tiles: readonly TileId[]): Promise<Buffer[]> {
+    const { rows } = await client.query<{ hashes: Buffer | null }>({
+      ...statements.tileRows,
+      values: [tiles.map(({ tileLevel }) => tileLevel), tiles.map(({ n }) => n)],
+    });
+    return rows.map(({ hashes }, at) => {
+      if (hashes === null) throw new RangeError(`tile ${tiles[at]?.tileLevel}/${tiles[at]?.n} is missing`);
+      return hashes;
+    });
+  },
+  async roots(tileLevel: number, from: number, to: number): Promise<Buffer[]> {
+    const { rows } = await client.query<{ root: Buffer }>({
+      ...statements.tileRoots,
+      values: [tileLevel, from, to],
+    });
+    return rows.map(({ root }) => root);
+  },
+  entries: (from, to) => readEntries(client, from, to),
+});

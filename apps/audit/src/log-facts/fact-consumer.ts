@@ -1,0 +1,87 @@
+import { ConsentEvent, DirectoryEvent, ExchangeEvent, GatewayRefusal, type LogRecord, topics } from '#contracts';
+import { AppError, type Result, err, ok } from '#kernel';
+import type { LogBatch, LogMessage } from '#messaging';
+import type { Database, Logger } from '#platform';
+import type { Appender } from '../append-entries/appender.js';
+import type { PreparedEntry } from '../append-entries/prepared-entry.js';
+import { plainProposal } from '../append-entries/proposal.js';
+import type { RecordedTopic } from '../domain/entry-types.js';
+import { moveOffset, quarantine } from '../infra/consumed-facts.js';
+import type { RecordPreparer } from './prepare-record.js';
+
+const decoders: Record<RecordedTopic, (bytes: Buffer) => { log: LogRecord | undefined }> = {
+  [topics.exchangeEvents]: (bytes) => ExchangeEvent.decode(bytes),
+  [topics.consentEvents]: (bytes) => ConsentEvent.decode(bytes),
+  [topics.directoryEvents]: (bytes) => DirectoryEvent.decode(bytes),
+  [topics.gatewayRefusals]: (bytes) => GatewayRefusal.decode(bytes),
+};
+
+/** A whole fetch from Kafka in one batch would keep releases waiting. */
+const entriesOfOneProposal = 200;
+
+const isRecorded = (topic: string): topic is RecordedTopic => Object.hasOwn(decoders, topic);
+
+/**
+ * Facts from Kafka into the log. No inbox: the leaf's unique event id is the dedupe, whatever comes again. Resolves, and
+ * so lets the offset be committed, when every record has its leaf or lies in quarantine.
+ */
+export class FactConsumer {
+  constructor(
+    private readonly preparer: RecordPreparer,
+    private readonly appender: Appender,
+    private readonly database: Database,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Rejects only where the batch must come again. */
+  async consumeBatch(batch: LogBatch): Promise<void> {
+    const { topic, partition, messages } = batch;
+    if (!isRecorded(topic)) throw new Error(`no facts are expected on ${topic}`);
+    const prepared = await Promise.all(messages.map((message) => this.prepare(message, topic)));
+    const entries: PreparedEntry[] = [];
+    for (const [at, result] of prepared.entries()) {
+      const message = messages[at];
+      if (result.ok) entries.push(result.value);
+      else if (result.error.code !== 'MALFORMED') throw result.error;
+      else if (message) {
+        this.logger.error(
+          { topic, partition, offset: String(message.offset), field: result.error.details['field'] },
+          'record goes to quarantine',
+        );
+        await quarantine(this.database, { topic, partition, message, failure: result.error.code });
+      }
+    }
+    const parts: Promise<unknown>[] = [];
+    for (let begin = 0; begin < entries.length; begin += entriesOfOneProposal)
+      parts.push(this.appender.append(plainProposal(entries.slice(begin, begin + entriesOfOneProposal))));
+    await Promise.all(parts);
+    await this.moveOffset(batch);
+  }
+
+  private async prepare(message: LogMessage, topic: RecordedTopic): Promise<Result<PreparedEntry>> {
+    const record = recordOf(message, topic);
+    return record.ok ? this.preparer.prepare(record.value, topic) : record;
+  }
+
+  /** Kept beside Kafka's own, for the alarm on a jump (design 4, rule 4). */
+  private async moveOffset({ topic, partition, messages }: LogBatch): Promise<void> {
+    const first = messages[0]?.offset;
+    const last = messages.at(-1)?.offset;
+    if (first === undefined || last === undefined) return;
+    const expected = await moveOffset(this.database, { topic, partition, next: last + 1n });
+    if (expected === undefined || expected === first) return;
+    const jump = { topic, partition, expected: String(expected), found: String(first) };
+    if (first > expected) this.logger.error(jump, 'offset gap: records were never seen');
+    else this.logger.warn(jump, 'offset rewound: records come again');
+  }
+}
+
+function recordOf(message: LogMessage, topic: RecordedTopic): Result<LogRecord> {
+  try {
+    const { log } = decoders[topic](message.value);
+    if (log) return ok(log);
+  } catch {
+    // What protobuf says about bytes that it cannot read may quote them.
+  }
+  return err(new AppError('MALFORMED', undefined, { field: 'log' }));
+}

@@ -1,0 +1,90 @@
+import type { LogRecord, Topic } from '#contracts';
+import { type ClearRecord, parseLogBody, readStatement, sealReleasedKey } from '#envelope';
+import {
+  type AgencyId,
+  AppError,
+  type Clock,
+  type EventId,
+  type Result,
+  err,
+  isAgencyId,
+  isEventId,
+  ok,
+} from '#kernel';
+import { bodyMembers } from '../domain/entry-body.js';
+import { mayWrite } from '../domain/entry-types.js';
+import type { LeafOpening, PreparedEntry } from '../append-entries/prepared-entry.js';
+import { prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js';
+import type { AgencyKeys } from '../infra/agency-keys.js';
+import type { EntryKek } from '../infra/entry-kek.js';
+import type { EvidenceVerifier } from './verify-evidence.js';
+
+const malformed = (field: string) => err(new AppError('MALFORMED', undefined, { field }));
+
+/** From a record, wherever it came from, to an entry that only lacks its place in the log. */
+export class RecordPreparer {
+  constructor(
+    private readonly keys: AgencyKeys,
+    private readonly evidence: EvidenceVerifier,
+    private readonly kek: EntryKek,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * @param topic whose service may write which types
+   *
+   * Errors: MALFORMED (no later attempt can succeed), DIRECTORY_STALE (evidence cannot be judged now).
+   */
+  async prepare(record: LogRecord, topic: Topic): Promise<Result<PreparedEntry>> {
+    const { eventId } = record;
+    if (!isEventId(eventId)) return malformed('eventId');
+    if (!mayWrite(topic, record.type)) return malformed('type');
+    if (record.clearRecordJson !== '') return this.clear(eventId, record);
+    // Not needed for clear entries, which are how a directory that knows no key yet gets its first ones.
+    const fresh = this.keys.directory.fresh();
+    if (!fresh.ok) return fresh;
+    const assertion = await this.evidence.assertionOf(record, record.at ?? this.clock.now());
+    if (!assertion.ok) return assertion;
+    const members = bodyMembers(record, assertion.value);
+    if (!members.ok) return members;
+    const body = parseLogBody(members.value);
+    if (!body.ok) return body;
+    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek));
+    if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
+    const prepared = prepareOpaque(body.value, this.kek, { told: [record.receiptFor] });
+    return ok({ ...prepared, receipt: { opening: await this.sealOpening(prepared.opening, record.receiptFor) } });
+  }
+
+  private async sealOpening(opening: LeafOpening, receiver: AgencyId): Promise<string> {
+    const key = await this.keys.currentReceiving(receiver, this.clock.now());
+    return key ? sealReleasedKey(opening, key) : '';
+  }
+
+  private clear(eventId: EventId, record: LogRecord): Result<PreparedEntry> {
+    const at = record.at?.toISOString();
+    if (at === undefined) return malformed('at');
+    try {
+      const clear = JSON.parse(record.clearRecordJson) as ClearRecord;
+      if (!signedAsItSays(clear)) return malformed('clearRecordJson');
+      const parties = [record.actorAgency, record.sender].filter(isAgencyId);
+      return ok(prepareClear(eventId, clear, { type: record.type, at, parties: [...new Set(parties)] }));
+    } catch {
+      return malformed('clearRecordJson');
+    }
+  }
+}
+
+/** Only audit logs keys of the hub: a release key that anybody else could name would open every message. */
+function signedAsItSays(record: ClearRecord): boolean {
+  switch (record.type) {
+    case 'agency-key':
+      return readStatement('agency-key', record.record).ok;
+    case 'agency-key-revocation':
+      return readStatement('agency-key-revocation', record.record).ok;
+    case 'hub-key':
+      return false;
+    case 'agency':
+    case 'catalogue':
+      return true;
+  }
+}

@@ -1,0 +1,4 @@
+import { runService } from '#platform';
+import { serviceOptions } from './audit.module.js';
+
+await runService(serviceOptions);

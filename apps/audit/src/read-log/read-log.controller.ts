@@ -1,0 +1,66 @@
+import { Controller, Inject } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import type {
+  GetCheckpointResponse,
+  GetConsistencyProofRequest,
+  GetConsistencyProofResponse,
+  GetEntriesRequest,
+  GetEntriesResponse,
+  GetInclusionProofRequest,
+  GetInclusionProofResponse,
+} from '#contracts';
+import { AppError } from '#kernel';
+import { Database } from '#platform';
+import { Appender } from '../append-entries/appender.js';
+import { LogKey } from '../infra/log-key.js';
+import { readEntries, tileSource } from '../infra/log-store.js';
+import type { TileSource } from '../tree/tiled-tree.js';
+import { consistencyProof, inclusionProof } from './proofs.js';
+
+const maxEntries = 1_024;
+
+/** The log for everybody: entries as the tree hashes them, and proofs. Shows committed sizes only, and no person. */
+@Controller()
+export class ReadLogController {
+  private readonly tiles: TileSource;
+
+  constructor(
+    @Inject(Appender) private readonly appender: Appender,
+    @Inject(Database) private readonly database: Database,
+    @Inject(LogKey) private readonly logKey: LogKey,
+  ) {
+    this.tiles = tileSource(database);
+  }
+
+  @GrpcMethod('AuditService', 'getCheckpoint')
+  getCheckpoint(): GetCheckpointResponse {
+    return { checkpoint: this.appender.current().checkpoint.note, verifierKey: this.logKey.verifierKey };
+  }
+
+  @GrpcMethod('AuditService', 'getEntries')
+  async getEntries({ from, to }: GetEntriesRequest): Promise<GetEntriesResponse> {
+    const begin = indexOf(from);
+    const end = Math.min(indexOf(to), begin + maxEntries, this.appender.current().checkpoint.size);
+    return { entries: begin < end ? await readEntries(this.database, begin, end) : [] };
+  }
+
+  @GrpcMethod('AuditService', 'getInclusionProof')
+  async getInclusionProof({ index, size }: GetInclusionProofRequest): Promise<GetInclusionProofResponse> {
+    const { checkpoint, tree } = this.appender.current();
+    const asked = { index: indexOf(index), size: indexOf(size), committed: checkpoint.size };
+    return { hashes: await inclusionProof(tree, this.tiles, asked) };
+  }
+
+  @GrpcMethod('AuditService', 'getConsistencyProof')
+  async getConsistencyProof({ first, second }: GetConsistencyProofRequest): Promise<GetConsistencyProofResponse> {
+    const { checkpoint, tree } = this.appender.current();
+    const asked = { first: indexOf(first), second: indexOf(second), committed: checkpoint.size };
+    return { hashes: await consistencyProof(tree, this.tiles, asked) };
+  }
+}
+
+function indexOf(value: bigint): number {
+  const index = Number(value);
+  if (!Number.isSafeInteger(index)) throw new AppError('NOT_FOUND', 'the log has not reached that size');
+  return index;
+}
