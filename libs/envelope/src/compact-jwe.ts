@@ -15,13 +15,8 @@ export function sealTo(type: SealedType, plaintext: Uint8Array, key: RecipientKe
   return encryptTo(plaintext, { enc, kid: key.kid, typ }, key);
 }
 
-interface SealedHeader {
-  readonly kid: Thumbprint;
-  readonly crv: unknown;
-}
-
 /** Header of a token made by `sealTo`. Errors: MALFORMED, CONTENT_TOO_LARGE, TOKEN_CHARACTERS, TYP_MISMATCH, ALG_NOT_ALLOWED. */
-export function readSealed(type: SealedType, token: unknown): Result<SealedHeader> {
+export function readSealed(type: SealedType, token: unknown): Result<{ readonly kid: Thumbprint }> {
   const { typ, enc, maxLength } = sealedTypes[type];
   const segments = splitToken(token, 5, maxLength);
   if (!segments.ok) return segments;
@@ -35,13 +30,13 @@ export function readSealed(type: SealedType, token: unknown): Result<SealedHeade
   if (!isRecord(epk) || !Object.keys(epk).every((member) => ephemeralMembers.includes(member))) {
     return err(new AppError('MALFORMED', undefined, { field: 'epk' }));
   }
-  return ok({ kid, crv: epk.crv });
+  return ok({ kid });
 }
 
 /** Undefined when the token is not sealed to this key or was changed; the caller's code says what that means for it. */
 export async function openSealed(type: SealedType, token: string, key: ReceivingKey): Promise<Buffer | undefined> {
   const header = readSealed(type, token);
-  if (!header.ok || header.value.kid !== key.kid || header.value.crv !== key.crv) return undefined;
+  if (!header.ok || header.value.kid !== key.kid) return undefined;
   return decryptToken(token, key, sealedTypes[type].enc);
 }
 

@@ -100,6 +100,13 @@ describe('keys', () => {
       expect(await recipient({ kty: 'OKP', crv: 'X25519', x })).toBe('ALG_NOT_ALLOWED');
     });
 
+    it('a second spelling of an X25519 key, which would have a thumbprint of its own', async () => {
+      const { publicJwk } = await generateReceivingKey('X25519');
+      const bytes = Buffer.from(publicJwk.x, 'base64url');
+      bytes.writeUInt8(bytes.readUInt8(31) | 0x80, 31);
+      expect(await recipient({ ...publicJwk, x: bytes.toString('base64url') })).toBe('ALG_NOT_ALLOWED');
+    });
+
     it('an Ed25519 point of small order', async () => {
       const x = Buffer.from(`01${'00'.repeat(31)}`, 'hex').toString('base64url');
       expect(await verification({ kty: 'OKP', crv: 'Ed25519', x })).toBe('ALG_NOT_ALLOWED');

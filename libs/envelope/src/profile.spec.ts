@@ -205,6 +205,13 @@ describe('profile: everything else is refused', () => {
       expect(codeOf(checkParts(unwrap(readManifest(message.manifest)), parts))).toBe('ALG_NOT_ALLOWED');
     });
 
+    it('a content key used with an encryption that does not commit to it', async () => {
+      const message = await sealed({ sender, recipient: audit, audit });
+      const header2 = { alg: 'dir', enc: 'A256GCM', typ: 'kotovayla-outer+jwe' };
+      const parts = { capsule: message.capsule, outer: await forgedJwe(header2, 'x', Buffer.alloc(32, 1)) };
+      expect(codeOf(checkParts(unwrap(readManifest(message.manifest)), parts))).toBe('ALG_NOT_ALLOWED');
+    });
+
     it('an ephemeral key of another curve', async () => {
       const other = await partyOf('T-01', { crv: 'P-256' });
       const forged = await forgedJwe(capsuleHeader({}), '{}', other.recipient.publicKey);

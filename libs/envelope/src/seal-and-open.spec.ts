@@ -322,6 +322,12 @@ describe('sealed message', () => {
       expect(codeOf(await open(await handmade(inside, context, kauniainen)))).toBe('OPENED_MISMATCH');
     });
 
+    it('an inside sealed to another key of the recipient than the manifest names', async () => {
+      const context = { ...requestFrom(kauniainen, county), recipientKey: kela.receiving.kid };
+      const message = await handmade({ context, subjects: [subject], content: {} }, context, kauniainen);
+      expect(codeOf(await open(message))).toBe('OPENED_MISMATCH');
+    });
+
     it('subjects inside that the manifest does not name', async () => {
       const context = requestFrom(kauniainen, county, { subjects: [] });
       const message = await handmade({ context, subjects: [subject], content: {} }, context, kauniainen);
