@@ -31,13 +31,18 @@ const endings = {
 /** The log entry and the notice of an ending. */
 export const endingOf = (event: Ending): (typeof endings)[Ending] => endings[event];
 
-/**
- * The ending that a refusal or a clock gives a message. All codes but these two mean that the basis ended.
- */
-export function endingForCode(code: ErrorCode): Ending {
-  if (code === 'MESSAGE_EXPIRED' || code === 'RELEASE_KEY_DESTROYED') return 'expire';
-  return code === 'KEY_REVOKED' ? 'revoke-key' : 'withdraw';
-}
+const endingsByCode: Readonly<Partial<Record<ErrorCode, Ending>>> = {
+  MESSAGE_EXPIRED: 'expire',
+  EXP_TOO_LATE: 'expire',
+  RELEASE_KEY_DESTROYED: 'expire',
+  KEY_REVOKED: 'revoke-key',
+  CAPSULE_MISMATCH: 'revoke-key',
+  HASH_MISMATCH: 'revoke-key',
+  RELEASE_KEY_UNKNOWN: 'revoke-key',
+};
+
+/** The ending that a final refusal gives a message: past its time, not openable, and otherwise its basis has ended. */
+export const endingForCode = (code: ErrorCode): Ending => endingsByCode[code] ?? 'withdraw';
 
 const closingFacts: Readonly<Record<ExchangeState, FactType | undefined>> = {
   open: undefined,

@@ -161,7 +161,11 @@ export class ExchangeLedger {
       exchange.state = next;
       exchange.closedAt = this.now;
       const type = factOfClosing(next);
-      if (type) this.record(type, about, code === undefined ? {} : { code });
+      if (type) {
+        const fact = this.record(type, about, code === undefined ? {} : { code });
+        // The message that closes an exchange carries its sender's word for that.
+        if (event === 'answer' || event === 'refuse') fact.evidence.push({ kind: 'manifest', token: about.manifest });
+      }
     }
     this.putExchange(exchange);
     return next;

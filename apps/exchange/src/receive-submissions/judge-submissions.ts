@@ -1,7 +1,7 @@
 import { type Catalogue, categoriesAllow, findDeadline, findPurpose } from '#catalogue';
 import { type Day, dayInHelsinki } from '#calendar';
 import type { ConsentServiceClient, Submission } from '#contracts';
-import { type Manifest, agencySkew, capsuleKid, kindRules } from '#envelope';
+import { type Manifest, agencySkew, capsuleKid, kindRules, hubSkew } from '#envelope';
 import {
   AppError,
   type Clock,
@@ -111,7 +111,8 @@ export class SubmissionJudge {
     const kid = capsuleKid(capsule);
     if (!kid.ok) return kid;
     const key = await this.releaseKeys.find(kid.value);
-    if (!key || now < key.useFrom || now > key.useUntil) return err(new AppError('RELEASE_KEY_UNKNOWN'));
+    const skewed = now.getTime() + hubSkew * 1000;
+    if (!key || skewed < key.useFrom.getTime() || now > key.useUntil) return err(new AppError('RELEASE_KEY_UNKNOWN'));
     return exp <= numericDate(key.destroyAfter) ? ok(undefined) : err(new AppError('EXP_TOO_LATE'));
   }
 

@@ -21,6 +21,7 @@ import {
   ok,
   unwrap,
 } from '#kernel';
+import { isTransient } from '#messaging';
 import type { Database, DirectoryView, GrpcClient } from '#platform';
 import { isUnopened } from '../domain/message-state.js';
 import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
@@ -157,30 +158,54 @@ export class ReleaseMessages {
 
   private async ask(releasable: readonly Releasable[]): Promise<ReleaseResult[]> {
     if (releasable.length === 0) return [];
-    const { consent, audit, database, settle, afterCommit } = this.parts;
-    const permits = await consent.permit({
-      items: releasable.map(({ message, item }) => ({
-        manifest: message.manifest,
-        releaseRequest: item.releaseRequest,
-      })),
+    const permits = await this.permits(releasable);
+    const decided = releasable.flatMap((one, index) => {
+      const permit = permits[index];
+      return permit?.ok ? [{ one, permit: permit.value }] : [];
     });
+    const answers = await this.askAudit(decided);
+    let next = 0;
+    return permits.map((permit) => (permit.ok ? answers[next++]! : refusedBy(permit.error)));
+  }
+
+  /** One call; when consent finds one request that is not even to be answered, the others are asked singly. */
+  private async permits(releasable: readonly Releasable[]): Promise<Result<PermitResult>[]> {
+    const { consent } = this.parts;
+    try {
+      const { results } = await consent.permit({
+        items: releasable.map(({ message, item }) => ({
+          manifest: message.manifest,
+          releaseRequest: item.releaseRequest,
+        })),
+      });
+      if (results.length !== releasable.length)
+        throw new AppError('INTERNAL', 'consent answered for another number of items');
+      return results.map((result) => ok(result));
+    } catch (error) {
+      if (!(error instanceof AppError) || isTransient(error)) throw error;
+      if (releasable.length === 1) return [err(error)];
+      return (await Promise.all(releasable.map((one) => this.permits([one])))).flat();
+    }
+  }
+
+  private async askAudit(
+    decided: readonly { readonly one: Releasable; readonly permit: PermitResult }[],
+  ): Promise<ReleaseResult[]> {
+    if (decided.length === 0) return [];
+    const { audit, database, settle, afterCommit } = this.parts;
     const { results } = await audit.release({
-      items: releasable.map((one, index) => auditItemOf(one, permits.results[index])),
+      items: decided.map(({ one, permit }) => auditItemOf(one, permit)),
     });
-    if (results.length !== releasable.length)
-      throw new AppError('INTERNAL', 'audit answered for another number of items');
-    const outcomes = releasable.flatMap(({ message }, index) => outcomeOf(message, results[index]) ?? []);
+    if (results.length !== decided.length) throw new AppError('INTERNAL', 'audit answered for another number of items');
+    const outcomes = decided.flatMap(({ one }, index) => outcomeOf(one.message, results[index]) ?? []);
     await database.transaction((client) => settle.settle(client, outcomes));
     afterCommit();
     return results;
   }
 }
 
-function auditItemOf(
-  { message, item, capsule, accepted }: Releasable,
-  permit: PermitResult | undefined,
-): AuditServiceReleaseItem {
-  const result = permit?.result;
+function auditItemOf({ message, item, capsule, accepted }: Releasable, permit: PermitResult): AuditServiceReleaseItem {
+  const { result } = permit;
   if (!result) throw new AppError('INTERNAL', 'consent gave neither permit nor refusal');
   return {
     manifest: message.manifest,

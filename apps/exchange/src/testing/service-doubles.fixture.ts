@@ -47,6 +47,8 @@ export class ServiceDoubles {
   /** Whether audit's answers are lost on their way, after it has done its work. */
   auditMute = false;
   checkBasisCalls = 0;
+  /** Calls that met a service that was down. */
+  refusedCalls = 0;
   /** Every entry in the order of the log. */
   readonly records: LogRecord[] = [];
   readonly types: string[] = [];
@@ -181,6 +183,7 @@ export class ServiceDoubles {
   private unary<Q, R>(down: () => boolean, answer: (request: Q) => Promise<R>) {
     return (call: Call<Q>, callback: sendUnaryData<R>): void => {
       if (down()) {
+        this.refusedCalls += 1;
         callback({ code: status.UNAVAILABLE, details: 'UNAVAILABLE: down' });
         return;
       }
