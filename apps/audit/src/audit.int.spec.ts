@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,14 @@ import {
   allTopics,
   topics,
 } from '#contracts';
-import { type SigningKey, decodeEntry, generateSigningKey, importRecipientKey, readStatement } from '#envelope';
+import {
+  type SigningKey,
+  decodeEntry,
+  exportPrivateJwk,
+  generateSigningKey,
+  importRecipientKey,
+  readStatement,
+} from '#envelope';
 import { unwrap } from '#kernel';
 import { MemoryTree, leafHash, openCheckpoint, parseVerifierKey } from '#merkle';
 import { KafkaLog, createTopics } from '#messaging';
@@ -52,6 +60,16 @@ async function startDirectory(snapshot: Snapshot): Promise<{ address: string; st
   return { address: `127.0.0.1:${port}`, stop: () => server.forceShutdown() };
 }
 
+/** As the prepare step makes them. */
+async function writeKeyFiles(folder: string): Promise<void> {
+  const files = {
+    'log.json': generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }),
+    'audit.json': exportPrivateJwk(await generateSigningKey()),
+    'kek.json': { kty: 'oct', alg: 'A256KW', k: randomBytes(32).toString('base64url') },
+  };
+  for (const [name, key] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(key));
+}
+
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -82,16 +100,21 @@ describe('the audit service', () => {
   let recipient: Party;
   let permitKey: SigningKey;
   const events: AuditEvent[] = [];
+  const cleanups: (() => unknown)[] = [];
 
   beforeAll(async () => {
     const { kafkaBrokers } = testStack();
     database = await createTestDatabase();
+    cleanups.push(() => database.drop());
     await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
     folder = await mkdtemp(join(tmpdir(), 'audit-'));
+    cleanups.push(() => rm(folder, { recursive: true }));
     [sender, recipient] = await Promise.all([party('H-03'), party('K-235')]);
     directory = await startDirectory(directorySnapshot([sender, recipient]));
+    cleanups.push(() => directory.stop());
     permitKey = await generateSigningKey();
+    await writeKeyFiles(folder);
     const address = `127.0.0.1:${await freePort()}`;
     const config = loadConfig(AuditConfig, {
       DATABASE_URL: serviceDatabaseUrl(database.url, databaseSpec.schema),
@@ -108,11 +131,14 @@ describe('the audit service', () => {
       OUTCOME_PUBLIC_JWK: JSON.stringify((await generateSigningKey()).publicJwk),
     });
     app = await createService(serviceOptions, config, createLogger('audit-test', 'silent'));
+    cleanups.push(() => app.close());
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
     audit = grpcClient(AuditServiceClient, address);
+    cleanups.push(() => audit.close());
     kafka = new KafkaLog({ brokers: kafkaBrokers, clientId: 'audit-test', topicPrefix: prefix });
     await kafka.connect();
+    cleanups.push(() => kafka.disconnect());
     await kafka.subscribe({
       groupId: 'listener',
       topics: [topics.auditEvents],
@@ -126,12 +152,7 @@ describe('the audit service', () => {
   });
 
   afterAll(async () => {
-    await kafka.disconnect();
-    audit.close();
-    await app.close();
-    directory.stop();
-    await database.drop();
-    await rm(folder, { recursive: true });
+    for (const undo of cleanups.reverse()) await undo();
   });
 
   it('logs the hub’s keys in clear before it is ready, this month’s and the next one’s release key among them', async () => {
