@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { systemClock } from '#kernel';
+import { createLogger, createService, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { createTestDatabase, type TestDatabase, testStack } from '#testing';
+import request from 'supertest';
+import { AgentConfig } from '../agent.config.js';
+import { serviceOptions } from '../agent.module.js';
+import { hashOfSystemKey } from '../authenticate-system/system.guard.js';
+import { databaseSpec } from '../infra/database.js';
+import { AUDIENCE, type FakeHub } from './fake-hub.fixture.js';
+import { LOG_ORIGIN } from './fake-log.fixture.js';
+
+const POLL_MS = 20;
+const PATIENCE_MS = 15_000;
+
+/** Polls until there is a value. */
+export async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const end = Date.now() + PATIENCE_MS;
+  while (Date.now() < end) {
+    const value = await look();
+    if (value !== undefined) return value;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`did not happen: ${what}`);
+}
+
+/** Calls of one agency's system. */
+export interface SystemClient {
+  get(path: string): request.Test;
+  post(path: string, body?: object): request.Test;
+}
+
+export type AgencyWish = { readonly id: string } & Record<string, unknown>;
+
+/** One agent process with a database of its own, serving some agencies against a fake hub. */
+export class TestAgent {
+  app: NestFastifyApplication;
+  private readonly systemKeys = new Map<string, string>();
+
+  private constructor(
+    private readonly hub: FakeHub,
+    private readonly database: TestDatabase,
+    readonly folder: string,
+    private readonly agencies: readonly AgencyWish[],
+  ) {}
+
+  static async start(hub: FakeHub, agencies: readonly AgencyWish[]): Promise<TestAgent> {
+    const database = await createTestDatabase(testStack().agenciesDatabaseUrl);
+    await prepareDatabase(database.url, databaseSpec);
+    const folder = await mkdtemp(join(tmpdir(), 'agent-'));
+    const agent = new TestAgent(hub, database, folder, agencies);
+    for (const { id } of agencies) agent.systemKeys.set(id, randomBytes(32).toString('base64url'));
+    await agent.boot();
+    return agent;
+  }
+
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
+  /** Starts the process again on the same data. */
+  async restart(): Promise<void> {
+    await this.app.close();
+    await this.boot();
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    await this.database.drop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  system(id: string): SystemClient {
+    const server = this.app.getHttpServer();
+    const authorization = `Bearer ${this.systemKeys.get(id)}`;
+    return {
+      get: (path) => request(server).get(path).set('authorization', authorization),
+      post: (path, body = {}) => request(server).post(path).set('authorization', authorization).send(body),
+    };
+  }
+
+  /** Keys made and published, and found in the log by the agent itself. */
+  async onboard(id: string): Promise<void> {
+    await this.system(id).post('/v1/onboarding/keys').expect(201);
+    await this.system(id).post('/v1/onboarding/publish').expect(202);
+    await eventually(`${id} in the log`, async () => {
+      const { body } = await this.system(id).get('/v1/keys');
+      const { keys } = body as { keys: { leafIndex?: number }[] };
+      return keys.length > 0 && keys.every(({ leafIndex }) => leafIndex !== undefined) ? true : undefined;
+    });
+  }
+
+  private async boot(): Promise<void> {
+    const file = join(this.folder, 'agencies.json');
+    const agencies = this.agencies.map(({ id, ...settings }) => ({
+      id,
+      vault: { path: join(this.folder, `${id}.vault`), keyFile: join(this.folder, `${id}.key`) },
+      systems: [{ name: 'test-register', keyHash: hashOfSystemKey(this.systemKeys.get(id) ?? '') }],
+      ...settings,
+    }));
+    await writeFile(file, JSON.stringify({ agencies }));
+    const config = Object.assign(new AgentConfig(), {
+      AGENT_CONFIG_FILE: file,
+      DATABASE_URL: serviceDatabaseUrl(this.database.url, databaseSpec.schema),
+      GATEWAY_URL: this.hub.url,
+      IDENTITY_ISSUER: this.hub.url,
+      AUDIENCE,
+      LOG_ORIGIN,
+      LOG_VERIFIER_KEY: this.hub.log.verifierKey,
+      OUTCOME_PUBLIC_JWK: JSON.stringify(this.hub.outcomeKey.publicJwk),
+      LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    });
+    this.app = await createService(serviceOptions, config, createLogger('agent', config.LOG_LEVEL), systemClock);
+    await this.app.init();
+    await this.app.getHttpAdapter().getInstance().ready();
+  }
+}
