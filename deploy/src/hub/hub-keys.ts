@@ -55,6 +55,9 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     permitPublicJwk,
     outcomePublicJwk,
     auditPublicJwk,
-    logVerifierKey: verifierKey(origin, createPublicKey(createPrivateKey({ key: logKey as JsonWebKey, format: 'jwk' }))),
+    logVerifierKey: verifierKey(
+      origin,
+      createPublicKey(createPrivateKey({ key: logKey as JsonWebKey, format: 'jwk' })),
+    ),
   };
 }

@@ -46,7 +46,11 @@ export async function startHub(stack: Stack, environment: Record<string, string>
   const keys = await hubKeys((...names) => stack.folder.within(...names), LOG_ORIGIN);
   const [{ specs, hub }] = await Promise.all([
     describe(stack, keys, environment),
-    prepare(stack, [identityDatabase, directoryDatabase, consentDatabase, exchangeDatabase, auditDatabase]),
+    prepare(
+      stack,
+      [identityDatabase, directoryDatabase, consentDatabase, exchangeDatabase, auditDatabase],
+      environment['KAFKA_TOPIC_PREFIX'],
+    ),
   ]);
   for (const spec of specs) stack.supervisor.start(spec);
   await Promise.all(specs.map(({ name }) => stack.supervisor.waitReady(name)));

@@ -11,7 +11,7 @@ export async function loadOrCreateServiceKey(path: string, make: () => Promise<o
   try {
     return JSON.parse(await readFile(path, 'utf8')) as object;
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error;
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
   }
   const key = await make();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

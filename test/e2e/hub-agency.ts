@@ -1,0 +1,408 @@
+import { randomUUID } from 'node:crypto';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { DirectoryServiceClient } from '#contracts';
+import {
+  type Basis,
+  type ConsentRecord,
+  generateReceivingKey,
+  generateSigningKey,
+  importRecipientKey,
+  importVerificationKey,
+  decodeEntry,
+  type JsonObject,
+  type MessageContext,
+  type MessageKind,
+  openMessage,
+  openReleasedKey,
+  type PublicJwk,
+  type ReceivingKey,
+  type RecipientKey,
+  type SealedMessage,
+  sealMessage,
+  type SigningKey,
+  signReleaseRequest,
+  signStatement,
+  readManifest,
+  readStatement,
+  type VerificationKey,
+} from '#envelope';
+import {
+  type AgencyId,
+  type ConsentId,
+  newConsentId,
+  newExchangeId,
+  newMessageId,
+  numericDate,
+  type Problem,
+  type Pseudonym,
+  sha256,
+  type Sha256,
+  unwrap,
+} from '#kernel';
+import { grpcClient } from '#platform';
+
+export interface HubAddresses {
+  readonly gateway: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly directoryGrpc: string;
+}
+
+export interface HttpAnswer<T> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+export interface MailboxItem {
+  readonly number: number;
+  readonly message?: { manifest: string; outer: string };
+  readonly notice?: string;
+}
+
+export interface ReleaseResult {
+  readonly released?: {
+    receipt: { leafIndex: number; inclusionProof: string[]; checkpoint: string; opening: string };
+    consistencyProof: string[];
+  };
+  readonly refused?: Problem & { final: boolean };
+}
+
+const DAY_MS = 86_400_000;
+export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseudonym;
+
+/**
+ * An agency without an agent: real keys, tokens, DPoP proofs and sealed messages, but every step by hand, so that a test can
+ * do each of them wrongly.
+ */
+export class HubAgency {
+  private dpop: { key: CryptoKeyOf; jwk: JWK } | undefined;
+  private token: { value: string; expiresAt: number } | undefined;
+  private nonce: string | undefined;
+
+  private constructor(
+    readonly id: AgencyId,
+    readonly hub: HubAddresses,
+    readonly signing: SigningKey,
+    readonly receiving: ReceivingKey,
+    readonly client: { key: CryptoKeyOf; jwk: JWK },
+  ) {}
+
+  static async create(id: AgencyId, hub: HubAddresses): Promise<HubAgency> {
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    const jwk = await exportJWK(pair.publicKey);
+    const signing = await generateSigningKey();
+    return new HubAgency(id, hub, signing, await generateReceivingKey(), { key: pair.privateKey, jwk });
+  }
+
+  /** Registered by the operator with its thumbprint, keys published, waiting until they count. */
+  async onboard(businessId: string): Promise<void> {
+    const directory = grpcClient(DirectoryServiceClient, this.hub.directoryGrpc);
+    try {
+      await directory.registerAgency({
+        id: this.id,
+        businessId,
+        nameFi: '',
+        nameSv: '',
+        contact: undefined,
+        firstKeyThumbprint: this.signing.kid,
+      });
+    } finally {
+      directory.close();
+    }
+    const record = (use: 'signing' | 'receiving' | 'client-auth', jwk: PublicJwk): Promise<string> =>
+      signStatement(
+        'agency-key',
+        {
+          v: 1,
+          agency: this.id,
+          use,
+          jwk,
+          notBefore: new Date(Date.now() - 1_000).toISOString(),
+          notAfter: new Date(Date.now() + 365 * DAY_MS).toISOString(),
+          iat: numericDate(new Date()),
+        },
+        this.signing,
+      );
+    const records = await Promise.all([
+      record('signing', this.signing.publicJwk),
+      record('receiving', this.receiving.publicJwk),
+      record('client-auth', { ...this.client.jwk, alg: 'ES256' } as PublicJwk),
+    ]);
+    const published = await fetch(`${this.hub.gateway}/v1/onboarding/keys`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ records }),
+    });
+    if (published.status !== 201) throw new Error(`keys not published: ${await published.text()}`);
+  }
+
+  async accessToken(overrides: Record<string, unknown> = {}): Promise<string> {
+    if (this.token && this.token.expiresAt > Date.now() + 10_000) return this.token.value;
+    const assertion = await this.assertion(overrides);
+    const response = await fetch(`${this.hub.issuer}/token`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        dpop: await this.proof('POST', `${this.hub.issuer}/token`),
+      },
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: this.id,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: assertion,
+        scope: 'exchange',
+        resource: this.hub.audience,
+      }),
+    });
+    const body = (await response.json()) as { access_token?: string; expires_in?: number; error?: string };
+    if (!body.access_token) throw new Error(`no token: ${response.status} ${JSON.stringify(body)}`);
+    this.token = { value: body.access_token, expiresAt: Date.now() + (body.expires_in ?? 0) * 1000 };
+    return body.access_token;
+  }
+
+  async assertion(overrides: Record<string, unknown> = {}): Promise<string> {
+    const now = numericDate(new Date());
+    const claims = {
+      iss: this.id,
+      sub: this.id,
+      aud: this.hub.issuer,
+      jti: randomUUID(),
+      iat: now,
+      exp: now + 60,
+      ...overrides,
+    };
+    const given = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
+    const kid = await calculateJwkThumbprint(this.client.jwk);
+    return new SignJWT(given).setProtectedHeader({ alg: 'ES256', kid, typ: 'JWT' }).sign(this.client.key);
+  }
+
+  async proof(method: string, url: string, overrides: Record<string, unknown> = {}): Promise<string> {
+    if (!this.dpop) {
+      const pair = await generateKeyPair('ES256', { extractable: true });
+      this.dpop = { key: pair.privateKey, jwk: await exportJWK(pair.publicKey) };
+    }
+    const claims = {
+      htm: method,
+      htu: url,
+      jti: randomUUID(),
+      iat: numericDate(new Date()),
+      ...(this.nonce && !url.startsWith(this.hub.issuer) ? { nonce: this.nonce } : {}),
+      ...overrides,
+    };
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: this.dpop.jwk })
+      .sign(this.dpop.key);
+  }
+
+  /** One authenticated call; repeated once when the gateway asks for its nonce. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<HttpAnswer<T>> {
+    const token = await this.accessToken();
+    const url = `${this.hub.gateway}${path}`;
+    const bare = url.split('?')[0]!;
+    for (let attempt = 0; ; attempt++) {
+      const proof = await this.proof(method, bare, { ath: sha256(token) });
+      const response = await fetch(url, {
+        method,
+        headers: {
+          authorization: `DPoP ${token}`,
+          dpop: proof,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      this.nonce = response.headers.get('dpop-nonce') ?? this.nonce;
+      const answer = (await response.json()) as T;
+      const asksNonce = response.status === 401 && (answer as { code?: string }).code === 'USE_DPOP_NONCE';
+      if (!asksNonce || attempt > 0) return { status: response.status, body: answer, headers: response.headers };
+    }
+  }
+
+  context(to: HubAgency, kind: MessageKind, given: Partial<MessageContext> = {}): MessageContext {
+    const now = numericDate(new Date());
+    return {
+      v: 1,
+      suite: 'KV1',
+      messageId: newMessageId(),
+      exchangeId: newExchangeId(),
+      kind,
+      sender: this.id,
+      recipient: to.id,
+      recipientKey: to.receiving.kid,
+      subjects: [aPseudonym('client')],
+      purpose: 'plan',
+      categories: [11],
+      basis: [statute([11])],
+      ...(kind === 'request' ? { urgency: 'normal' as const } : {}),
+      iat: now,
+      exp: now + 3_600,
+      blobs: [],
+      ...given,
+    };
+  }
+
+  async seal(to: HubAgency, context: MessageContext, content: JsonObject = { type: 'test' }): Promise<SealedMessage> {
+    const subjects = context.subjects.map((pseudonym) => ({
+      pseudonym,
+      type: 'provisional' as const,
+      value: 'test-1',
+    }));
+    const sealed = await sealMessage({
+      context,
+      subjects,
+      content,
+      signingKey: this.signing,
+      recipientKey: await asRecipient(to.receiving),
+      releaseKey: await releaseKeyOf(this.hub.gateway),
+    });
+    return unwrap(sealed);
+  }
+
+  post(
+    ...messages: readonly Pick<SealedMessage, 'manifest' | 'capsule' | 'outer'>[]
+  ): Promise<HttpAnswer<{ code?: string; messages?: { status: string; problem?: Problem }[] }>> {
+    return this.call('POST', '/v1/messages', {
+      messages: messages.map(({ manifest, capsule, outer }) => ({ manifest, capsule, outer })),
+    });
+  }
+
+  /** Reads until an item fits, or throws after the time. */
+  async mailUntil(fits: (item: MailboxItem) => boolean, withinMs = 20_000, after = 0): Promise<MailboxItem> {
+    const end = Date.now() + withinMs;
+    let at = after;
+    while (Date.now() < end) {
+      const { status, body } = await this.call<{ items: MailboxItem[] }>('GET', `/v1/mailbox?after=${at}&wait=2`);
+      if (status !== 200) throw new Error(`mailbox: ${status} ${JSON.stringify(body)}`);
+      for (const item of body.items) {
+        if (fits(item)) return item;
+        at = Math.max(at, item.number);
+      }
+    }
+    throw new Error('no such item came');
+  }
+
+  notice(type: string, messageId: string): (item: MailboxItem) => boolean {
+    return ({ notice }) => {
+      const read = notice === undefined ? undefined : readStatement('outcome', notice);
+      return read?.ok === true && read.value.payload.type === type && read.value.payload.messageId === messageId;
+    };
+  }
+
+  message(manifestHash: string): (item: MailboxItem) => boolean {
+    return ({ message }) =>
+      message !== undefined && unwrap(readManifest(message.manifest)).manifestHash === manifestHash;
+  }
+
+  async release(
+    manifestHash: Sha256,
+    given: { jti?: string; iat?: number; signer?: SigningKey } = {},
+  ): Promise<ReleaseResult> {
+    const releaseRequest = await signReleaseRequest(
+      {
+        manifestHash,
+        agency: this.id,
+        worker: 'w-1',
+        jti: given.jti ?? randomUUID(),
+        iat: given.iat ?? numericDate(new Date()),
+      },
+      given.signer ?? this.signing,
+    );
+    const { status, body } = await this.call<{ results: ReleaseResult[] } & Problem>('POST', '/v1/releases', {
+      releases: [{ releaseRequest, seenSize: 0 }],
+    });
+    if (status !== 200) return { refused: { ...body, final: false } };
+    return body.results[0]!;
+  }
+
+  async open(
+    from: HubAgency,
+    message: { manifest: string; outer: string },
+    released: NonNullable<ReleaseResult['released']>,
+  ) {
+    const key = unwrap(await openReleasedKey(released.receipt.opening, this.receiving));
+    return unwrap(
+      await openMessage({
+        manifest: message.manifest,
+        outer: message.outer,
+        contentKey: key.contentKey!,
+        receivingKey: this.receiving,
+        senderKey: await asVerification(from.signing),
+      }),
+    );
+  }
+
+  async recordConsent(
+    record: Partial<ConsentRecord> & Pick<ConsentRecord, 'requesters' | 'disclosers'>,
+  ): Promise<ConsentId> {
+    const id = newConsentId();
+    const full: ConsentRecord = {
+      v: 1,
+      id,
+      version: 1,
+      subject: aPseudonym('client'),
+      decidedBy: { role: 'self' },
+      collectingAgency: this.id,
+      categories: [12],
+      purposes: ['plan'],
+      uses: { kind: 'repeated' },
+      validFrom: new Date(Date.now() - 60_000).toISOString(),
+      validUntil: new Date(Date.now() + 30 * DAY_MS).toISOString(),
+      method: 'electronic',
+      interpreter: false,
+      language: 'fi',
+      noticeVersion: 'notice-1',
+      collectedAt: new Date().toISOString(),
+      ...record,
+    };
+    const token = await signStatement('consent', full, this.signing);
+    const { status, body } = await this.call('POST', '/v1/consents', { record: token });
+    if (status !== 201) throw new Error(`consent not recorded: ${status} ${JSON.stringify(body)}`);
+    return full.id;
+  }
+
+  async withdraw(consentId: ConsentId, version = 1): Promise<void> {
+    const token = await signStatement(
+      'consent-withdrawal',
+      { consentId, version, agency: this.id, worker: 'w-1', jti: randomUUID(), iat: numericDate(new Date()) },
+      this.signing,
+    );
+    const { status, body } = await this.call('POST', '/v1/consents/withdrawals', { withdrawal: token });
+    if (status !== 200) throw new Error(`consent not withdrawn: ${status} ${JSON.stringify(body)}`);
+  }
+}
+
+type CryptoKeyOf = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+const processing = { sender: '2016/679-6.1.e', recipient: '2016/679-6.1.e' };
+export const statute = (categories: number[]): Basis => ({
+  categories,
+  processing,
+  secrecyLift: { statute: { id: '681/2023-87', version: 1 } },
+});
+export const byConsent = (categories: number[], id: ConsentId, version = 1): Basis => ({
+  categories,
+  processing,
+  secrecyLift: { consent: { id, version } },
+});
+
+const asRecipient = async (key: ReceivingKey): Promise<RecipientKey> => unwrap(await importRecipientKey(key.publicJwk));
+const asVerification = async (key: SigningKey): Promise<VerificationKey> =>
+  unwrap(await importVerificationKey(key.publicJwk));
+
+/** The release key that is in use now, from the clear leaves of the log. */
+export async function releaseKeyOf(gateway: string): Promise<RecipientKey> {
+  for (let from = 0; ;) {
+    const answer = await fetch(`${gateway}/v1/log/entries?from=${from}&to=${from + 1_024}`);
+    const { entries } = (await answer.json()) as { entries: string[] };
+    if (entries.length === 0) throw new Error('the log shows no release key');
+    for (const entry of entries) {
+      const decoded = unwrap(decodeEntry(Buffer.from(entry, 'base64')));
+      if (decoded.kind !== 'clear' || decoded.record.type !== 'hub-key') continue;
+      const { payload } = unwrap(readStatement('hub-key', decoded.record.record));
+      const now = new Date().toISOString();
+      if (payload.use === 'release' && payload.useFrom <= now && now < payload.useUntil)
+        return unwrap(await importRecipientKey(payload.jwk));
+    }
+    from += entries.length;
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { startHub, type Hub } from '../../deploy/src/hub/hub.js';
+import { Stack } from '../../deploy/src/stack.js';
+import { HubAgency, type HubAddresses } from './hub-agency.js';
+import { agencyId } from '#kernel';
+
+export interface RunningHub {
+  readonly hub: Hub;
+  readonly stack: Stack;
+  readonly addresses: HubAddresses;
+  /** Administrator's address of the hub's database. */
+  readonly databaseUrl: string;
+  readonly topicPrefix: string;
+  /** An onboarded agency that has its token. */
+  agency(id: string): Promise<HubAgency>;
+  stop(): Promise<void>;
+}
+
+/** Check digits verified; nobody compared these with the Business Information System. */
+const businessIds: Readonly<Record<string, string>> = {
+  K: '0203026-2',
+  H: '3221347-3',
+  T: '0101263-6',
+  L: '0246246-0',
+  A: '0245437-2',
+};
+
+/** Six real services over a database and topics of their own, on the brokers and clusters of the test run. */
+export async function startTestHub(environment: Record<string, string> = {}): Promise<RunningHub> {
+  const { kafkaBrokers } = testStack();
+  const database = await createTestDatabase();
+  const topicPrefix = uniqueTopicPrefix();
+  const stack = await Stack.start({
+    dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-hub-')),
+    environment: { KAFKA_BROKERS: kafkaBrokers.join(','), DATABASE_URL: database.url },
+  });
+  const hub = await startHub(stack, { KAFKA_TOPIC_PREFIX: topicPrefix, LOG_LEVEL: 'warn', ...environment });
+  const addresses: HubAddresses = {
+    gateway: hub.pins.GATEWAY_URL,
+    issuer: hub.pins.IDENTITY_ISSUER,
+    audience: hub.pins.AUDIENCE,
+    directoryGrpc: hub.directoryGrpc,
+  };
+  return {
+    hub,
+    stack,
+    addresses,
+    databaseUrl: database.url,
+    topicPrefix,
+    agency: async (id) => {
+      const agency = await HubAgency.create(agencyId(id), addresses);
+      await agency.onboard(businessIds[id.charAt(0)]!);
+      await until(() => agency.accessToken().then(Boolean, () => false));
+      await until(async () => (await agency.call('GET', '/v1/mailbox?after=0&wait=0')).status === 200);
+      return agency;
+    },
+    stop: async () => {
+      await stack.remove();
+      await database.drop();
+    },
+  };
+}
+
+/** Polls until the condition holds; throws after the time. */
+export async function until(condition: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const end = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
