@@ -1,1 +1,3 @@
+export * from './free-port.js';
 export * from './stack.js';
+export * from './until.js';

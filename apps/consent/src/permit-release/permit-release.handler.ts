@@ -14,7 +14,7 @@ import {
   verifyReleaseRequest,
 } from '#envelope';
 import { AppError, type Clock, err, fromNumericDate, numericDate, type Result, unwrap } from '#kernel';
-import { CLOCK, Database, DirectoryWatch, signingKeyOf } from '#platform';
+import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
 import { type ConsentUse, consentsNamed, decideBasis, type Decision } from '../domain/decide-basis.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { insertUses, lockConsents, readUses } from '../infra/consents.js';
@@ -31,7 +31,7 @@ interface Verified {
 export class PermitRelease {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryView,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(PERMIT_KEY) private readonly key: SigningKey,
     @Inject(CLOCK) private readonly clock: Clock,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ConsentRecord, readStatement, statementHash, verifyStatement } from '#envelope';
 import { type AgencyId, AppError, type Clock, type EventId, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
-import { CLOCK, Database, DirectoryWatch, signingKeyOf } from '#platform';
+import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
 import { acceptRecord } from '../domain/accept-record.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { consentEvent } from '../infra/consent-event.js';
@@ -19,7 +19,7 @@ export interface RecordedConsent {
 export class RecordConsent {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryView,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ConsentWithdrawal, readStatement, verifyStatement } from '#envelope';
 import { type AgencyId, AppError, type Clock, numericDate, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
-import { CLOCK, Database, DirectoryWatch, signingKeyOf } from '#platform';
+import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
 import { isParty, mayHappen } from '../domain/consent-state.js';
 import { consentEvent } from '../infra/consent-event.js';
 import { lockConsents } from '../infra/consents.js';
@@ -20,7 +20,7 @@ export interface WithdrawnConsent {
 export class WithdrawConsent {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryView,
     @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(CLOCK) private readonly clock: Clock,

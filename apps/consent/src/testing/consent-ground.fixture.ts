@@ -1,0 +1,133 @@
+import { ConsentEvent, type PermitResult } from '#contracts';
+import {
+  generateSigningKey,
+  importVerificationKey,
+  type SigningKey,
+  verifyPermit,
+  verifyPermitRefusal,
+} from '#envelope';
+import { type Clock, systemClock, unwrap } from '#kernel';
+import { InMemoryLog, Outbox, OutboxRelay } from '#messaging';
+import { Database, type DirectoryView, prepareDatabase, serviceDatabaseUrl, SnapshotView } from '#platform';
+import { createTestDatabase, type TestDatabase, until } from '#testing';
+import { CheckBasis } from '../check-basis/check-basis.handler.js';
+import { CatalogueView } from '../infra/catalogue-view.js';
+import { databaseSpec, SCHEMA } from '../infra/database.js';
+import { ListConsents } from '../list-consents/list-consents.handler.js';
+import { PermitRelease } from '../permit-release/permit-release.handler.js';
+import { RecordConsent } from '../record-consent/record-consent.handler.js';
+import { WithdrawConsent } from '../withdraw-consent/withdraw-consent.handler.js';
+import { Parties } from './parties.fixture.js';
+
+/** The use cases of one instance of the service, over connections of its own. */
+export interface Instance {
+  readonly record: RecordConsent;
+  readonly withdraw: WithdrawConsent;
+  readonly list: ListConsents;
+  readonly check: CheckBasis;
+  readonly permit: PermitRelease;
+}
+
+export interface Released {
+  /** `first`, `repeat` or `none` of a permit; the code of a refusal. */
+  readonly outcome: string;
+  /** Of a refusal. */
+  readonly final: boolean | undefined;
+  /** Seconds since the epoch. */
+  readonly iat: number;
+}
+
+/** What outlives an instance: the database, the permit key, the agencies. */
+export class ConsentGround {
+  /** As the owner, beside the rights of the service. */
+  readonly owner: Database;
+  private readonly databases: Database[] = [];
+
+  private constructor(
+    private readonly database: TestDatabase,
+    readonly permitKey: SigningKey,
+    readonly parties: Parties,
+    readonly clock: Clock,
+  ) {
+    this.owner = new Database(database.url, { max: 3 });
+    this.databases.push(this.owner);
+  }
+
+  static async lay(clock: Clock = systemClock): Promise<ConsentGround> {
+    const database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
+    return new ConsentGround(database, await generateSigningKey(), await Parties.meet(clock), clock);
+  }
+
+  /** A view that follows the agencies as they are when asked. */
+  private directory(): DirectoryView {
+    const view = (): SnapshotView => new SnapshotView(this.parties.snapshot());
+    return {
+      version: 1n,
+      fresh: () => view().fresh(),
+      agency: (id) => view().agency(id),
+      agencies: () => view().agencies(),
+      key: (agency, kid) => view().key(agency, kid),
+      keysOf: (agency) => view().keysOf(agency),
+      catalogue: () => view().catalogue(),
+    };
+  }
+
+  instance({ directory = this.directory(), outbox = new Outbox(SCHEMA) } = {}): Instance {
+    const database = this.serviceConnection();
+    const relay = new OutboxRelay({ pool: database.pool, schema: SCHEMA, log: new InMemoryLog([]) });
+    const catalogue = new CatalogueView(directory);
+    const { clock } = this;
+    return {
+      record: new RecordConsent(database, directory, catalogue, outbox, relay, clock),
+      withdraw: new WithdrawConsent(database, directory, outbox, relay, clock),
+      list: new ListConsents(database, clock),
+      check: new CheckBasis(database, catalogue, clock),
+      permit: new PermitRelease(database, directory, catalogue, this.permitKey, clock),
+    };
+  }
+
+  /** With the rights of the service's role. */
+  serviceConnection(): Database {
+    const database = new Database(serviceDatabaseUrl(this.database.url, SCHEMA), { max: 4 });
+    this.databases.push(database);
+    return database;
+  }
+
+  /** Verifies as audit does. */
+  async read(result: PermitResult | undefined): Promise<Released> {
+    const key = unwrap(await importVerificationKey(this.permitKey.publicJwk));
+    if (result?.result?.$case === 'permit') {
+      const { use, iat } = unwrap(await verifyPermit(result.result.value, key, this.clock.now()));
+      return { outcome: use, final: undefined, iat };
+    }
+    if (result?.result?.$case !== 'refusal') throw new Error('neither permit nor refusal');
+    const { code, final, iat } = unwrap(await verifyPermitRefusal(result.result.value, key));
+    return { outcome: code, final, iat };
+  }
+
+  async rows<R extends Record<string, unknown>>(text: string, values: unknown[] = []): Promise<R[]> {
+    return (await this.owner.query<R>({ text, values })).rows;
+  }
+
+  async events(): Promise<ConsentEvent[]> {
+    const rows = await this.rows<{ payload: Buffer }>('SELECT payload FROM consent.outbox ORDER BY tx, id');
+    return rows.map(({ payload }) => ConsentEvent.decode(payload));
+  }
+
+  /** Sessions of this database that wait for a row's lock. */
+  async untilWaiting(sessions: number): Promise<void> {
+    await until(`${sessions} sessions waiting for a lock`, async () => {
+      const [row] = await this.rows<{ waiting: number }>(
+        `SELECT count(*)::int AS waiting FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return row?.waiting === sessions;
+    });
+  }
+
+  async clear(): Promise<void> {
+    await Promise.all(this.databases.map((database) => database.close()));
+    await this.database.drop();
+  }
+}

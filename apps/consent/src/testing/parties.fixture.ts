@@ -1,0 +1,160 @@
+import { serializeCatalogue } from '#catalogue';
+import { type Agency, AgencyKey, type Snapshot } from '#contracts';
+import {
+  type ConsentRecord,
+  type ConsentWithdrawal,
+  generateReceivingKey,
+  generateSigningKey,
+  importRecipientKey,
+  type MessageContext,
+  type ReceivingKey,
+  sealMessage,
+  signReleaseRequest,
+  type SigningKey,
+  signStatement,
+} from '#envelope';
+import { type AgencyId, type Clock, newEventId, newMessageId, numericDate, unwrap } from '#kernel';
+import { catalogue, contextOf, county, kela, municipality, recordOf } from './facts.fixture.js';
+
+const DAY_MS = 86_400_000;
+const catalogueJson = serializeCatalogue(catalogue);
+
+/** An agency with its keys, as its agent holds them. */
+export interface Party {
+  readonly id: AgencyId;
+  readonly signing: SigningKey;
+  readonly receiving: ReceivingKey;
+}
+
+/** What exchange asks a permit for. */
+export interface ReleaseItem {
+  readonly manifest: string;
+  readonly releaseRequest: string;
+}
+
+/** Three agencies with logged keys, the directory's snapshot of them, and what their agents sign. */
+export class Parties {
+  readonly suspended = new Set<AgencyId>();
+  readonly revoked = new Set<string>();
+
+  private constructor(
+    readonly municipality: Party,
+    readonly county: Party,
+    readonly kela: Party,
+    private readonly clock: Clock,
+  ) {}
+
+  static async meet(clock: Clock): Promise<Parties> {
+    const party = async (id: AgencyId): Promise<Party> => ({
+      id,
+      signing: await generateSigningKey(),
+      receiving: await generateReceivingKey(),
+    });
+    return new Parties(await party(municipality), await party(county), await party(kela), clock);
+  }
+
+  get all(): Party[] {
+    return [this.municipality, this.county, this.kela];
+  }
+
+  snapshot(version = 1n): Snapshot {
+    const now = this.clock.now().getTime();
+    const agencyOf = ({ id }: Party): Agency => ({
+      id,
+      kind: id.charAt(0),
+      businessId: '0203026-2',
+      nameFi: id,
+      nameSv: id,
+      status: this.suspended.has(id) ? 'suspended' : 'active',
+      contact: undefined,
+    });
+    const keyOf = ({ id, signing }: Party): AgencyKey =>
+      AgencyKey.fromPartial({
+        agency: id,
+        use: 'signing',
+        kid: signing.kid,
+        jwkJson: JSON.stringify(signing.publicJwk),
+        notBefore: new Date(now - 400 * DAY_MS),
+        notAfter: new Date(now + 400 * DAY_MS),
+        ...(this.revoked.has(signing.kid) && { revokedAt: new Date(now - DAY_MS) }),
+      });
+    return {
+      version,
+      agencies: this.all.map(agencyOf),
+      keys: this.all.map(keyOf),
+      catalogue: { version: 1, json: catalogueJson },
+    };
+  }
+
+  /** A consent of the usual kind that holds now, signed by the municipality. */
+  record(changes: Partial<ConsentRecord> = {}, signWith = this.municipality.signing): Promise<string> {
+    const now = this.clock.now().getTime();
+    const record = recordOf({
+      validFrom: new Date(now - DAY_MS).toISOString(),
+      validUntil: new Date(now + 90 * DAY_MS).toISOString(),
+      collectedAt: new Date(now - DAY_MS).toISOString(),
+      ...changes,
+    });
+    return signStatement('consent', record, signWith);
+  }
+
+  withdrawal(by: Party, changes: Partial<ConsentWithdrawal> & Pick<ConsentWithdrawal, 'consentId'>): Promise<string> {
+    const withdrawal = {
+      version: 1,
+      agency: by.id,
+      worker: 'worker-1',
+      jti: newEventId(),
+      iat: numericDate(this.clock.now()),
+      ...changes,
+    };
+    return signStatement('consent-withdrawal', withdrawal, by.signing);
+  }
+
+  /** The county's answer to the municipality unless changed, with the recipient's request to open it. */
+  async release(
+    changes: Partial<MessageContext> = {},
+    request: { readonly by?: Party; readonly iat?: number } = {},
+  ): Promise<ReleaseItem> {
+    const manifest = await this.manifest(changes);
+    const by = request.by ?? this.of(contextOf(changes).recipient);
+    const releaseRequest = await signReleaseRequest(
+      {
+        manifestHash: manifest.manifestHash,
+        agency: by.id,
+        worker: 'worker-1',
+        jti: newEventId(),
+        iat: request.iat ?? numericDate(this.clock.now()),
+      },
+      by.signing,
+    );
+    return { manifest: manifest.manifest, releaseRequest };
+  }
+
+  async manifest(changes: Partial<MessageContext> = {}): ReturnType<typeof sealed> {
+    const now = numericDate(this.clock.now());
+    const context = contextOf({ messageId: newMessageId(), iat: now, exp: now + 86_400, ...changes });
+    const recipient = this.of(context.recipient);
+    return sealed({ ...context, recipientKey: recipient.receiving.kid }, this.of(context.sender), recipient);
+  }
+
+  private of(id: AgencyId): Party {
+    const party = this.all.find((one) => one.id === id);
+    if (!party) throw new Error(`${id} is no party here`);
+    return party;
+  }
+}
+
+/** Only the manifest matters to consent; the receiving key stands in for audit's release key. */
+const sealed = async (context: MessageContext, sender: Party, recipient: Party) => {
+  const recipientKey = unwrap(await importRecipientKey(recipient.receiving.publicJwk));
+  return unwrap(
+    await sealMessage({
+      context,
+      subjects: context.subjects.map((pseudonym) => ({ pseudonym, type: 'provisional', value: 'TEST-900' })),
+      content: {},
+      signingKey: sender.signing,
+      recipientKey,
+      releaseKey: recipientKey,
+    }),
+  );
+};
