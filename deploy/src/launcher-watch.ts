@@ -1,4 +1,4 @@
-import { commandOf, identify, isRunning, parentOf, type ProcessIdentity } from './process-identity.js';
+import { commandOf, identify, isRunning, parentOf } from './process-identity.js';
 
 const lookEveryMs = 500;
 
@@ -7,8 +7,15 @@ const lookEveryMs = 500;
  * started without npm is left alone, so that it can be sent to the background.
  */
 export function watchLauncher(onGone: () => void): void {
-  const launcher = npmAbove(process.pid);
-  if (launcher === undefined) return;
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const above = ancestorsOf(process.pid);
+  const npm = above.find((pid) => /\bnpm\b/.test(commandOf(pid)));
+  const launcher = npm === undefined ? undefined : identify(npm);
+  if (launcher === undefined) {
+    // Handed over to init: npm was killed while we still compiled. Else the variable comes from further up.
+    if (above.includes(1)) onGone();
+    return;
+  }
   const look = setInterval(() => {
     if (isRunning(launcher)) return;
     clearInterval(look);
@@ -17,11 +24,9 @@ export function watchLauncher(onGone: () => void): void {
   look.unref();
 }
 
-/** npm itself, either our parent or, where it starts scripts through a shell that stays, the parent of that. */
-function npmAbove(pid: number): ProcessIdentity | undefined {
-  if (process.env['npm_lifecycle_event'] === undefined) return undefined;
+/** Our parent and its parent: where npm starts scripts through a shell that stays, npm is the second one. */
+function ancestorsOf(pid: number): number[] {
   const parent = parentOf(pid);
-  const above = [parent, parent === undefined ? undefined : parentOf(parent)];
-  const npm = above.find((candidate) => candidate !== undefined && /\bnpm\b/.test(commandOf(candidate)));
-  return npm === undefined ? undefined : identify(npm);
+  const grandparent = parent === undefined ? undefined : parentOf(parent);
+  return [parent, grandparent].filter((above) => above !== undefined);
 }
