@@ -16,6 +16,8 @@ export interface Wanted {
 export interface IndexWord {
   readonly leafIndex: number;
   readonly type: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
   readonly manifestHash: string | null;
   readonly recipient: string | null;
   readonly actor: string | null;
@@ -27,7 +29,8 @@ export interface IndexWord {
 }
 
 export interface MessageWords {
-  readonly accepted: boolean;
+  /** Seconds since the epoch; undefined where nothing says that the message was accepted. */
+  readonly acceptedAt: number | undefined;
   readonly released: boolean;
   readonly ended: string | undefined;
   /** Who was given the key. */
@@ -72,7 +75,7 @@ export class LogView {
     const words = this.byMessage.get(manifestHash) ?? [];
     const released = words.filter(({ type }) => type === 'message-released' || type === 'message-re-released');
     return {
-      accepted: words.some(({ type }) => type === 'message-accepted'),
+      acceptedAt: words.find(({ type }) => type === 'message-accepted')?.at,
       released: released.length > 0,
       ended: words.find(({ type }) => isOneOf(endTypes, type))?.type,
       recipient: released[0]?.recipient ?? undefined,
@@ -104,6 +107,7 @@ export class LogView {
     this.learn({
       leafIndex,
       type: index.type,
+      at: Date.parse(index.at) / 1000,
       manifestHash: index.manifestHash ?? null,
       recipient: index.recipient ?? null,
       actor: index.actor ?? null,

@@ -46,7 +46,7 @@ const auditsOwn: ReadonlySet<string> = new Set([
 const typesOfTopic: Readonly<Partial<Record<Topic, RegExp>>> = {
   [topics.exchangeEvents]: /^(message|exchange)-[a-z-]+$/,
   [topics.consentEvents]: /^(consent-[a-z-]+|message-parked)$/,
-  [topics.directoryEvents]: /^(?!consent-|exchange-|edge-)([a-z-]+)$/,
+  [topics.directoryEvents]: /^((agency|key|responsibility|contact)-[a-z-]+|catalogue|message-parked)$/,
   [topics.gatewayRefusals]: /^edge-refused$/,
 };
 

@@ -18,6 +18,8 @@ export interface MessageFacts {
   readonly manifestHash: Sha256;
   readonly iat: number;
   readonly exp: number;
+  /** When the signing key counts: a signature is judged by the key's state when the message was accepted. */
+  readonly signable: { readonly from: number; readonly until: number };
   /** The consents that the context names as its basis. */
   readonly consents: readonly ConsentVersion[];
 }
@@ -67,7 +69,8 @@ export interface RequestWord {
 /** What audit's own log says, up to the entry before this one. */
 export interface LogWords {
   readonly size: number;
-  readonly accepted: boolean;
+  /** When the message was accepted, where that is logged. */
+  readonly acceptedAt: number | undefined;
   readonly released: boolean;
   /** Type of the entry that ended the message. */
   readonly ended: string | undefined;
@@ -132,7 +135,11 @@ export function judgeRelease(asked: ReleaseCase, log: LogWords, now: Date): Verd
   if (message.value.iat > at + AGENCY_SKEW_S) return refuse('IAT_IN_FUTURE');
   if (message.value.exp <= at) return refuse('MESSAGE_EXPIRED');
   if (accepted.value && accepted.value.at > at + HUB_SKEW_S) return refuse('IAT_IN_FUTURE', 'accepted in the future');
-  if (!log.accepted && accepted.value === undefined) return refuse('NOT_IN_MAILBOX', 'never accepted');
+  const acceptedAt = log.acceptedAt ?? accepted.value?.at;
+  if (acceptedAt === undefined) return refuse('NOT_IN_MAILBOX', 'never accepted');
+  const { from, until } = message.value.signable;
+  if (acceptedAt < from || acceptedAt >= until)
+    return refuse('SIGNATURE_INVALID', 'the key did not count when the message was accepted');
   if (log.ended !== undefined) return refuse('MESSAGE_FINAL', log.ended);
   if (asked.seenSize > log.size) return refuse('LOG_INCONSISTENT', 'the recipient has seen a longer log');
   if (!asked.recipientKey.ok) return refused(asked.recipientKey.error);

@@ -18,6 +18,16 @@ export class AgencyKeys {
     return cached(this.verification, key, importVerificationKey);
   }
 
+  /** The same where the moment is known only later: with the time within which the key counts, in seconds. */
+  async signingEver(agency: AgencyId, kid: Thumbprint): Promise<Result<SigningKeyInTime>> {
+    const key = this.directory.key(agency, kid);
+    if (key?.use !== 'signing' || !key.notBefore || !key.notAfter) return err(new AppError('KEY_NOT_LOGGED'));
+    const imported = await cached(this.verification, key, importVerificationKey);
+    if (!imported.ok) return imported;
+    const until = key.revokedAt && key.revokedAt < key.notAfter ? key.revokedAt : key.notAfter;
+    return ok({ key: imported.value, signable: { from: seconds(key.notBefore), until: seconds(until) } });
+  }
+
   /**
    * The receiving key that a message names. A key that was merely rotated still receives what was sealed to it.
    * Errors: RECIPIENT_KEY_UNKNOWN, KEY_REVOKED.
@@ -43,6 +53,14 @@ export class AgencyKeys {
     return this.directory.agency(agency)?.status === 'active' ? ok(undefined) : err(new AppError('RECIPIENT_UNKNOWN'));
   }
 }
+
+export interface SigningKeyInTime {
+  readonly key: VerificationKey;
+  readonly signable: { readonly from: number; readonly until: number };
+}
+
+/** With fractions: within one second, before and after revocation must not be the same. */
+const seconds = (at: Date): number => at.getTime() / 1000;
 
 function cached<K>(
   cache: WeakMap<AgencyKey, Promise<Result<K>>>,

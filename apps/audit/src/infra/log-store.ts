@@ -18,7 +18,7 @@ export interface StoredCheckpoint {
 }
 
 const quoted = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ');
-const words = `leaf_index::float8 AS "leafIndex", type, manifest_hash AS "manifestHash", recipient, actor, code,
+const words = `leaf_index::float8 AS "leafIndex", type, extract(epoch FROM at)::float8 AS at, manifest_hash AS "manifestHash", recipient, actor, code,
   consent_id::text AS "consentId", consent_version AS "consentVersion", request_jti AS "requestJti",
   request_hash AS "requestHash"`;
 

@@ -15,10 +15,10 @@ import {
   verifyPermitRefusal,
   verifyReleaseRequest,
 } from '#envelope';
-import { AppError, type Clock, type Result, type Sha256, err, fromNumericDate, numericDate, ok, sha256 } from '#kernel';
+import { AppError, type Clock, type Result, type Sha256, err, numericDate, ok, sha256 } from '#kernel';
 import type { PreparedEntry } from '../append-entries/prepared-entry.js';
-import type { PermitFacts, ReleaseCase } from '../domain/release-rules.js';
-import type { AgencyKeys } from '../infra/agency-keys.js';
+import type { MessageFacts, PermitFacts, ReleaseCase } from '../domain/release-rules.js';
+import type { AgencyKeys, SigningKeyInTime } from '../infra/agency-keys.js';
 import type { ReleaseKeyring } from '../infra/release-keyring.js';
 import type { RecordPreparer } from '../log-facts/prepare-record.js';
 import type { EvidenceVerifier } from '../log-facts/verify-evidence.js';
@@ -80,13 +80,18 @@ export async function examineRelease(item: AuditServiceReleaseItem, parts: Relea
   };
 }
 
-async function verifiedManifest(item: AuditServiceReleaseItem, parts: ReleaseParts): Promise<Result<Manifest>> {
+type VerifiedManifest = Manifest & Pick<SigningKeyInTime, 'signable'>;
+
+async function verifiedManifest(
+  item: AuditServiceReleaseItem,
+  { keys, evidence }: ReleaseParts,
+): Promise<Result<VerifiedManifest>> {
   const read = readManifest(item.manifest);
   if (!read.ok) return read;
-  // A signature is judged by the key's state when the message was accepted.
-  const acceptedAt = item.accepted?.at ?? fromNumericDate(read.value.context.iat);
-  const key = await parts.keys.signing(read.value.context.sender, read.value.kid, acceptedAt);
-  return key.ok ? parts.evidence.manifest(item.manifest, key.value) : key;
+  const key = await keys.signingEver(read.value.context.sender, read.value.kid);
+  if (!key.ok) return key;
+  const manifest = await evidence.manifest(item.manifest, key.value.key);
+  return manifest.ok ? ok({ ...manifest.value, signable: key.value.signable }) : manifest;
 }
 
 async function verifiedRequest(
@@ -99,8 +104,9 @@ async function verifiedRequest(
   return key.ok ? verifyReleaseRequest(item.releaseRequest, key.value) : key;
 }
 
-const messageFacts = ({ manifestHash, context }: Manifest) => ({
+const messageFacts = ({ manifestHash, context, signable }: VerifiedManifest): MessageFacts => ({
   manifestHash,
+  signable,
   iat: context.iat,
   exp: context.exp,
   consents: context.basis.flatMap(({ secrecyLift }) => ('consent' in secrecyLift ? [secrecyLift.consent] : [])),
@@ -186,7 +192,7 @@ async function acceptedOf(
     accepted.sender === context.sender &&
     accepted.recipient === context.recipient;
   if (!isOurs || !accepted.at) return err(new AppError('HASH_MISMATCH', 'the accepted event is of another message'));
-  const facts = { at: numericDate(accepted.at) };
+  const facts = { at: accepted.at.getTime() / 1000 };
   if (isLogged(accepted)) return ok({ facts, entry: undefined });
   const prepared = await records.prepare(accepted, topics.exchangeEvents);
   return prepared.ok ? ok({ facts, entry: prepared.value }) : prepared;

@@ -55,7 +55,7 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
       accepted !== undefined &&
       manifest !== undefined &&
       view.leafOf(accepted.eventId) !== undefined &&
-      !view.message(manifest.manifestHash).accepted;
+      view.message(manifest.manifestHash).acceptedAt === undefined;
     if (!isOther) return this.examined.case;
     const error = new AppError('HASH_MISMATCH', 'the event id of the accepted event is another’s');
     return { ...this.examined.case, accepted: { ok: false, error } };
@@ -66,7 +66,7 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
     const message = manifest && view.message(manifest.manifestHash);
     return {
       size: view.size,
-      accepted: message?.accepted ?? false,
+      acceptedAt: message?.acceptedAt,
       released: message?.released ?? false,
       ended: message?.ended,
       consentWords: (id) => view.consentWords(id),
@@ -78,7 +78,8 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
   private acceptedEntry(view: LogView, verdict: Verdict): PreparedEntry[] {
     const { accepted, manifest } = this.examined;
     const judged = this.examined.case.message.ok && !(verdict.kind === 'refuse' && !verdict.logged);
-    if (!accepted || !manifest || !judged || view.message(manifest.manifestHash).accepted) return [];
+    if (!accepted || !manifest || !judged) return [];
+    if (view.message(manifest.manifestHash).acceptedAt !== undefined) return [];
     return view.leafOf(accepted.eventId) === undefined ? [accepted] : [];
   }
 
