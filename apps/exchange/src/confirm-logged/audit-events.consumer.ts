@@ -1,5 +1,5 @@
 import { AuditEvent, type Logged, type ReleaseFact, topics } from '#contracts';
-import { type ExchangeId, type Sha256, isExchangeId, isSha256 } from '#kernel';
+import { type ExchangeId, type Sha256, isExchangeId, isSha256, sha256 } from '#kernel';
 import { InboxConsumer, type InboxConsumerOptions, type InboxMessage } from '#messaging';
 import type { ReleaseOutcome, SettleReleases } from '../release-messages/settle-releases.js';
 import type { ConfirmLogged } from './confirm-logged.handler.js';
@@ -17,7 +17,9 @@ export class AuditEventsConsumer extends InboxConsumer<AuditEvent> {
       consumer: topics.auditEvents,
       decode: ({ value }) => AuditEvent.decode(value),
       idOf: ({ event }) => {
-        if (event?.$case === 'logged') return `logged ${event.value.entries[0]?.eventId ?? ''}`;
+        // By all its entries: audit may tell the first of them again together with others.
+        if (event?.$case === 'logged')
+          return `logged ${sha256(event.value.entries.map(({ eventId }) => eventId).join(' '))}`;
         if (event?.$case === 'release') return `release ${event.value.eventId}`;
         throw new TypeError('an audit event of no kind');
       },

@@ -15,7 +15,7 @@ import {
   unwrap,
 } from '#kernel';
 import { type DirectoryView, type GrpcClient, keyUsableAt } from '#platform';
-import { answerDeadline } from '../domain/answer-deadline.js';
+import { answerDeadline } from './answer-deadline.js';
 import { kindOrder } from '../domain/message-kinds.js';
 import type { CurrentCatalogue } from '../infra/current-catalogue.js';
 import type { ReleaseKeys } from '../infra/release-keys.js';

@@ -205,7 +205,7 @@ function noticeOf({ item }: MailboxItem): Outcome | undefined {
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 20_000,
+  limitMs = 45_000,
 ): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
