@@ -24,11 +24,11 @@ import {
   verifyManifest,
 } from '#envelope';
 import { AppError, type ErrorCode, problemOf, sha256, unwrap } from '#kernel';
-import { type AppendedLeaf, FakeLog } from './fake-log.fixture.js';
+import { type AppendedLeaf, FakeLog, LOG_ORIGIN } from './fake-log.fixture.js';
 
 const REFERENCE_DATA = 'apps/directory/data';
 const MONTH_MS = 30 * 86_400_000;
-export const AUDIENCE = 'urn:kotovayla:test';
+const AUDIENCE = 'urn:kotovayla:test';
 
 interface MailItem {
   number: number;
@@ -49,7 +49,8 @@ export interface ReleaseReply {
 
 /**
  * Identity, gateway and all behind it in one small server, with real envelopes and a real tree. What it does not check, the
- * real services do; what the tests need to go wrong can be made so by the members in capitals' place: `before…` hooks.
+ * real services do; what a test needs to go wrong, it makes so by
+ * the public members.
  */
 export class FakeHub {
   readonly log = new FakeLog();
@@ -93,6 +94,18 @@ export class FakeHub {
 
   get url(): string {
     return this.address;
+  }
+
+  /** What an agent's operator configures by hand. */
+  get pins(): Record<string, string> {
+    return {
+      GATEWAY_URL: this.url,
+      IDENTITY_ISSUER: this.url,
+      AUDIENCE,
+      LOG_ORIGIN,
+      LOG_VERIFIER_KEY: this.log.verifierKey,
+      OUTCOME_PUBLIC_JWK: JSON.stringify(this.outcomeKey.publicJwk),
+    };
   }
 
   async close(): Promise<void> {

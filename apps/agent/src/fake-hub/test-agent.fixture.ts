@@ -11,8 +11,6 @@ import { AgentConfig } from '../agent.config.js';
 import { serviceOptions } from '../agent.module.js';
 import { hashOfSystemKey } from '../authenticate-system/system.guard.js';
 import { databaseSpec } from '../infra/database.js';
-import { AUDIENCE, type FakeHub } from './fake-hub.fixture.js';
-import { LOG_ORIGIN } from './fake-log.fixture.js';
 
 const POLL_MS = 20;
 const PATIENCE_MS = 15_000;
@@ -34,6 +32,11 @@ export interface SystemClient {
   post(path: string, body?: object): request.Test;
 }
 
+/** Addresses and pinned keys, by the names of the environment. */
+export interface HubToTrust {
+  readonly pins: Readonly<Record<string, string>>;
+}
+
 export type AgencyWish = { readonly id: string } & Record<string, unknown>;
 
 /** One agent process with a database of its own, serving some agencies against a fake hub. */
@@ -42,13 +45,13 @@ export class TestAgent {
   private readonly systemKeys = new Map<string, string>();
 
   private constructor(
-    private readonly hub: FakeHub,
+    private readonly hub: HubToTrust,
     private readonly database: TestDatabase,
     readonly folder: string,
     private readonly agencies: readonly AgencyWish[],
   ) {}
 
-  static async start(hub: FakeHub, agencies: readonly AgencyWish[]): Promise<TestAgent> {
+  static async start(hub: HubToTrust, agencies: readonly AgencyWish[]): Promise<TestAgent> {
     const database = await createTestDatabase(testStack().agenciesDatabaseUrl);
     await prepareDatabase(database.url, databaseSpec);
     const folder = await mkdtemp(join(tmpdir(), 'agent-'));
@@ -106,12 +109,7 @@ export class TestAgent {
     const config = Object.assign(new AgentConfig(), {
       AGENT_CONFIG_FILE: file,
       DATABASE_URL: serviceDatabaseUrl(this.database.url, databaseSpec.schema),
-      GATEWAY_URL: this.hub.url,
-      IDENTITY_ISSUER: this.hub.url,
-      AUDIENCE,
-      LOG_ORIGIN,
-      LOG_VERIFIER_KEY: this.hub.log.verifierKey,
-      OUTCOME_PUBLIC_JWK: JSON.stringify(this.hub.outcomeKey.publicJwk),
+      ...this.hub.pins,
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     });
     this.app = await createService(serviceOptions, config, createLogger('agent', config.LOG_LEVEL), systemClock);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AppError } from '#kernel';
 import { Database, LOGGER, type Logger, Readiness } from '#platform';
@@ -47,6 +48,8 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    // Every loop of every agency waits on it.
+    setMaxListeners(0, this.stop.signal);
     this.readiness.require('database', () => this.database.ping());
     this.readiness.require('log state', () => this.loaded);
     await this.log.load();
