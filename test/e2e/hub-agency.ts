@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT }
 import { DirectoryServiceClient } from '#contracts';
 import {
   type Basis,
+  type ClearRecord,
   type ConsentRecord,
   generateReceivingKey,
   generateSigningKey,
@@ -241,7 +242,11 @@ export class HubAgency {
     };
   }
 
-  async seal(to: HubAgency, context: MessageContext, content: JsonObject = { type: 'test' }): Promise<SealedMessage> {
+  async seal(
+    to: HubAgency | RecipientKey,
+    context: MessageContext,
+    content: JsonObject = { type: 'test' },
+  ): Promise<SealedMessage> {
     const subjects = context.subjects.map((pseudonym) => ({
       pseudonym,
       type: 'provisional' as const,
@@ -252,7 +257,7 @@ export class HubAgency {
       subjects,
       content,
       signingKey: this.signing,
-      recipientKey: await asRecipient(to.receiving),
+      recipientKey: to instanceof HubAgency ? await asRecipient(to.receiving) : to,
       releaseKey: await releaseKeyOf(this.hub.gateway),
     });
     return unwrap(sealed);
@@ -264,6 +269,18 @@ export class HubAgency {
     return this.call('POST', '/v1/messages', {
       messages: messages.map(({ manifest, capsule, outer }) => ({ manifest, capsule, outer })),
     });
+  }
+
+  /** The other's newest receiving key, from the clear leaves of the log. */
+  async receivingKeyOf(agency: AgencyId): Promise<RecipientKey> {
+    let newest: PublicJwk | undefined;
+    for await (const record of clearRecords(this.hub.gateway)) {
+      if (record.type !== 'agency-key') continue;
+      const { payload } = unwrap(readStatement('agency-key', record.record));
+      if (payload.agency === agency && payload.use === 'receiving') newest = payload.jwk;
+    }
+    if (!newest) throw new Error(`the log shows no receiving key of ${agency}`);
+    return unwrap(await importRecipientKey(newest));
   }
 
   /** Reads until an item fits, or throws after the time. */
@@ -391,17 +408,24 @@ const asVerification = async (key: SigningKey): Promise<VerificationKey> =>
 
 /** The release key that is in use now, from the clear leaves of the log. */
 export async function releaseKeyOf(gateway: string): Promise<RecipientKey> {
+  const now = new Date().toISOString();
+  for await (const record of clearRecords(gateway)) {
+    if (record.type !== 'hub-key') continue;
+    const { payload } = unwrap(readStatement('hub-key', record.record));
+    if (payload.use === 'release' && payload.useFrom <= now && now < payload.useUntil)
+      return unwrap(await importRecipientKey(payload.jwk));
+  }
+  throw new Error('the log shows no release key');
+}
+
+async function* clearRecords(gateway: string): AsyncGenerator<ClearRecord> {
   for (let from = 0; ;) {
     const answer = await fetch(`${gateway}/v1/log/entries?from=${from}&to=${from + 1_024}`);
     const { entries } = (await answer.json()) as { entries: string[] };
-    if (entries.length === 0) throw new Error('the log shows no release key');
+    if (entries.length === 0) return;
     for (const entry of entries) {
       const decoded = unwrap(decodeEntry(Buffer.from(entry, 'base64')));
-      if (decoded.kind !== 'clear' || decoded.record.type !== 'hub-key') continue;
-      const { payload } = unwrap(readStatement('hub-key', decoded.record.record));
-      const now = new Date().toISOString();
-      if (payload.use === 'release' && payload.useFrom <= now && now < payload.useUntil)
-        return unwrap(await importRecipientKey(payload.jwk));
+      if (decoded.kind === 'clear') yield decoded.record;
     }
     from += entries.length;
   }

@@ -26,8 +26,12 @@ function answer(body: string): { items: object[] } {
   const benefits = clients[client.value];
   return {
     items: categories.map((category) => {
-      if (category !== 9) return { category, outcome: 'refused', reason: 'not-holder' };
-      return benefits ? { category, outcome: 'given', content: { benefits } } : { category, outcome: 'no-record' };
+      if (!benefits) return { category, outcome: 'no-record' };
+      if (category === 9) return { category, outcome: 'given', content: { benefits } };
+      // The housing allowance knows the home.
+      if (category === 13)
+        return { category, outcome: 'given', content: { situation: 'rental', dateOfMove: '2026-08-01' } };
+      return { category, outcome: 'refused', reason: 'not-holder' };
     }),
   };
 }

@@ -1,4 +1,16 @@
+import { writeFileSync } from 'node:fs';
+import Table from 'cli-table3';
+import { startHub, type Hub } from '../hub/hub.js';
 import type { Stack } from '../stack.js';
+import { startAgent, keptSecret, type StartedAgent } from './agents.js';
+import type { AgencySystem } from './agency-system.js';
+import { Auditor, type LogSummary } from './audit.js';
+import { agencies, countyClients, kelaClients } from './cast.js';
+import { countyQueries, CountyRegister } from './county-register.js';
+import { type ExchangeRow, Narrator } from './narrator.js';
+import { onboard, sharePseudonymKey } from './onboarding.js';
+import { sendWhatMustBeRefused } from './refusals.js';
+import { Scenario } from './scenario.js';
 
 export interface DemoOptions {
   /** Stop after the scenario instead of leaving the services up. */
@@ -9,8 +21,169 @@ export interface DemoOptions {
   readonly exchanges: number;
 }
 
+/** Municipalities that take part with a faulty system, one at each start. */
+const FAULTY = ['K-049', 'K-092', 'K-186', 'K-245', 'K-257', 'K-444', 'K-543', 'K-638', 'K-858', 'K-927'];
+
 /** Plays the scenario against the stack. Resolves to the exit code. */
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<number> {
-  console.log(`Kafka at ${stack.kafkaBrokers}; logs in ${stack.folder.logs}`);
-  return options.once ? 0 : new Promise<number>(() => undefined);
+  const narrator = new Narrator((line) => console.log(line));
+  let hub: Hub | undefined;
+  let log: LogSummary | undefined;
+  let agents: StartedAgent[] = [];
+  let failed = false;
+  try {
+    await narrator.step('Starting the hub: identity, directory, consent, exchange, audit, gateway', async () => {
+      hub = await startHub(stack);
+      stack.folder.writeJson('hub.json', hub);
+    });
+    await narrator.step('Starting two agents, the county register and the benefit register', async () => {
+      agents = await startAgencies(stack, hub!);
+    });
+    log = await play(stack, hub!, agents, narrator);
+  } catch {
+    failed = true;
+  }
+  console.log(`\n${tableOf(narrator.exchanges)}`);
+  const services = { ...hub?.urls, ...Object.fromEntries(agents.map(({ name, url }) => [name, url])) };
+  if (options.json !== undefined) {
+    const result = { ok: !failed, steps: narrator.steps, exchanges: narrator.exchanges, log, services };
+    writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  }
+  for (const [name, url] of Object.entries(services)) console.log(`${name.padEnd(20)} ${url}`);
+  if (failed) console.error(`\nThe scenario did not come through. Logs: ${stack.folder.logs}`);
+  if (failed || options.once) return failed ? 1 : 0;
+  console.log(`\nEverything stays up; logs are in ${stack.folder.logs}. Ctrl-C stops it.`);
+  return new Promise<number>(() => undefined);
+}
+
+async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], narrator: Narrator): Promise<LogSummary> {
+  const system = (id: string): AgencySystem => {
+    const found = agents.flatMap(({ systems }) => systems.get(id) ?? [])[0];
+    if (!found) throw new Error(`no agent serves ${id}`);
+    return found;
+  };
+  const systems = {
+    municipality: system(agencies.municipality.id),
+    county: system(agencies.county.id),
+    employment: system(agencies.employment.id),
+    kela: system(agencies.kela.id),
+  };
+  const scenario = new Scenario(systems, narrator);
+  const auditor = new Auditor(stack, hub, narrator);
+  let consentId = '';
+  let result: { log: LogSummary; holds: (row: ExchangeRow) => boolean } | undefined;
+
+  await narrator.step('1. Onboarding', async () => {
+    for (const role of ['municipality', 'county', 'employment', 'kela'] as const)
+      await onboard(hub.directoryGrpc, agencies[role], systems[role], narrator);
+    await auditor.join();
+    await sharePseudonymKey(systems.municipality, [systems.county, systems.employment, systems.kela], narrator);
+  });
+  await narrator.step('2. The client consents at Kauniainen', async () => {
+    consentId = await scenario.recordConsent();
+  });
+  await narrator.step('3. Kauniainen asks the county with one call', () => scenario.askCounty(consentId));
+  await narrator.step('4. Kela is asked on a statute, without a consent', () => scenario.askKela());
+  await narrator.step('5. The employment authority asks back', () => scenario.askEmploymentAuthority());
+  await narrator.step('6. A referral, and a request to the wrong authority', () => scenario.referAndForward());
+  await narrator.step('7. Consent withdrawn after delivery and before opening', () => scenario.withdrawBeforeOpening());
+  await narrator.step('8. What must be refused is refused', () =>
+    sendWhatMustBeRefused(
+      {
+        gateway: hub.pins.GATEWAY_URL,
+        issuer: hub.pins.IDENTITY_ISSUER,
+        audience: hub.pins.AUDIENCE,
+        directoryGrpc: hub.directoryGrpc,
+      },
+      FAULTY,
+      narrator,
+    ),
+  );
+  await narrator.step('9. The auditor verifies it all', async () => {
+    result = await auditor.audit(narrator.exchanges);
+    narrator.verified(result.holds);
+    const unverified = narrator.exchanges.filter(({ verified }) => !verified);
+    if (unverified.length > 0) throw new Error(`not in the verified log: ${unverified.map(({ id }) => id).join(', ')}`);
+  });
+  return result!.log;
+}
+
+async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
+  const register = await CountyRegister.create(stack.agenciesDatabaseUrl);
+  await register.put(countyClients);
+  const secretFile = stack.folder.within('registers', 'kela.secret');
+  keptSecret(secretFile);
+  stack.folder.writeJson('registers/kela-clients.json', kelaClients);
+  const kelaPort = await stack.ports.of('kela-register');
+  stack.supervisor.start({
+    name: 'kela-register',
+    entry: 'deploy/src/demo/kela-register.js',
+    readyUrl: `http://127.0.0.1:${kelaPort}/`,
+    env: {
+      PORT: String(kelaPort),
+      SECRET_FILE: secretFile,
+      CLIENTS_FILE: stack.folder.within('registers', 'kela-clients.json'),
+    },
+  });
+  const pseudonymKeyFrom = [agencies.municipality.id];
+  // One after the other: both prepare a database on one cluster.
+  const municipality = await startAgent(stack, hub, 'kauniainen', [
+    { id: agencies.municipality.id, adapters: [], pseudonymKeyFrom: [] },
+  ]);
+  const host = await startAgent(stack, hub, 'host', [
+    {
+      id: agencies.county.id,
+      pseudonymKeyFrom,
+      adapters: [
+        {
+          kind: 'sql',
+          categories: [11, 12],
+          source: 'Asiakastietojärjestelmä',
+          databaseUrlFile: keptText(stack, 'registers/county.url', register.readerUrl),
+          queries: countyQueries,
+        },
+      ],
+    },
+    { id: agencies.employment.id, pseudonymKeyFrom, adapters: [] },
+    {
+      id: agencies.kela.id,
+      pseudonymKeyFrom,
+      adapters: [
+        {
+          kind: 'webhook',
+          categories: [9, 13],
+          autoSend: true,
+          source: 'Etuusrekisteri',
+          url: `http://127.0.0.1:${kelaPort}/requests`,
+          secretFile,
+        },
+      ],
+    },
+  ]);
+  await stack.supervisor.waitReady('kela-register');
+  return [municipality, host];
+}
+
+function keptText(stack: Stack, name: string, text: string): string {
+  const path = stack.folder.within(...name.split('/'));
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
+function tableOf(rows: readonly ExchangeRow[]): string {
+  const table = new Table({
+    head: ['exchange', 'from → to', 'categories', 'basis', 'outcome', 'log index', 'verified'],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows)
+    table.push([
+      row.id.slice(0, 8),
+      `${row.from} → ${row.to}`,
+      row.categories.join(', '),
+      row.basis,
+      row.outcome,
+      row.logIndex ?? '–',
+      row.verified ? 'yes' : 'no',
+    ]);
+  return table.toString();
 }

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { compiled } from '../clone.js';
+import type { Hub } from '../hub/hub.js';
+import type { Stack } from '../stack.js';
+import { poll } from './agency-system.js';
+import { agencies } from './cast.js';
+import type { ExchangeRow, Narrator } from './narrator.js';
+import { register } from './onboarding.js';
+
+export interface LogSummary {
+  readonly origin: string;
+  readonly size: number;
+  readonly root: string;
+  readonly verifierKey: string;
+}
+
+/** The auditor: a supervising authority with keys of its own, who works with the command line only. */
+export class Auditor {
+  private readonly vault: string[];
+
+  constructor(
+    private readonly stack: Stack,
+    private readonly hub: Hub,
+    private readonly narrator: Narrator,
+  ) {
+    this.vault = [
+      '--agency',
+      agencies.auditor.id,
+      '--vault',
+      stack.folder.within('auditor', 'auditor.vault'),
+      '--key-file',
+      stack.folder.within('auditor', 'auditor.vault-key'),
+    ];
+  }
+
+  /** Keys made here, thumbprint entered by the operator, records published. */
+  async join(): Promise<void> {
+    const made = await this.kotovayla('auditor', 'keys', ...this.vault, '--json');
+    const { thumbprint } = JSON.parse(made) as { thumbprint: string };
+    await register(this.hub.directoryGrpc, agencies.auditor, thumbprint);
+    await this.kotovayla('auditor', 'publish', ...this.vault);
+    this.narrator.say(
+      `${agencies.auditor.id}: keys made with the command line, thumbprint ${thumbprint.slice(0, 12)}… compared`,
+    );
+  }
+
+  /** Step 9: export, verify; change one byte, verify again. @throws Error when the log does not verify */
+  async audit(rows: readonly ExchangeRow[]): Promise<{ log: LogSummary; holds: (row: ExchangeRow) => boolean }> {
+    const folder = this.stack.folder.within('auditor', 'export');
+    // Entries of the last step may still be on their way into the log.
+    const bodies = await poll(
+      async () => {
+        rmSync(folder, { recursive: true, force: true });
+        await this.kotovayla('log', 'export', folder, ...this.vault);
+        return exchangesOf(folder);
+      },
+      (found) => rows.every(({ id, logIndex }) => logIndex === undefined || found.get(logIndex)?.includes(id)),
+      30_000,
+      () => 'an exchange is missing in the export',
+    );
+    const verified = await this.kotovayla('verify', folder, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY);
+    const [origin = '', size = '', root = ''] = readFileSync(join(folder, 'checkpoint'), 'utf8').split('\n');
+    this.narrator.say(`the auditor lists and exports ${bodies.size} opened entries of a log of ${size}`);
+    this.narrator.say(`kotovayla verify: ${lastLine(verified)}`);
+
+    const bundle = join(folder, 'bodies.jsonl');
+    const restore = flipByte(bundle, Math.floor(statSync(bundle).size / 2));
+    const found = await this.kotovayla('verify', folder, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    restore();
+    if (found === undefined) throw new Error('kotovayla verify did not notice a changed byte');
+    this.narrator.say(`one byte of the export changed: ${lastLine(found)}`);
+    return {
+      log: { origin, size: Number(size), root, verifierKey: this.hub.pins.LOG_VERIFIER_KEY },
+      holds: ({ id, logIndex }) => logIndex !== undefined && bodies.get(logIndex)?.includes(id) === true,
+    };
+  }
+
+  private kotovayla(...args: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [compiled('apps/cli/src/main.js'), ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, KOTOVAYLA_HUB: this.stack.folder.within('hub.json') },
+      });
+      let output = '';
+      let errors = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+      child.on('error', reject);
+      child.on('close', (code) => {
+        if (code === 0) resolve(output);
+        else reject(new Error(`${output}${errors}`.trim() || `kotovayla ended with ${code}`));
+      });
+    });
+  }
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+/** Index of each opened entry to its body. */
+function exchangesOf(folder: string): Map<number, string> {
+  const lines = readFileSync(join(folder, 'bodies.jsonl'), 'utf8').split('\n').filter(Boolean);
+  return new Map(
+    lines.map((line) => {
+      const { index, body } = JSON.parse(line) as { index: number; body: string };
+      return [index, body];
+    }),
+  );
+}
+
+/** @returns puts the byte back */
+function flipByte(path: string, at: number): () => void {
+  const file = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, at);
+  // A letter or digit for another: the line stays JSON, only its meaning changes.
+  const changed = Buffer.from([byte[0]! ^ 0x01]);
+  writeSync(file, changed, 0, 1, at);
+  closeSync(file);
+  return () => {
+    const again = openSync(path, 'r+');
+    writeSync(again, byte, 0, 1, at);
+    closeSync(again);
+  };
+}
