@@ -13,7 +13,7 @@ import {
   type WithdrawConsentRequest,
   type WithdrawConsentResponse,
 } from '#contracts';
-import { agencyId, AppError, isPseudonym } from '#kernel';
+import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
 import type { KafkaBatch } from '#messaging';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConfirmLogged } from './infra/confirm-logged.js';
@@ -38,18 +38,18 @@ export class ConsentController {
 
   @GrpcMethod('ConsentService', 'recordConsent')
   async recordConsent({ agency, record }: RecordConsentRequest): Promise<RecordConsentResponse> {
-    return this.recordConsents.record(agencyId(agency), record);
+    return this.recordConsents.record(caller(agency), record);
   }
 
   @GrpcMethod('ConsentService', 'withdrawConsent')
   async withdrawConsent({ agency, withdrawal }: WithdrawConsentRequest): Promise<WithdrawConsentResponse> {
-    return this.withdrawals.withdraw(agencyId(agency), withdrawal);
+    return this.withdrawals.withdraw(caller(agency), withdrawal);
   }
 
   @GrpcMethod('ConsentService', 'listConsents')
   async listConsents({ agency, subject }: ListConsentsRequest): Promise<ListConsentsResponse> {
     if (!isPseudonym(subject)) throw new AppError('MALFORMED');
-    return { consents: await this.consents.list(agencyId(agency), subject) };
+    return { consents: await this.consents.list(caller(agency), subject) };
   }
 
   @GrpcMethod('ConsentService', 'checkBasis')
@@ -67,4 +67,10 @@ export class ConsentController {
   async auditEvents(@Payload() batch: KafkaBatch): Promise<void> {
     await this.logged.consume(batch);
   }
+}
+
+/** The agency of the access token, as the gateway says. */
+function caller(agency: string): AgencyId {
+  if (!isAgencyId(agency)) throw new AppError('MALFORMED', 'not an agency id');
+  return agency;
 }

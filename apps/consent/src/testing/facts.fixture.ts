@@ -39,7 +39,7 @@ export const somebodyElse = `p1.${'D'.repeat(42)}A` as Pseudonym;
 export const consentId = '11111111-1111-4111-8111-111111111111' as ConsentId;
 export const otherConsentId = '22222222-2222-4222-8222-222222222222' as ConsentId;
 export const exchange = (n: number): ExchangeId =>
-  `33333333-3333-4333-8333-${String(n).padStart(12, '0')}` as string as ExchangeId;
+  `33333333-3333-4333-8333-${String(n).padStart(12, '0')}` as ExchangeId;
 
 export const now = new Date('2026-11-22T10:00:00Z');
 export const daysLater = (days: number): Date => new Date(now.getTime() + days * 86_400_000);

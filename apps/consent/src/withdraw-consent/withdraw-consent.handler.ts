@@ -65,7 +65,7 @@ export class WithdrawConsent {
         values: [consent.id, token, agency, event.eventId, now],
       });
       await this.outbox.enqueue(client, [event]);
-      return { effectiveAt: now, eventId: event.eventId as string };
+      return { effectiveAt: now, eventId: event.eventId };
     });
     this.relay.wake();
     return withdrawn;
