@@ -1,6 +1,8 @@
 import {
+  kindRules,
   type LogBody,
   type Manifest,
+  type MessageKind,
   openMessage,
   openReleasedKey,
   pseudonymOf,
@@ -122,7 +124,7 @@ function comparePseudonyms(agency: ServedAgency, subjects: readonly SubjectIdent
 
 function checkCategories(
   content: MessageContent,
-  kind: string,
+  kind: MessageKind,
   logged: readonly number[],
   check: CategoryContentCheck,
 ): Result<void> {
@@ -130,10 +132,10 @@ function checkCategories(
     const asked = [...content.categories].sort((a, b) => a - b);
     return canonicalJson(asked) === canonicalJson(logged) ? ok(undefined) : mismatch('categories');
   }
-  // What is disclosed must be what the log says is disclosed: neither more nor less.
-  if (canonicalJson(disclosedBy(content)) !== canonicalJson(logged) && kind !== 'refusal')
-    return mismatch('categories');
-  if (kind === 'refusal' && disclosedBy(content).length > 0) return mismatch('categories');
+  // What is disclosed must be what the log says is disclosed: neither more nor less. A kind without a gate discloses nothing;
+  // its context names what it is about.
+  const disclosed = kindRules[kind].gate === 'disclosure' ? logged : [];
+  if (canonicalJson(disclosedBy(content)) !== canonicalJson(disclosed)) return mismatch('categories');
   if (!('items' in content)) return ok(undefined);
   for (const item of content.items) {
     if (item.outcome !== 'given') continue;
