@@ -1,6 +1,6 @@
 import { concat, defer, EMPTY, filter, interval, map, merge, type Observable, of, Subject, takeUntil } from 'rxjs';
 import type { Catalogue, Snapshot, WatchResponse } from '#contracts';
-import type { Database, Logger } from '#platform';
+import type { Logger, Queryable } from '#platform';
 import { readAgencies, readVersion } from '../infra/agencies-store.js';
 
 const HEARTBEAT_MS = 2_000;
@@ -20,7 +20,7 @@ export class SnapshotFeed {
   private readonly stopped = new Subject<void>();
 
   constructor(
-    private readonly database: Database,
+    private readonly database: Queryable,
     private readonly catalogue: () => Catalogue | undefined,
     private readonly logger: Logger,
   ) {}
