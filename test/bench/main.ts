@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { runExchangeBench } from './exchange/run-exchange-bench.js';
+
+const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
+
+  --exchanges  requests with their answers that are measured (200)
+  --in-flight  how many of them are under way at a time (16)
+  --warm-up    exchanges before the measured ones, not counted (100)
+  --json       writes all figures to this file
+  --profile    writes a CPU profile of each service over the measured time, for Chrome's or Node's tools`;
+
+const number = (name: string, text: string, lowest: number): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < lowest) misused(`--${name} takes a whole number from ${lowest}`);
+  return value;
+};
+
+function misused(what: string): never {
+  console.error(`${what}\n\n${usage}`);
+  process.exit(2);
+}
+
+function read() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        exchanges: { type: 'string', default: '200' },
+        'in-flight': { type: 'string', default: '16' },
+        'warm-up': { type: 'string', default: '100' },
+        json: { type: 'string' },
+        profile: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { positionals, values } = read();
+if (positionals.length !== 1 || positionals[0] !== 'exchange') misused('Which bench? There is: exchange');
+
+process.exit(
+  await runExchangeBench({
+    exchanges: number('exchanges', values.exchanges, 1),
+    inFlight: number('in-flight', values['in-flight'], 1),
+    warmUp: number('warm-up', values['warm-up'], 0),
+    json: values.json,
+    profile: values.profile,
+  }),
+);
