@@ -47,9 +47,9 @@ describe('the ending that a final refusal gives', () => {
 });
 
 describe('entries about the end of an exchange', () => {
-  it('each end but a cancellation has one of its own', () => {
+  it('each end has one of its own, and being open none', () => {
     expect(factOfClosing('answered')).toBe('exchange-answered');
-    expect(factOfClosing('cancelled')).toBeUndefined();
+    expect(factOfClosing('cancelled')).toBe('exchange-cancelled');
     expect(factOfClosing('open')).toBeUndefined();
   });
 });

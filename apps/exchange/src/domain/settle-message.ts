@@ -17,7 +17,8 @@ export type FactType =
   | 'exchange-answered'
   | 'exchange-refused'
   | 'exchange-expired'
-  | 'exchange-withdrawn';
+  | 'exchange-withdrawn'
+  | 'exchange-cancelled';
 
 /** How a message that was accepted ends without having been opened. */
 export type Ending = Extract<MessageEvent, 'expire' | 'withdraw' | 'revoke-key'>;
@@ -50,11 +51,10 @@ const closingFacts: Readonly<Record<ExchangeState, FactType | undefined>> = {
   refused: 'exchange-refused',
   expired: 'exchange-expired',
   withdrawn: 'exchange-withdrawn',
-  // The accepted withdrawal notice, or the undeliverable message, is its entry.
-  cancelled: undefined,
+  cancelled: 'exchange-cancelled',
 };
 
-/** The entry that says that an exchange has reached this state. */
+/** The entry that says that an exchange has reached this state; each end has one. */
 export const factOfClosing = (state: ExchangeState): FactType | undefined => closingFacts[state];
 
 export interface MovedMessage {

@@ -1,5 +1,4 @@
-import type { ErrorCode, ExchangeId, Sha256 } from '#kernel';
-import type { Clock } from '#kernel';
+import { type Clock, type ErrorCode, type ExchangeId, type Sha256, isAgencyId } from '#kernel';
 import type { Queryable } from '#messaging';
 import type { Database, DirectoryView } from '#platform';
 import { eventOfPassedDeadline, isLate } from '../domain/exchange-state.js';
@@ -29,9 +28,15 @@ export class Sweep {
   /** Takes everything that is due. Returns how many messages and exchanges have ended. */
   async run(): Promise<number> {
     let ended = 0;
-    for (const step of [this.endMessages, this.endUndeliverable, this.endExchanges, this.deleteBodies]) {
+    const steps = [
+      () => this.endMessages(),
+      () => this.endUndeliverable(),
+      () => this.endExchanges(),
+      () => this.deleteBodies(),
+    ];
+    for (const step of steps) {
       for (;;) {
-        const { found, done } = await step.call(this);
+        const { found, done } = await step();
         ended += done;
         // A full batch of which nothing could be done would come again for ever.
         if (found < BATCH || done === 0) break;
@@ -63,7 +68,7 @@ export class Sweep {
     const now = this.parts.clock.now();
     const revoked = this.parts.directory
       .agencies()
-      .flatMap(({ id }) => this.parts.directory.keysOf(id as Parameters<DirectoryView['keysOf']>[0]))
+      .flatMap(({ id }) => (isAgencyId(id) ? this.parts.directory.keysOf(id) : []))
       .filter(({ use, revokedAt }) => use === 'receiving' && revokedAt !== undefined && revokedAt <= now)
       .map(({ kid }) => kid);
     if (revoked.length === 0) return { found: 0, done: 0 };
@@ -119,11 +124,12 @@ export class Sweep {
         ended += 1;
         const event = eventOfPassedDeadline(exchange.openedBy);
         if (event === 'receive') {
-          ledger.moveExchange(exchange, event, opening);
-          ledger.notify([exchange.asker], ledger.outcomeOf(opening, 'closed'));
+          const fact = ledger.moveExchange(exchange, event, opening);
+          ledger.notify([exchange.asker], ledger.outcomeOf(opening, 'closed'), fact);
         } else {
-          ledger.moveExchange(exchange, event, opening, 'DEADLINE_PASSED');
-          ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(opening, 'expired', 'DEADLINE_PASSED'));
+          const fact = ledger.moveExchange(exchange, event, opening, 'DEADLINE_PASSED');
+          const outcome = ledger.outcomeOf(opening, 'expired', 'DEADLINE_PASSED');
+          ledger.notify([exchange.asker, exchange.holder], outcome, fact);
         }
       }
       return ended;

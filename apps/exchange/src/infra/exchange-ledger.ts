@@ -5,12 +5,20 @@ import {
   topics,
 } from '#contracts';
 import { type MessageContext, type Outcome, type SigningKey, readManifest, signStatement } from '#envelope';
-import { type AgencyId, type ErrorCode, type ExchangeId, type Sha256, newEventId, unwrap } from '#kernel';
+import {
+  type AgencyId,
+  type ErrorCode,
+  type ExchangeId,
+  type MessageId,
+  type Sha256,
+  newEventId,
+  unwrap,
+} from '#kernel';
 import type { Outbox, Queryable } from '#messaging';
-import { type ExchangeEvent, type ExchangeState, nextExchangeState } from '../domain/exchange-state.js';
+import { type ExchangeEvent, nextExchangeState } from '../domain/exchange-state.js';
 import { type MessageEvent, isUnopened } from '../domain/message-state.js';
 import { type Ending, type FactType, endingOf, factOfClosing, moveMessage } from '../domain/settle-message.js';
-import { ledgerStatements as sql } from './ledger-statements.js';
+import { type LedgerWrite, joinWrites, ledgerStatements as sql } from './ledger-statements.js';
 import {
   type ExchangeSql,
   type LockedExchange,
@@ -34,6 +42,8 @@ interface MailboxPut {
   readonly manifestHash: Sha256 | null;
   readonly notice: string | null;
 }
+
+type LedgerWrites = { readonly write: LedgerWrite; readonly values: readonly unknown[] }[];
 
 export interface LedgerParts {
   readonly outbox: Outbox;
@@ -70,9 +80,18 @@ export class ExchangeLedger {
   ): Promise<ExchangeLedger> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return new ExchangeLedger(client, parts, new Map(), now);
-    if (create) await client.query({ ...sql.createExchanges, values: [wanted] });
-    const { rows } = await client.query<ExchangeSql>({ ...sql.lockExchanges, values: [wanted] });
-    return new ExchangeLedger(client, parts, new Map(rows.map((row) => [row.id, lockedExchangeOf(row)])), now);
+    const made = create
+      ? await client.query<{ id: ExchangeId }>({ ...sql.createExchanges, values: [wanted] })
+      : undefined;
+    const exchanges = new Map<string, LockedExchange>(
+      made?.rows.map(({ id }) => [id, { id, opened: undefined, lastNumber: 0, changed: false }]),
+    );
+    const others = wanted.filter((id) => !exchanges.has(id));
+    if (others.length > 0) {
+      const { rows } = await client.query<ExchangeSql>({ ...sql.lockExchanges, values: [others] });
+      for (const row of rows) exchanges.set(row.id, lockedExchangeOf(row));
+    }
+    return new ExchangeLedger(client, parts, exchanges, now);
   }
 
   /** Reads messages after their exchanges were locked, so that what is read stays true. */
@@ -80,6 +99,24 @@ export class ExchangeLedger {
     if (hashes.length === 0) return;
     const { rows } = await this.client.query<MessageSql>({ ...sql.messages, values: [hashes] });
     for (const row of rows) this.loaded.set(row.manifest_hash, messageOf(row));
+  }
+
+  /** The same, and the hashes of the messages that own one of the ids, by sender and id. */
+  async loadWithOwners(
+    hashes: readonly Sha256[],
+    ids: readonly { readonly sender: AgencyId; readonly messageId: MessageId }[],
+  ): Promise<Map<string, Sha256>> {
+    const owners = new Map<string, Sha256>();
+    if (hashes.length === 0 && ids.length === 0) return owners;
+    const { rows } = await this.client.query<MessageSql & { owns: boolean }>({
+      ...sql.messagesAndOwners,
+      values: [hashes, ids.map(({ sender }) => sender), ids.map(({ messageId }) => messageId)],
+    });
+    for (const row of rows) {
+      this.loaded.set(row.manifest_hash, messageOf(row));
+      if (row.owns) owners.set(idOf(row.sender, row.message_id), row.manifest_hash);
+    }
+    return owners;
   }
 
   message(hash: Sha256): MessageRow | undefined {
@@ -154,21 +191,25 @@ export class ExchangeLedger {
     return fact;
   }
 
-  /** Gives the exchange its next state and, where the design has one, an entry. */
-  moveExchange(exchange: OpenedExchange, event: ExchangeEvent, about: MessageRow, code?: ErrorCode): ExchangeState {
+  /** Gives the exchange its next state. Returns the entry that says so, when it is another one. */
+  moveExchange(
+    exchange: OpenedExchange,
+    event: ExchangeEvent,
+    about: MessageRow,
+    code?: ErrorCode,
+  ): LogRecord | undefined {
     const next = unwrap(nextExchangeState(exchange.state, event));
-    if (next !== exchange.state) {
-      exchange.state = next;
-      exchange.closedAt = this.now;
-      const type = factOfClosing(next);
-      if (type) {
-        const fact = this.record(type, about, code === undefined ? {} : { code });
-        // The message that closes an exchange carries its sender's word for that.
-        if (event === 'answer' || event === 'refuse') fact.evidence.push({ kind: 'manifest', token: about.manifest });
-      }
-    }
     this.putExchange(exchange);
-    return next;
+    if (next === exchange.state) return undefined;
+    exchange.state = next;
+    exchange.closedAt = this.now;
+    const type = factOfClosing(next);
+    if (!type) return undefined;
+    const fact = this.record(type, about, code === undefined ? {} : { code });
+    // The message that closes an exchange carries its sender's word for that.
+    if (event === 'answer' || event === 'refuse' || event === 'cancel')
+      fact.evidence.push({ kind: 'manifest', token: about.manifest });
+    return fact;
   }
 
   /**
@@ -215,9 +256,9 @@ export class ExchangeLedger {
   }
 
   async flush(): Promise<void> {
-    await this.writeMessages();
-    await this.writeExchanges();
     await this.signNotices();
+    const writes = [...this.messageWrites(), ...this.exchangeWrites(), ...this.receiptWrites()];
+    if (writes.length > 0) await this.client.query(joinWrites(writes));
     await this.writeEvents();
     await this.writeMailboxes();
   }
@@ -235,12 +276,13 @@ export class ExchangeLedger {
     return locked.lastNumber;
   }
 
-  private async writeMessages(): Promise<void> {
-    const { client, now } = this;
-    if (this.added.length > 0) {
-      const rows = this.added.map(({ row }) => row);
-      await client.query({
-        ...sql.insertMessages,
+  private messageWrites(): LedgerWrites {
+    const { added, now } = this;
+    const writes: LedgerWrites = [];
+    if (added.length > 0) {
+      const rows = added.map(({ row }) => row);
+      writes.push({
+        write: 'insertMessages',
         values: [
           rows.map((row) => row.manifestHash),
           rows.map((row) => row.exchangeId),
@@ -251,37 +293,32 @@ export class ExchangeLedger {
           rows.map((row) => row.kind),
           rows.map((row) => row.state),
           rows.map((row) => row.code ?? null),
-          this.added.map(({ ownsId }) => ownsId),
-          this.added.map(({ inReplyTo }) => inReplyTo ?? null),
-          this.added.map(({ consents }) => `{${consents.join(',')}}`),
+          added.map(({ ownsId }) => ownsId),
+          added.map(({ inReplyTo }) => inReplyTo ?? null),
+          added.map(({ consents }) => `{${consents.join(',')}}`),
           rows.map((row) => row.manifest),
           rows.map((row) => row.expiresAt),
           rows.map((row) => row.acceptedEvent ?? null),
-          rows.map((_row, index) => index),
           now,
         ],
       });
-      const bodies = this.added.flatMap(({ row, body }) => (body ? [{ row, ...body }] : []));
-      if (bodies.length > 0)
-        await client.query({
-          ...sql.insertBodies,
-          values: [
-            bodies.map(({ row }) => row.manifestHash),
-            bodies.map(({ capsule }) => capsule),
-            bodies.map(({ outer }) => outer),
-            bodies.map(({ row }) => row.expiresAt),
-          ],
-        });
     }
-    const fresh = new Set(this.added.map(({ row }) => row));
+    const bodies = added.flatMap(({ row, body }) => (body ? [{ row, ...body }] : []));
+    if (bodies.length > 0)
+      writes.push({
+        write: 'insertBodies',
+        values: [
+          bodies.map(({ row }) => row.manifestHash),
+          bodies.map(({ capsule }) => capsule),
+          bodies.map(({ outer }) => outer),
+          bodies.map(({ row }) => row.expiresAt),
+        ],
+      });
+    const fresh = new Set(added.map(({ row }) => row));
     const moved = [...this.moved].filter((row) => !fresh.has(row));
-    // What ended unopened can never be opened any more.
-    const unreadable = moved.filter(({ state }) => !isUnopened(state) && state !== 'released');
-    if (unreadable.length > 0)
-      await client.query({ ...sql.deleteBodies, values: [unreadable.map(({ manifestHash }) => manifestHash)] });
     if (moved.length > 0)
-      await client.query({
-        ...sql.updateMessages,
+      writes.push({
+        write: 'updateMessages',
         values: [
           moved.map((row) => row.manifestHash),
           moved.map((row) => row.state),
@@ -291,28 +328,41 @@ export class ExchangeLedger {
           now,
         ],
       });
+    // What ended unopened can never be opened any more.
+    const unreadable = moved.filter(({ state }) => !isUnopened(state) && state !== 'released');
+    if (unreadable.length > 0)
+      writes.push({ write: 'deleteBodies', values: [unreadable.map(({ manifestHash }) => manifestHash)] });
+    return writes;
   }
 
-  private async writeExchanges(): Promise<void> {
+  private exchangeWrites(): LedgerWrites {
     const changed = [...this.exchanges.values()].filter((exchange) => exchange.changed);
-    if (changed.length === 0) return;
+    if (changed.length === 0) return [];
     const opened = changed.map((exchange) => exchange.opened);
-    await this.client.query({
-      ...sql.updateExchanges,
-      values: [
-        changed.map(({ id }) => id),
-        opened.map((exchange) => exchange?.state ?? null),
-        opened.map((exchange) => exchange?.openedBy ?? null),
-        opened.map((exchange) => exchange?.asker ?? null),
-        opened.map((exchange) => exchange?.holder ?? null),
-        opened.map((exchange) => exchange?.openingMessage ?? null),
-        opened.map((exchange) => `{${(exchange?.categories ?? []).join(',')}}`),
-        opened.map((exchange) => exchange?.deadline ?? null),
-        changed.map(({ lastNumber }) => lastNumber),
-        opened.map((exchange) => exchange?.openedAt ?? null),
-        opened.map((exchange) => exchange?.closedAt ?? null),
-      ],
-    });
+    const values = [
+      changed.map(({ id }) => id),
+      opened.map((exchange) => exchange?.state ?? null),
+      opened.map((exchange) => exchange?.openedBy ?? null),
+      opened.map((exchange) => exchange?.asker ?? null),
+      opened.map((exchange) => exchange?.holder ?? null),
+      opened.map((exchange) => exchange?.openingMessage ?? null),
+      opened.map((exchange) => `{${(exchange?.categories ?? []).join(',')}}`),
+      opened.map((exchange) => exchange?.deadline ?? null),
+      changed.map(({ lastNumber }) => lastNumber),
+      opened.map((exchange) => exchange?.openedAt ?? null),
+      opened.map((exchange) => exchange?.closedAt ?? null),
+    ];
+    return [{ write: 'updateExchanges', values }];
+  }
+
+  private receiptWrites(): LedgerWrites {
+    if (this.awaited.length === 0) return [];
+    const values = [
+      this.awaited.map(({ eventId }) => eventId),
+      this.awaited.map(({ agency }) => agency),
+      this.awaited.map(({ outcome }) => JSON.stringify(outcome)),
+    ];
+    return [{ write: 'awaitReceipts', values }];
   }
 
   private async signNotices(): Promise<void> {
@@ -336,46 +386,31 @@ export class ExchangeLedger {
         payload: ExchangeEventMessage.encode({ log }).finish(),
       })),
     );
-    if (this.awaited.length > 0)
-      await this.client.query({
-        ...sql.awaitReceipts,
-        values: [
-          this.awaited.map(({ eventId }) => eventId),
-          this.awaited.map(({ agency }) => agency),
-          this.awaited.map(({ outcome }) => JSON.stringify(outcome)),
-        ],
-      });
   }
 
   private async writeMailboxes(): Promise<void> {
-    if (this.puts.length === 0) return;
-    const agencies = [...new Set(this.puts.map(({ agency }) => agency))];
-    const heads = new Map<string, bigint>();
-    const lock = async (): Promise<void> => {
-      const { rows } = await this.client.query<{ agency: string; head: string }>({
-        ...sql.lockMailboxes,
-        values: [agencies],
-      });
-      for (const { agency, head } of rows) heads.set(agency, BigInt(head));
-    };
-    await lock();
-    if (heads.size < agencies.length) {
-      await this.client.query({ ...sql.createMailboxes, values: [agencies] });
-      await lock();
-    }
-    const numbers = this.puts.map(({ agency }) => {
-      const number = (heads.get(agency) ?? 0n) + 1n;
-      heads.set(agency, number);
-      return number.toString();
-    });
-    await this.client.query({
+    const missing = await this.putItems(this.puts);
+    if (missing.size === 0) return;
+    // An agency's first mail.
+    await this.client.query({ ...sql.createMailboxes, values: [[...missing]] });
+    const still = await this.putItems(this.puts.filter(({ agency }) => missing.has(agency)));
+    if (still.size > 0) throw new Error('a mailbox that was made is not there');
+  }
+
+  /** Returns the agencies that have no mailbox yet; nothing was put for them. */
+  private async putItems(puts: readonly MailboxPut[]): Promise<Set<string>> {
+    if (puts.length === 0) return new Set();
+    const { rows } = await this.client.query<{ agency: string }>({
       ...sql.putItems,
       values: [
-        this.puts.map(({ agency }) => agency),
-        numbers,
-        this.puts.map(({ manifestHash }) => manifestHash),
-        this.puts.map(({ notice }) => notice),
+        puts.map(({ agency }) => agency),
+        puts.map(({ manifestHash }) => manifestHash),
+        puts.map(({ notice }) => notice),
       ],
     });
+    const there = new Set(rows.map(({ agency }) => agency));
+    return new Set(puts.map(({ agency }) => agency).filter((agency) => !there.has(agency)));
   }
 }
+
+export const idOf = (sender: AgencyId, messageId: MessageId): string => `${sender} ${messageId}`;

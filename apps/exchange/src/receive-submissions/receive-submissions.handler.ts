@@ -1,10 +1,8 @@
 import type { Submission } from '#contracts';
 import type { Manifest } from '#envelope';
 import {
-  type AgencyId,
   type Clock,
   type ErrorCode,
-  type MessageId,
   type Result,
   type Sha256,
   adviceOf,
@@ -15,15 +13,13 @@ import {
 import type { Queryable } from '#messaging';
 import { type ExchangeEvent, judgeArrival } from '../domain/exchange-state.js';
 import { isOpeningKind, kindOrder } from '../domain/message-kinds.js';
-import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
+import { ExchangeLedger, type LedgerParts, idOf } from '../infra/exchange-ledger.js';
 import type { MessageRow } from '../infra/rows.js';
 import type { SubmissionQuotas } from './submission-quotas.js';
 import type { Judged } from './judge-submissions.js';
 
 type Sound = Extract<Judged, { verdict: 'sound' }>;
 type Attributed = Exclude<Judged, { verdict: 'unattributable' }>;
-
-const owner = (sender: AgencyId, messageId: MessageId): string => `${sender} ${messageId}`;
 
 /** The part of receiving that needs the transaction: ids, order within the exchanges, quotas, and all that is written. */
 export class ReceiveSubmissions {
@@ -44,8 +40,10 @@ export class ReceiveSubmissions {
       now,
       { create: true },
     );
-    await ledger.load(namedHashes(attributed));
-    const owners = await idOwners(client, attributed);
+    const owners = await ledger.loadWithOwners(
+      namedHashes(attributed),
+      attributed.map(({ manifest }) => manifest.context),
+    );
     const counts = await this.quotas.read(client, sound, now);
 
     for (const one of judged) {
@@ -55,7 +53,7 @@ export class ReceiveSubmissions {
       }
       const { manifestHash, context } = one.manifest;
       if (ledger.message(manifestHash)) continue;
-      const id = owner(context.sender, context.messageId);
+      const id = idOf(context.sender, context.messageId);
       const ownedBy = owners.get(id);
       if (ownedBy !== undefined && ownedBy !== manifestHash) {
         this.reject(ledger, one.manifest, one.submission, 'MESSAGE_ID_REUSED', false);
@@ -181,18 +179,3 @@ const namedHashes = (attributed: readonly Attributed[]): Sha256[] => [
     ]),
   ),
 ];
-
-async function idOwners(client: Queryable, attributed: readonly Attributed[]): Promise<Map<string, Sha256>> {
-  if (attributed.length === 0) return new Map();
-  const { rows } = await client.query<{ sender: AgencyId; message_id: MessageId; manifest_hash: Sha256 }>({
-    name: 'exchange.id-owners',
-    text: `SELECT sender, message_id, manifest_hash FROM exchange.messages
-           JOIN unnest($1::text[], $2::uuid[]) AS given (sender, message_id) USING (sender, message_id)
-           WHERE owns_id`,
-    values: [
-      attributed.map(({ manifest }) => manifest.context.sender),
-      attributed.map(({ manifest }) => manifest.context.messageId),
-    ],
-  });
-  return new Map(rows.map((row) => [owner(row.sender, row.message_id), row.manifest_hash]));
-}

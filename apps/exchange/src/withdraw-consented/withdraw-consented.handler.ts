@@ -74,7 +74,7 @@ export class WithdrawConsented {
     const { basis } = unwrap(readManifest(message.manifest)).context;
     const allEnded = basis.every(({ secrecyLift }) => 'consent' in secrecyLift && consents.has(secrecyLift.consent.id));
     if (!allEnded) return;
-    ledger.moveExchange(exchange, 'end-basis', message, code);
-    ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(message, 'withdrawn', code));
+    const fact = ledger.moveExchange(exchange, 'end-basis', message, code);
+    ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(message, 'withdrawn', code), fact);
   }
 }
