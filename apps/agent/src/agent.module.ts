@@ -38,6 +38,7 @@ import { InboxStore } from './infra/inbox-store.js';
 import { LogStore } from './infra/log-store.js';
 import { OutboxStore } from './infra/outbox-store.js';
 import { Directory } from './look-up-directory/directory.js';
+import { ApplyOutcome } from './receive-mail/apply-outcome.js';
 import { MailFetcher } from './receive-mail/mail-fetcher.js';
 import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
@@ -114,6 +115,7 @@ export class AgentModule {
         },
         { provide: OUTCOME_KEY, useFactory: () => outcomeKey(config) },
         Adapters,
+        ApplyOutcome,
         BackgroundWork,
         ConsentStore,
         Directory,

@@ -123,7 +123,8 @@ export class AskBackDto {
 }
 
 export class ReplyStateDto {
-  @ApiProperty({ enum: ['due', 'decided', 'sent'], description: '`decided`: complete, on its way' }) reply: string;
+  @ApiProperty({ enum: ['due', 'decided', 'sent', 'closed'], description: '`decided`: complete, on its way' })
+  reply: string;
   @ApiPropertyOptional({ format: 'date-time', description: 'Refusals that must tell nothing wait for this moment' })
   notBefore?: string;
   @ApiProperty({ type: [Number], description: 'Categories that still wait for a decision' }) undecided: number[];

@@ -10,14 +10,11 @@ const DATE_OID = 1082;
 const NUMERIC_OID = 1700;
 const INT8_OID = 20;
 
-/** Dates as they are written, not as an instant in this process's time zone. */
-const types = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (oid === DATE_OID) return (text: string) => text;
-    if (oid === NUMERIC_OID || oid === INT8_OID) return Number;
-    return pg.types.getTypeParser(oid, format as 'text');
-  }) as typeof pg.types.getTypeParser,
-};
+/** Dates as they are written, not as an instant in this process's time zone; whole numbers as numbers. */
+const parsers = new pg.TypeOverrides();
+parsers.setTypeParser(DATE_OID, (text) => text);
+parsers.setTypeParser(NUMERIC_OID, Number);
+parsers.setTypeParser(INT8_OID, Number);
 
 type Row = Record<string, unknown>;
 
@@ -64,7 +61,7 @@ export class SqlAdapter implements DraftAdapter {
       connectionTimeoutMillis: 2_000,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       options: '-c default_transaction_read_only=on',
-      types,
+      types: parsers,
     });
     this.pool.on('error', () => undefined);
     return this.pool;

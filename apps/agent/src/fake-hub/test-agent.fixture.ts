@@ -37,6 +37,9 @@ export interface HubToTrust {
   readonly pins: Readonly<Record<string, string>>;
 }
 
+/** The JSON of an answer. */
+export const bodyOf = async <T>(asked: PromiseLike<request.Response>): Promise<T> => (await asked).body as T;
+
 export type AgencyWish = { readonly id: string } & Record<string, unknown>;
 
 /** One agent process with a database of its own, serving some agencies against a fake hub. */
@@ -91,8 +94,7 @@ export class TestAgent {
     await this.system(id).post('/v1/onboarding/keys').expect(201);
     await this.system(id).post('/v1/onboarding/publish').expect(202);
     await eventually(`${id} in the log`, async () => {
-      const { body } = await this.system(id).get('/v1/keys');
-      const { keys } = body as { keys: { leafIndex?: number }[] };
+      const { keys } = await bodyOf<{ keys: { leafIndex?: number }[] }>(this.system(id).get('/v1/keys'));
       return keys.length > 0 && keys.every(({ leafIndex }) => leafIndex !== undefined) ? true : undefined;
     });
   }

@@ -1,4 +1,4 @@
-import { AppError, isErrorCode, type MessageId } from '#kernel';
+import { AppError, isErrorCode } from '#kernel';
 import { parseReceipt, type Receipt } from '#envelope';
 import type { AccessToken } from './access-token.js';
 import type { DpopKey } from './dpop-key.js';
@@ -45,7 +45,7 @@ export class HubClient {
     return items.map((item): Submission => {
       const messageId = member(item, 'messageId');
       if (member(item, 'status') === 'submitted' && typeof messageId === 'string')
-        return { status: 'submitted', messageId: messageId as MessageId };
+        return { status: 'submitted', messageId };
       return { status: 'refused', error: problemToError(member(item, 'problem')) };
     });
   }

@@ -119,6 +119,20 @@ export class DraftStore {
     });
   }
 
+  /** For a person to decide anew: what was decided could not be sent. */
+  async reopen(
+    client: Queryable,
+    agency: AgencyId,
+    request: Pick<RequestToDraft, 'sender' | 'messageId'>,
+  ): Promise<void> {
+    await client.query({
+      name: 'draft-reopen',
+      text: `UPDATE draft_items SET state = 'waiting', decision = NULL
+             WHERE agency = $1 AND sender = $2 AND message_id = $3`,
+      values: [agency, request.sender, request.messageId],
+    });
+  }
+
   async decide(
     client: Queryable,
     agency: AgencyId,

@@ -97,6 +97,23 @@ export class ExchangeStore {
     });
   }
 
+  /** Ends what is still open; what was answered stays so. */
+  async end(
+    client: Queryable,
+    agency: AgencyId,
+    id: ExchangeId,
+    state: ExchangeState,
+    code: string | undefined,
+    at: Date,
+  ): Promise<void> {
+    await client.query({
+      name: 'exchange-end',
+      text: `UPDATE exchanges SET state = $3, code = $4, changed_at = $5
+             WHERE agency = $1 AND id = $2 AND state IN ('open', 'question')`,
+      values: [agency, id, state, code ?? null, at],
+    });
+  }
+
   async setCaseNumber(client: Queryable, agency: AgencyId, id: ExchangeId, caseNumber: string): Promise<void> {
     await client.query({
       name: 'exchange-case-number',

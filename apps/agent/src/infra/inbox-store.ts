@@ -50,7 +50,7 @@ export interface ReceivedMessage {
   readonly leafIndex: number | null;
   readonly subjects: readonly SubjectIdentity[] | null;
   readonly content: MessageContent | null;
-  readonly reply: 'due' | 'decided' | 'sent' | null;
+  readonly reply: 'due' | 'decided' | 'sent' | 'closed' | null;
   readonly replyNotBefore: Date | null;
   readonly receivedAt: Date;
   readonly openedAt: Date | null;
@@ -240,14 +240,16 @@ export class InboxStore {
 
   /** Not opened, for good. With a mismatch, the signed word about it is on its way to the log. */
   async markRefused(
+    client: Queryable,
     agency: AgencyId,
     message: Pick<MessageToOpen, 'sender' | 'messageId'>,
     refusal: { code: string; leafIndex?: number; mismatch?: string; at: Date },
   ): Promise<void> {
-    await this.database.query({
+    await client.query({
       name: 'inbox-refused',
-      text: `UPDATE inbox SET state = 'refused', code = $4, leaf_index = coalesce($5, leaf_index), mismatch = $6,
-               mismatch_due = $7
+      text: `UPDATE inbox SET state = 'refused', leaf_index = coalesce($5, leaf_index),
+               code = CASE state WHEN 'refused' THEN code ELSE $4 END,
+               mismatch = coalesce($6, mismatch), mismatch_due = coalesce($7, mismatch_due)
              WHERE agency = $1 AND sender = $2 AND message_id = $3 AND state <> 'opened'`,
       values: [
         agency,
@@ -298,9 +300,38 @@ export class InboxStore {
     await client.query({
       name: 'inbox-set-reply',
       text: `UPDATE inbox SET reply = $4, reply_not_before = $5
-             WHERE agency = $1 AND sender = $2 AND message_id = $3 AND reply IS DISTINCT FROM 'sent'`,
+             WHERE agency = $1 AND sender = $2 AND message_id = $3 AND reply IN ('due', 'decided')`,
       values: [agency, message.sender, message.messageId, reply, notBefore ?? null],
     });
+  }
+
+  /** Nothing is to be answered any more. */
+  async closeReply(
+    client: Queryable,
+    agency: AgencyId,
+    message: { sender: AgencyId; messageId: MessageId },
+  ): Promise<void> {
+    await client.query({
+      name: 'inbox-close-reply',
+      text: `UPDATE inbox SET reply = 'closed'
+             WHERE agency = $1 AND sender = $2 AND message_id = $3 AND reply IN ('due', 'decided')`,
+      values: [agency, message.sender, message.messageId],
+    });
+  }
+
+  /** The answer did not get through: the request waits again. Undefined when there is no such answered request. */
+  async reopenReply(
+    client: Queryable,
+    agency: AgencyId,
+    manifestHash: Sha256,
+  ): Promise<{ sender: AgencyId; messageId: MessageId } | undefined> {
+    const { rows } = await client.query<{ sender: AgencyId; message_id: MessageId }>({
+      name: 'inbox-reopen-reply',
+      text: `UPDATE inbox SET reply = 'due', reply_not_before = NULL
+             WHERE agency = $1 AND manifest_hash = $2 AND reply = 'sent' RETURNING sender, message_id`,
+      values: [agency, manifestHash],
+    });
+    return rows.map(({ sender, message_id }) => ({ sender, messageId: message_id }))[0];
   }
 
   async repliesDue(agency: AgencyId, now: Date): Promise<ReceivedMessage[]> {
@@ -323,17 +354,18 @@ export class InboxStore {
     return rows.map(({ mailbox_number, token }) => ({ number: Number(mailbox_number), token }));
   }
 
-  async markNotice(
-    client: Queryable,
-    agency: AgencyId,
-    number: number,
-    state: 'taken' | 'refused',
-    code?: string,
-  ): Promise<void> {
+  async markTaken(client: Queryable, agency: AgencyId, numbers: readonly number[]): Promise<void> {
     await client.query({
-      name: 'notices-mark',
-      text: 'UPDATE notices SET state = $3, code = $4 WHERE agency = $1 AND mailbox_number = $2',
-      values: [agency, number, state, code ?? null],
+      name: 'notices-taken',
+      text: `UPDATE notices SET state = 'taken' WHERE agency = $1 AND mailbox_number = ANY($2)`,
+      values: [agency, numbers],
+    });
+  }
+
+  async markNoticeRefused(agency: AgencyId, number: number, code: string): Promise<void> {
+    await this.database.query({
+      text: `UPDATE notices SET state = 'refused', code = $3 WHERE agency = $1 AND mailbox_number = $2`,
+      values: [agency, number, code],
     });
   }
 

@@ -157,6 +157,15 @@ export class OutboxStore {
     return rows.map(sentOf)[0];
   }
 
+  async findByHash(agency: AgencyId, manifestHash: Sha256): Promise<SentMessage | undefined> {
+    const { rows } = await this.database.query<SentRow>({
+      name: 'outbox-find-by-hash',
+      text: `${SELECT_SENT} WHERE agency = $1 AND manifest_hash = $2`,
+      values: [agency, manifestHash],
+    });
+    return rows.map(sentOf)[0];
+  }
+
   async ofExchange(agency: AgencyId, exchangeId: ExchangeId): Promise<SentMessage[]> {
     const { rows } = await this.database.query<SentRow>({
       name: 'outbox-of-exchange',

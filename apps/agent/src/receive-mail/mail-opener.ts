@@ -10,16 +10,17 @@ import {
 } from '#envelope';
 import { AppError, type Clock, err, type ErrorCode, fromNumericDate, numericDate, ok, type Result } from '#kernel';
 import type { TreeHead } from '#merkle';
-import { CLOCK, LOGGER, type Logger } from '#platform';
+import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { MAX_BATCH, type ReleaseOutcome } from '../hub-client/hub-client.js';
+import { ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type MessageToOpen } from '../infra/inbox-store.js';
 import { LogStore } from '../infra/log-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import { type OpenedMail, openProven, proveRelease } from './open-released.js';
-import { TakeOpened } from './take-opened.js';
+import { openProven, proveRelease } from './open-released.js';
+import { type OpenedToTake, TakeOpened } from './take-opened.js';
 
 /** A release request is good for 60 s at audit; ours is made anew a little earlier. */
 const REQUEST_GOOD_FOR_MS = 50_000;
@@ -61,7 +62,9 @@ interface Requested extends Checked {
 @Injectable()
 export class MailOpener {
   constructor(
+    @Inject(Database) private readonly database: Database,
     @Inject(InboxStore) private readonly inbox: InboxStore,
+    @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(Directory) private readonly directory: Directory,
@@ -128,13 +131,16 @@ export class MailOpener {
       );
       return;
     }
-    await Promise.all(
+    const opened = await Promise.all(
       requested.map(async (one, index) => {
         const outcome = outcomes[index];
-        if (outcome && 'released' in outcome) await this.open(agency, one, outcome.released, head);
-        else if (outcome) await this.refusedRelease(agency, one.message, outcome.refused, outcome.final);
+        if (outcome && 'released' in outcome) return this.open(agency, one, outcome.released, head);
+        if (outcome) await this.refusedRelease(agency, one.message, outcome.refused, outcome.final);
+        return undefined;
       }),
     );
+    const toTake = opened.filter((one) => one !== undefined);
+    if (toTake.length > 0) await this.takeOpened.take(agency, toTake);
   }
 
   /** Requests that are still good are posted again as they are. */
@@ -168,12 +174,14 @@ export class MailOpener {
     return signed;
   }
 
+  /** Undefined where it stays unopened, which is noted then. */
   private async open(
     agency: ServedAgency,
     { message, manifest, senderKey }: Checked,
     released: Extract<ReleaseOutcome, { released: unknown }>['released'],
     head: TreeHead,
-  ): Promise<void> {
+  ): Promise<OpenedToTake | undefined> {
+    const { leafIndex } = released.receipt;
     const proven = await proveRelease(agency, manifest, released.receipt, this.log.verifier);
     if (!proven.ok) {
       await this.alarm(agency, proven.error, message);
@@ -183,20 +191,10 @@ export class MailOpener {
     if (!consistent.ok) return this.notOpened(agency, message, consistent.error, { reported: false });
     const { check } = await this.directory.catalogue();
     const opened = await openProven(agency, message, proven.value, senderKey, manifest, check);
-    const { leafIndex } = released.receipt;
     if (!opened.ok) return this.notOpened(agency, message, opened.error, { reported: true, leafIndex });
-    await this.handOn(agency, message, manifest, opened.value, leafIndex);
-  }
-
-  private async handOn(
-    agency: ServedAgency,
-    message: MessageToOpen,
-    manifest: Manifest,
-    opened: OpenedMail,
-    leafIndex: number,
-  ): Promise<void> {
-    const taken = await this.takeOpened.take(agency, message, manifest, opened, leafIndex);
-    if (!taken.ok) await this.notOpened(agency, message, taken.error, { reported: true, leafIndex });
+    const admitted = await this.takeOpened.admit(agency, manifest, opened.value);
+    if (!admitted.ok) return this.notOpened(agency, message, admitted.error, { reported: true, leafIndex });
+    return { message, manifest, opened: opened.value, leafIndex };
   }
 
   private async accepted(
@@ -229,7 +227,9 @@ export class MailOpener {
     final: boolean,
   ): Promise<void> {
     if (final || !passing.has(error.code)) {
-      await this.inbox.markRefused(agency.id, message, { code: error.code, at: this.clock.now() });
+      const at = this.clock.now();
+      await this.inbox.markRefused(this.database, agency.id, message, { code: error.code, at });
+      await this.exchanges.end(this.database, agency.id, message.exchangeId, 'withdrawn', error.code, at);
       this.logger.info({ agency: agency.id, messageId: message.messageId, code: error.code }, 'release refused');
       return;
     }
@@ -242,8 +242,11 @@ export class MailOpener {
     message: MessageToOpen,
     error: AppError,
     { reported, leafIndex }: { reported: boolean; leafIndex?: number },
-  ): Promise<void> {
-    if (passing.has(error.code)) return this.later(agency, message, error);
+  ): Promise<undefined> {
+    if (passing.has(error.code)) {
+      await this.later(agency, message, error);
+      return undefined;
+    }
     const now = this.clock.now();
     const mismatch = reported
       ? await signStatement(
@@ -258,13 +261,14 @@ export class MailOpener {
           agency.signingKey(),
         )
       : undefined;
-    await this.inbox.markRefused(agency.id, message, {
+    await this.inbox.markRefused(this.database, agency.id, message, {
       code: error.code,
       ...(leafIndex === undefined ? {} : { leafIndex }),
       ...(mismatch === undefined ? {} : { mismatch }),
       at: now,
     });
     this.logger.warn({ agency: agency.id, messageId: message.messageId, code: error.code }, 'not opened');
+    return undefined;
   }
 
   private async later(agency: ServedAgency, message: MessageToOpen, error: AppError): Promise<void> {

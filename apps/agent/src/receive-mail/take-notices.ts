@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  kindRules,
   openReleasedKey,
   type Outcome,
   readStatement,
@@ -10,13 +9,13 @@ import {
   verifyStatement,
 } from '#envelope';
 import { AppError, type Clock, err, ok, type Result } from '#kernel';
-import { CLOCK, Database, LOGGER, type Logger, type Queryable } from '#platform';
+import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
-import { type ExchangeState, ExchangeStore } from '../infra/exchange-store.js';
 import { type ArrivedNotice, InboxStore } from '../infra/inbox-store.js';
 import { LogStore } from '../infra/log-store.js';
 import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { ApplyOutcome } from './apply-outcome.js';
 
 /** The pinned key of exchange's outcomes. */
 export const OUTCOME_KEY = Symbol('OutcomeKey');
@@ -27,13 +26,11 @@ const entryOf: Readonly<Partial<Record<Outcome['type'], readonly string[]>>> = {
   rejected: ['message-rejected', 'edge-refused'],
 };
 
-const stateOf: Readonly<Partial<Record<Outcome['type'], ExchangeState>>> = {
-  rejected: 'rejected',
-  expired: 'expired',
-  withdrawn: 'withdrawn',
-  undeliverable: 'undeliverable',
-  discarded: 'discarded',
-};
+interface Proven {
+  readonly notice: ArrivedNotice;
+  readonly outcome: Outcome;
+  readonly sent: SentMessage | undefined;
+}
 
 /**
  * Takes signed notices: closes outbox rows once the log's receipt is there and proves the right entry, and notes what became
@@ -45,7 +42,7 @@ export class TakeNotices {
     @Inject(Database) private readonly database: Database,
     @Inject(InboxStore) private readonly inbox: InboxStore,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
-    @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
+    @Inject(ApplyOutcome) private readonly applyOutcome: ApplyOutcome,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(OUTCOME_KEY) private readonly outcomeKey: VerificationKey,
@@ -55,38 +52,59 @@ export class TakeNotices {
 
   /** One batch. Returns how many notices were done with. */
   async runOnce(agency: ServedAgency): Promise<number> {
+    const notices = await this.inbox.noticesToTake(agency.id);
+    const results = await Promise.all(
+      notices.map(async (notice) => ({ notice, result: await this.check(agency, notice) })),
+    );
+    const proven: Proven[] = [];
     let done = 0;
-    for (const notice of await this.inbox.noticesToTake(agency.id)) {
-      const taken = await this.take(agency, notice);
-      if (taken.ok) done += 1;
-      else if (taken.error.status < 500 && taken.error.code !== 'LOG_INCONSISTENT') {
-        await this.refuse(agency, notice, taken.error);
+    for (const { notice, result } of results) {
+      if (result.ok) proven.push(result.value);
+      // What cannot be judged now, because the log cannot be read or is broken, stays for later.
+      else if (result.error.status < 500 && result.error.code !== 'LOG_INCONSISTENT') {
+        await this.refuse(agency, notice, result.error);
         done += 1;
-      } else return done;
+      }
     }
-    return done;
+    if (proven.length > 0) await this.take(agency, proven);
+    return done + proven.length;
   }
 
   /** Errors: SIGNATURE_INVALID, RECEIPT_INVALID, LEAF_MISMATCH, CHECKPOINT_INVALID, LOG_INCONSISTENT, UNAVAILABLE … */
-  private async take(agency: ServedAgency, notice: ArrivedNotice): Promise<Result<void>> {
-    const outcome = await verifyStatement('outcome', notice.token, this.outcomeKey);
-    if (!outcome.ok) return outcome;
-    const proven = await this.prove(agency, outcome.value);
+  private async check(agency: ServedAgency, notice: ArrivedNotice): Promise<Result<Proven>> {
+    const verified = await verifyStatement('outcome', notice.token, this.outcomeKey);
+    if (!verified.ok) return verified;
+    const outcome = verified.value;
+    const proven = await this.prove(agency, outcome);
     if (!proven.ok) return proven;
-    const sent =
-      outcome.value.sender === agency.id ? await this.outbox.find(agency.id, outcome.value.messageId) : undefined;
-    if (sent && outcome.value.manifestHash !== undefined && outcome.value.manifestHash !== sent.manifestHash)
+    const sent = outcome.sender === agency.id ? await this.outbox.find(agency.id, outcome.messageId) : undefined;
+    if (sent && outcome.manifestHash !== undefined && outcome.manifestHash !== sent.manifestHash)
       return err(new AppError('HASH_MISMATCH', 'the notice is about another message of that id'));
+    return ok({ notice, outcome, sent });
+  }
+
+  /** In the order of the mailbox, all or none: a batch that fails comes again. */
+  private async take(agency: ServedAgency, proven: readonly Proven[]): Promise<void> {
     await this.database.transaction(async (client) => {
-      await this.apply(client, agency, outcome.value, sent);
-      await this.inbox.markNotice(client, agency.id, notice.number, 'taken');
+      for (const { outcome, sent } of proven) await this.applyOutcome.apply(client, agency, outcome, sent);
+      await this.inbox.markTaken(
+        client,
+        agency.id,
+        proven.map(({ notice }) => notice.number),
+      );
     });
-    return ok(undefined);
+    for (const { outcome } of proven) {
+      const { messageId, type, code } = outcome;
+      this.logger.info({ agency: agency.id, messageId, type, code }, 'notice');
+    }
   }
 
   private async prove(agency: ServedAgency, outcome: Outcome): Promise<Result<void>> {
     const types = entryOf[outcome.type];
     if (!types) return ok(undefined);
+    // Without the hash any accepted message's receipt would do.
+    if (outcome.type === 'accepted' && outcome.manifestHash === undefined)
+      return err(new AppError('RECEIPT_INVALID', 'the notice names no message'));
     if (!outcome.receipt) return err(new AppError('RECEIPT_INVALID', 'the notice has no receipt'));
     const opening = await this.open(agency, outcome.receipt);
     if (!opening.ok) return opening;
@@ -120,43 +138,12 @@ export class TakeNotices {
     return err(new AppError('RECEIPT_INVALID', 'the receipt is sealed to no key of this agency'));
   }
 
-  private async apply(
-    client: Queryable,
-    agency: ServedAgency,
-    outcome: Outcome,
-    sent: SentMessage | undefined,
-  ): Promise<void> {
-    const { type, exchangeId, messageId, code, detail, receipt, sender } = outcome;
-    const at = this.clock.now();
-    if (type === 'accepted' || type === 'rejected') {
-      await this.outbox.close(client, agency.id, messageId, {
-        state: type,
-        leafIndex: receipt?.leafIndex ?? 0,
-        ...(code === undefined ? {} : { code }),
-        ...(detail === undefined ? {} : { detail }),
-        at,
-      });
-    } else if (sender === agency.id) {
-      await this.outbox.setOutcome(client, agency.id, messageId, type, code);
-    } else if (type !== 'answered' && type !== 'closed') {
-      // About mail of ours that ended before it was opened.
-      await this.inbox.markRefused(agency.id, { sender, messageId }, { code: code ?? 'MESSAGE_FINAL', at });
-    }
-    const state = stateOf[type];
-    if (state && (sent === undefined || opensExchange(sent)))
-      await this.exchanges.setState(client, agency.id, exchangeId, state, code, at);
-    this.logger.info({ agency: agency.id, messageId, type, code }, 'notice');
-  }
-
   private async refuse(agency: ServedAgency, notice: ArrivedNotice, error: AppError): Promise<void> {
     const read = readStatement('outcome', notice.token);
     const about = read.ok ? `message ${read.value.payload.messageId}` : `mailbox item ${notice.number}`;
     const detail = `a notice about ${about} is not right`;
     await this.logStore.raise({ agency: agency.id, code: error.code, detail }, this.clock.now());
-    await this.inbox.markNotice(this.database, agency.id, notice.number, 'refused', error.code);
+    await this.inbox.markNoticeRefused(agency.id, notice.number, error.code);
     this.logger.error({ alarm: error.code, agency: agency.id, number: notice.number }, 'notice refused');
   }
 }
-
-/** Only the fate of what opened an exchange is the exchange's: an answer that expires was given all the same. */
-const opensExchange = (sent: SentMessage): boolean => kindRules[sent.kind].asks || sent.kind === 'referral';

@@ -7,8 +7,16 @@ import { LogFollower } from '../follow-log/log-follower.js';
 import { DraftStore } from '../infra/draft-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type MessageToOpen } from '../infra/inbox-store.js';
+import { OutboxStore } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { OpenedMail } from './open-released.js';
+
+export interface OpenedToTake {
+  readonly message: MessageToOpen;
+  readonly manifest: Manifest;
+  readonly opened: OpenedMail;
+  readonly leafIndex: number;
+}
 
 /** What an opened message does at this agency: opens drafts, closes an exchange, asks back, brings the pseudonym key. */
 @Injectable()
@@ -16,6 +24,7 @@ export class TakeOpened {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(InboxStore) private readonly inbox: InboxStore,
+    @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(DraftStore) private readonly drafts: DraftStore,
     @Inject(LogFollower) private readonly log: LogFollower,
@@ -23,33 +32,54 @@ export class TakeOpened {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** Errors: those of `openPseudonymKey`; FORBIDDEN for a pseudonym key from an agency that was not agreed on. */
-  async take(
-    agency: ServedAgency,
-    message: MessageToOpen,
-    manifest: Manifest,
-    { subjects, content }: OpenedMail,
-    leafIndex: number,
-  ): Promise<Result<void>> {
-    if (content.type === 'pseudonym-key') {
-      const kept = await this.keepPseudonymKey(agency, manifest, content.token);
-      if (!kept.ok) return kept;
+  /**
+   * Does it belong where it says? The hub checks the same; an agent does not rely on that. A shared key goes into the vault
+   * here, before the message counts as opened, so that no crash can lose it.
+   *
+   * Errors: EXCHANGE_PARTIES_MISMATCH, EXCHANGE_ORDER (a reply to nothing that was sent there), CATEGORY_NOT_HELD (an answer
+   * beyond what was asked), FORBIDDEN (a pseudonym key from an agency that was not agreed on), CONFLICT (another key of that
+   * version), and those of `openPseudonymKey`.
+   */
+  async admit(agency: ServedAgency, manifest: Manifest, { content }: OpenedMail): Promise<Result<void>> {
+    const { exchangeId, sender, inReplyTo, categories } = manifest.context;
+    const exchange = await this.exchanges.find(agency.id, exchangeId);
+    if (exchange && exchange.counterpart !== sender) return err(new AppError('EXCHANGE_PARTIES_MISMATCH'));
+    switch (content.type) {
+      case 'pseudonym-key':
+        return this.keepPseudonymKey(agency, manifest, content.token);
+      case 'request':
+      case 'referral':
+        return exchange?.role === 'asker' ? err(new AppError('EXCHANGE_ORDER')) : ok(undefined);
+      case 'answer':
+      case 'refusal':
+      case 'clarification': {
+        const asked = inReplyTo && (await this.outbox.findByHash(agency.id, inReplyTo));
+        if (!asked || asked.exchangeId !== exchangeId || asked.recipient !== sender)
+          return err(new AppError('EXCHANGE_ORDER'));
+        const beyond = categories.find((category) => !exchange?.categories.includes(category));
+        return beyond === undefined ? ok(undefined) : err(new AppError('CATEGORY_NOT_HELD'));
+      }
     }
+  }
+
+  /** All or none: what fails stays as it was and is released again. */
+  async take(agency: ServedAgency, batch: readonly OpenedToTake[]): Promise<void> {
     const at = this.clock.now();
-    const reply = content.type === 'request' ? 'due' : undefined;
-    // The token is spent; what it brought is in the vault and nowhere else.
-    const stored: MessageContent = content.type === 'pseudonym-key' ? { ...content, token: 'taken' } : content;
     await this.database.transaction(async (client) => {
-      const first = await this.inbox.markOpened(client, agency.id, message, {
-        subjects,
-        content: stored,
-        leafIndex,
-        reply,
-        at,
-      });
-      if (first) await this.apply(client, agency, manifest, content, at);
+      for (const { message, manifest, opened, leafIndex } of batch) {
+        const { subjects, content } = opened;
+        // The token is spent; what it brought is in the vault and nowhere else.
+        const stored: MessageContent = content.type === 'pseudonym-key' ? { ...content, token: 'taken' } : content;
+        const first = await this.inbox.markOpened(client, agency.id, message, {
+          subjects,
+          content: stored,
+          leafIndex,
+          reply: content.type === 'request' ? 'due' : undefined,
+          at,
+        });
+        if (first) await this.apply(client, agency, manifest, content, at);
+      }
     });
-    return ok(undefined);
   }
 
   private async apply(

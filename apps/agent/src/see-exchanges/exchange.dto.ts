@@ -110,7 +110,7 @@ export class InboxSummaryDto {
   @ApiProperty() kind: string;
   @ApiProperty({ type: [Number] }) categories: number[];
   @ApiProperty({ enum: ['delivered', 'releasing', 'opened', 'refused'] }) state: string;
-  @ApiPropertyOptional({ enum: ['due', 'decided', 'sent'] }) reply?: string;
+  @ApiPropertyOptional({ enum: ['due', 'decided', 'sent', 'closed'] }) reply?: string;
   @ApiPropertyOptional({ description: 'Why it is not opened' }) code?: string;
   @ApiProperty({ format: 'date-time' }) receivedAt: string;
 }

@@ -193,8 +193,8 @@ const MAIL_TABLES = `
     content jsonb,
     mismatch text,
     mismatch_due timestamptz,
-    -- Of requests: waiting for an answer, or answered.
-    reply text CHECK (reply IN ('due', 'decided', 'sent')),
+    -- Of requests: due, decided and on its way, sent, or closed because the exchange is over.
+    reply text CHECK (reply IN ('due', 'decided', 'sent', 'closed')),
     reply_not_before timestamptz,
     received_at timestamptz NOT NULL,
     opened_at timestamptz,
