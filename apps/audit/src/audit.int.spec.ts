@@ -41,7 +41,7 @@ import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } f
 import { AuditConfig } from './audit.config.js';
 import { serviceOptions } from './audit.module.js';
 import { databaseSpec } from './infra/database.js';
-import { acceptedEvent } from './testing/audit.fixture.js';
+import { acceptedEvent, eventually } from './testing/audit.fixture.js';
 import { type Party, directorySnapshot, party, sealedMessage } from './testing/parties.fixture.js';
 
 /** A directory that answers `Watch` with one snapshot. */
@@ -51,7 +51,7 @@ async function startDirectory(snapshot: Snapshot): Promise<{ address: string; st
     watch: (call: { write: (response: WatchResponse) => void }) => {
       call.write({ update: { $case: 'snapshot', value: snapshot } });
     },
-  } as never);
+  });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -77,16 +77,6 @@ const freePort = (): Promise<number> =>
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
     });
   });
-
-async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + 30_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error('it did not happen in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 describe('the audit service', () => {
   const prefix = uniqueTopicPrefix();

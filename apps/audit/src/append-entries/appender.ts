@@ -206,7 +206,7 @@ export class Appender {
   private async readState(client: pg.Client): Promise<{ tree: TiledTree; checkpoint: StoredCheckpoint }> {
     const stored = (await lastCheckpoint(client)) ?? (await this.foundLog(client));
     const size = await storedSize(client);
-    const tree = await TiledTree.restore(stored.size, tileSource(client));
+    const tree = await this.restore(client, stored.size);
     const signed = openCheckpoint(stored.note, this.options.verifier);
     if (!signed.ok) throw new AppError('LOG_INCONSISTENT', 'the last checkpoint is not signed by the log key');
     const sound =
@@ -223,6 +223,15 @@ export class Appender {
       throw new AppError('LOG_INCONSISTENT', 'the stored log is behind a checkpoint that was given out');
     this.published = stored;
     return { tree, checkpoint: stored };
+  }
+
+  private async restore(client: pg.Client, size: number): Promise<TiledTree> {
+    try {
+      return await TiledTree.restore(size, tileSource(client));
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new AppError('LOG_INCONSISTENT', 'entries or tiles are missing', {}, { cause });
+    }
   }
 
   /** The empty log's checkpoint, so that agents have one to begin with. */

@@ -183,7 +183,7 @@ const refusals: readonly Refusal[] = [
   {
     name: 'a jti used for another request',
     words: {
-      sameRequest: [{ leafIndex: 7, type: 'message-released', requestHash: sha256('other') as Sha256, code: '' }],
+      sameRequest: [{ leafIndex: 7, type: 'message-released', requestHash: sha256('other'), code: '' }],
     },
     code: 'RELEASE_REQUEST_INVALID',
   },

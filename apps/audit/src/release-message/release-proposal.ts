@@ -48,15 +48,13 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
     return { entries: [...before, entry], outcome: { verdict, opening: entry.opening } };
   }
 
-  /** An accepted event whose id has a leaf about something else is not this message's. */
+  /** An accepted event that has a leaf, while the log knows no acceptance of this message, is an event of something else. */
   private caseIn(view: LogView): ExaminedRelease['case'] {
-    const { accepted, manifest } = this.examined;
-    const isOther =
-      accepted !== undefined &&
-      manifest !== undefined &&
-      view.leafOf(accepted.eventId) !== undefined &&
-      view.message(manifest.manifestHash).acceptedAt === undefined;
-    if (!isOther) return this.examined.case;
+    const { accepted: entry, manifest } = this.examined;
+    const { accepted } = this.examined.case;
+    const came = accepted.ok && accepted.value !== undefined;
+    if (!came || !manifest || view.message(manifest.manifestHash).acceptedAt !== undefined) return this.examined.case;
+    if (entry && view.leafOf(entry.eventId) === undefined) return this.examined.case;
     const error = new AppError('HASH_MISMATCH', 'the event id of the accepted event is another’s');
     return { ...this.examined.case, accepted: { ok: false, error } };
   }

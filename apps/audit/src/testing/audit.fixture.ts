@@ -265,3 +265,14 @@ export async function releaseItem(
     ...wished.item,
   };
 }
+
+/** Looks again and again until there is something. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error('it did not happen in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

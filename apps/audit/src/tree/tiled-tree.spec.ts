@@ -14,8 +14,8 @@ const entry = (index: number): Buffer => Buffer.from(`entry ${index}`);
 
 /** Keeps what the appender stores: entries, and tiles when they are full. */
 class StoredLog implements TileSource {
-  readonly entriesKept: Buffer[] = [];
-  readonly tiles = new Map<string, Tile>();
+  entriesKept: Buffer[] = [];
+  tiles = new Map<string, Tile>();
   fetched = 0;
 
   async rows(tiles: readonly TileId[]): Promise<Buffer[]> {
@@ -36,6 +36,8 @@ class StoredLog implements TileSource {
     return this.entriesKept.slice(from, to);
   }
 }
+
+const text = (proof: readonly Buffer[]): string => Buffer.concat(proof).toString('hex');
 
 const largest = 67_000;
 const stored = new StoredLog();
@@ -75,10 +77,10 @@ describe('a tree kept in tiles', () => {
     for (let size = 1; size <= 600; size += 1) {
       for (const index of new Set([0, size >> 1, size - 1, Math.max(0, size - 257)])) {
         const read = await tree.reader(inclusionProofNodes(index, size), stored);
-        expect(assembleInclusionProof(index, size, read)).toEqual(reference.inclusionProof(index, size));
+        expect(text(assembleInclusionProof(index, size, read))).toBe(text(reference.inclusionProof(index, size)));
       }
       const read = await tree.reader(consistencyProofNodes(size, 600), stored);
-      expect(assembleConsistencyProof(size, 600, read)).toEqual(reference.consistencyProof(size, 600));
+      expect(text(assembleConsistencyProof(size, 600, read))).toBe(text(reference.consistencyProof(size, 600)));
     }
   });
 
@@ -102,7 +104,10 @@ describe('a tree kept in tiles', () => {
   });
 
   it('refuses a store that lacks an entry', async () => {
-    const short = { ...stored, entries: async () => [], rows: stored.rows, roots: stored.roots };
+    const short = Object.assign(new StoredLog(), {
+      tiles: stored.tiles,
+      entriesKept: stored.entriesKept.slice(0, 299),
+    });
     await expect(TiledTree.restore(300, short)).rejects.toThrow(RangeError);
   });
 });

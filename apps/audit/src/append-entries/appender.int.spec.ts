@@ -1,0 +1,314 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { AuditEvent } from '#contracts';
+import { type LogBody, openBody, parseLogBody, sealingKeyOf } from '#envelope';
+import { type EventId, newEventId, unwrap } from '#kernel';
+import { MemoryTree, leafHash, openCheckpoint, verifyConsistency, verifyInclusion } from '#merkle';
+import { AuditGround, AuditInstance, eventually } from '../testing/audit.fixture.js';
+import { directoryOf } from '../testing/parties.fixture.js';
+import { tileSource } from '../infra/log-store.js';
+import { consistencyProof, inclusionProof } from '../read-log/proofs.js';
+import type { Appender } from './appender.js';
+import { type PreparedEntry, prepareOpaque } from './prepared-entry.js';
+import { plainProposal } from './proposal.js';
+
+let ground: AuditGround;
+const running: AuditInstance[] = [];
+
+beforeAll(async () => {
+  ground = await AuditGround.lay();
+});
+afterEach(async () => {
+  for (const instance of running.splice(0)) await instance.stop();
+});
+afterAll(() => ground.clear());
+
+async function start(connect?: (url: string) => pg.Client): Promise<AuditInstance> {
+  const instance = await AuditInstance.start(ground, directoryOf([]), connect);
+  running.push(instance);
+  return instance;
+}
+
+const isActive = (appender: Appender): Promise<true> => eventually(async () => (appender.active ? true : undefined));
+
+function entry(eventId: EventId = newEventId()): PreparedEntry {
+  const body = { v: 1, eventId, type: 'message-delivered', at: new Date().toISOString(), assertedBy: 'hub' };
+  return prepareOpaque(unwrap(parseLogBody(body)), ground.kek);
+}
+
+const entries = (count: number): PreparedEntry[] => Array.from({ length: count }, () => entry());
+const rowsOf = <T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> =>
+  ground.owner(async (client) => (await client.query<T>(text, values)).rows);
+
+/** The whole log as an outsider would check it: entries, their order, every checkpoint over them. */
+async function expectSound(): Promise<number> {
+  const stored = await rowsOf<{ leaf_index: string; entry: Buffer }>(
+    'SELECT leaf_index, entry FROM audit.entry ORDER BY leaf_index',
+  );
+  expect(stored.map(({ leaf_index }) => Number(leaf_index))).toEqual(stored.map((_, index) => index));
+  const tree = MemoryTree.of(stored.map((row) => leafHash(row.entry)));
+  const checkpoints = await rowsOf<{ tree_size: string; note: string }>('SELECT tree_size, note FROM audit.checkpoint');
+  for (const { tree_size, note } of checkpoints) {
+    const checkpoint = unwrap(openCheckpoint(note, ground.logKey.verifier));
+    expect(checkpoint.size).toBe(Number(tree_size));
+    expect(checkpoint.root.equals(tree.root(checkpoint.size))).toBe(true);
+  }
+  expect(Math.max(...checkpoints.map(({ tree_size }) => Number(tree_size)))).toBe(stored.length);
+  return stored.length;
+}
+
+describe('the appender', () => {
+  it('gives one leaf to an event that many bring at once', async () => {
+    const { appender } = await start();
+    const before = await expectSound();
+    const eventIds = Array.from({ length: 20 }, () => newEventId());
+    const brought = await Promise.all(
+      Array.from({ length: 200 }, (_, at) => appender.append(plainProposal([entry(eventIds[at % eventIds.length])]))),
+    );
+    const leaves = new Map<EventId | undefined, Set<number | undefined>>();
+    for (const [at, { leaves: given }] of brought.entries()) {
+      const eventId = eventIds[at % eventIds.length];
+      leaves.set(eventId, (leaves.get(eventId) ?? new Set()).add(given[0]));
+    }
+    expect([...leaves.values()].map((given) => given.size)).toEqual(eventIds.map(() => 1));
+    expect(await expectSound()).toBe(before + eventIds.length);
+  });
+
+  it('gives an event that a batch brings twice one leaf', async () => {
+    const { appender } = await start();
+    const eventId = newEventId();
+    const { leaves } = await appender.append(plainProposal([entry(eventId), entry(), entry(eventId)]));
+    expect(leaves[2]).toBe(leaves[0]);
+    expect(leaves[1]).toBe((leaves[0] ?? 0) + 1);
+  });
+
+  it('goes on with the same tree after a restart', async () => {
+    const first = await start();
+    const { checkpoint: earlier } = await first.appender.append(plainProposal(entries(300)));
+    await first.stop();
+    running.splice(0);
+    const second = await start();
+    const { checkpoint: later, tree } = await second.appender.append(plainProposal(entries(300)));
+    expect(later.size).toBe(earlier.size + 300);
+    const proof = await consistencyProof(tree, tileSource(second.database), {
+      first: earlier.size,
+      second: later.size,
+      committed: later.size,
+    });
+    const claim = {
+      first: earlier.size,
+      second: later.size,
+      firstRoot: earlier.root,
+      secondRoot: later.root,
+      proof,
+    };
+    expect(verifyConsistency(claim)).toMatchObject({ ok: true });
+    await expectSound();
+  });
+
+  it('proves each of its entries by tiles that it did not make itself', async () => {
+    const { appender, database } = await start();
+    const { checkpoint, tree } = await appender.append(plainProposal(entries(1)));
+    const stored = await rowsOf<{ entry: Buffer }>('SELECT entry FROM audit.entry ORDER BY leaf_index');
+    for (const index of [0, 1, 255, 256, 300, stored.length - 1]) {
+      const row = stored[index];
+      if (!row) throw new Error('too few entries for this test');
+      const { size, root } = checkpoint;
+      const proof = await inclusionProof(tree, tileSource(database), { index, size, committed: size });
+      expect(verifyInclusion({ index, size, leafHash: leafHash(row.entry), proof, root })).toMatchObject({ ok: true });
+    }
+  });
+
+  it('keeps bodies sealed, each under a secret of its own', async () => {
+    const { appender } = await start();
+    const eventId = newEventId();
+    const { leaves } = await appender.append(plainProposal([entry(eventId)]));
+    const [row] = await rowsOf<{ body: Buffer; wrapped: Buffer }>(
+      'SELECT body, wrapped FROM audit.entry JOIN audit.entry_secret USING (leaf_index) WHERE leaf_index = $1',
+      [leaves[0]],
+    );
+    if (!row) throw new Error('no row');
+    expect(row.body.toString('latin1')).not.toContain('message-delivered');
+    const secret = unwrap(ground.kek.unwrap(row.wrapped));
+    expect((unwrap(openBody(row.body, sealingKeyOf(secret))) satisfies LogBody).eventId).toBe(eventId);
+    const secrets = await rowsOf<{ distinct: string; all: string }>(
+      'SELECT count(DISTINCT wrapped) AS distinct, count(*) AS all FROM audit.entry_secret',
+    );
+    expect(secrets[0]?.distinct).toBe(secrets[0]?.all);
+  });
+
+  it('tells the other services of every leaf, in the same transaction', async () => {
+    const { appender } = await start();
+    await appender.append(plainProposal(entries(250)));
+    const rows = await rowsOf<{ payload: Buffer }>('SELECT payload FROM audit.outbox ORDER BY tx, id');
+    const told = rows.flatMap(({ payload }) => {
+      const { event } = AuditEvent.decode(payload);
+      return event?.$case === 'logged' ? event.value.entries : [];
+    });
+    const stored = await rowsOf<{ event_id: string; leaf_index: string }>(
+      `SELECT replace(event_id::text, '-', '') AS event_id, leaf_index FROM audit.entry ORDER BY leaf_index`,
+    );
+    expect(told.map(({ eventId, leafIndex }) => [eventId, String(leafIndex)])).toEqual(
+      stored.map(({ event_id, leaf_index }) => [event_id, leaf_index]),
+    );
+  });
+
+  it('lets a second instance stand by, which takes over when the first is gone', async () => {
+    const first = await start();
+    await isActive(first.appender);
+    const second = await start();
+    await Promise.all(Array.from({ length: 50 }, () => first.appender.append(plainProposal(entries(3)))));
+    expect(second.appender.active).toBe(false);
+    expect(() => second.appender.current()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    const waiting = second.appender.append(plainProposal(entries(1)));
+    await first.stop();
+    running.splice(0, 1);
+    const { checkpoint } = await waiting;
+    expect(checkpoint.size).toBe(await expectSound());
+  });
+
+  it('never forks when two start at once and both are given entries', async () => {
+    const before = await expectSound();
+    const both = await Promise.all([start(), start()]);
+    const brought = both.flatMap(({ appender }) =>
+      Array.from({ length: 40 }, () => appender.append(plainProposal(entries(2)))),
+    );
+    const taken = (await Promise.allSettled(brought)).filter(({ status }) => status === 'fulfilled').length;
+    expect(taken).toBe(40);
+    expect(await expectSound()).toBe(before + 80);
+  });
+});
+
+/** A connection that is lost at the COMMIT: before it reaches the database, or after it took effect. */
+class FailingClient extends pg.Client {
+  static failNext: 'before' | 'after' | undefined;
+
+  override query(...args: unknown[]): never {
+    const [text] = args;
+    const run = (): unknown => (super.query as (...given: unknown[]) => unknown).apply(this, args);
+    if (text !== 'COMMIT' || FailingClient.failNext === undefined) return run() as never;
+    const when = FailingClient.failNext;
+    FailingClient.failNext = undefined;
+    return this.fail(when, run) as never;
+  }
+
+  private async fail(when: 'before' | 'after', run: () => unknown): Promise<never> {
+    if (when === 'after') await run();
+    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    throw new Error('Connection terminated unexpectedly');
+  }
+}
+
+describe('an uncertain commit', () => {
+  it.each(['before', 'after'] as const)('lost %s it took effect leaves one leaf for each event', async (when) => {
+    const { appender } = await start((url) => new FailingClient({ connectionString: url }));
+    await isActive(appender);
+    const size = await expectSound();
+    FailingClient.failNext = when;
+    const batch = entries(5);
+    const { leaves, checkpoint } = await appender.append(plainProposal(batch));
+    expect(leaves).toEqual([0, 1, 2, 3, 4].map((at) => size + at));
+    expect(checkpoint.size).toBe(size + 5);
+    expect(FailingClient.failNext).toBeUndefined();
+    expect(await expectSound()).toBe(size + 5);
+  });
+
+  it('shows no checkpoint that is not committed', async () => {
+    const { appender } = await start((url) => new FailingClient({ connectionString: url }));
+    await isActive(appender);
+    const seen = new Set<number>();
+    FailingClient.failNext = 'before';
+    const appended = appender.append(plainProposal(entries(5)));
+    let over = false;
+    void appended.finally(() => (over = true));
+    while (!over) {
+      if (appender.active) seen.add(appender.current().checkpoint.size);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const committed = await rowsOf<{ tree_size: string }>('SELECT tree_size FROM audit.checkpoint');
+    const sizes = new Set(committed.map(({ tree_size }) => Number(tree_size)));
+    expect([...seen].filter((size) => !sizes.has(size))).toEqual([]);
+  });
+});
+
+describe('a batch that the database refuses', () => {
+  it('does not take the others with it', async () => {
+    const { appender } = await start();
+    await isActive(appender);
+    const bad: PreparedEntry = { ...entry(), index: { ...entry().index, exchangeId: 'no uuid' } };
+    const outcomes = await Promise.allSettled([
+      appender.append(plainProposal(entries(1))),
+      appender.append(plainProposal([bad])),
+      appender.append(plainProposal(entries(1))),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await expectSound();
+  });
+});
+
+describe('the stored log', () => {
+  const tables = ['entry', 'entry_secret', 'entry_index', 'entry_party', 'tile', 'checkpoint'];
+  const acts = tables.flatMap((table) =>
+    [`UPDATE audit.${table} SET `, `DELETE FROM audit.${table}`, `TRUNCATE audit.${table}`].map((act) => ({
+      table,
+      act: act.startsWith('UPDATE') ? `${act}${columnOf(table)} = ${columnOf(table)}` : act,
+    })),
+  );
+
+  it.each(acts)('cannot be changed by its owner: $act', async ({ act }) => {
+    await expect(ground.owner((client) => client.query(act))).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('cannot be changed by its owner with the triggers of the session switched off', async () => {
+    const attempt = ground.owner(async (client) => {
+      await client.query("SET session_replication_role = 'replica'");
+      await client.query('DELETE FROM audit.entry');
+    });
+    await expect(attempt).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it.each(acts)('cannot be changed by the service: $act', async ({ act }) => {
+    const client = new pg.Client({ connectionString: ground.serviceUrl });
+    await client.connect();
+    await expect(client.query(act)).rejects.toMatchObject({ code: '42501' });
+    await client.end();
+  });
+
+  it.each([
+    'ALTER TABLE audit.entry DISABLE TRIGGER ALL',
+    'DROP TRIGGER entry_append_only ON audit.entry',
+    'CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+    "SET session_replication_role = 'replica'",
+  ])('cannot be bared by the service: %s', async (act) => {
+    const client = new pg.Client({ connectionString: ground.serviceUrl });
+    await client.connect();
+    await expect(client.query(act)).rejects.toMatchObject({ code: '42501' });
+    await client.end();
+  });
+
+  it('stops the appender when somebody got past all that', async () => {
+    const spoilt = await AuditGround.lay();
+    const instance = await AuditInstance.start(spoilt, directoryOf([]));
+    await instance.appender.append(plainProposal(entries(10)));
+    await instance.stop();
+    await spoilt.owner(async (client) => {
+      await client.query('ALTER TABLE audit.entry DISABLE TRIGGER ALL');
+      await client.query(
+        'UPDATE audit.entry SET entry = set_byte(entry, 20, 1 + get_byte(entry, 20) % 255) WHERE leaf_index = 4',
+      );
+    });
+    const restarted = await AuditInstance.start(spoilt, directoryOf([]));
+    await expect(restarted.appender.append(plainProposal(entries(1)))).rejects.toMatchObject({
+      code: 'LOG_INCONSISTENT',
+    });
+    await restarted.stop();
+    await spoilt.clear();
+  });
+});
+
+function columnOf(table: string): string {
+  return (
+    { tile: 'root', checkpoint: 'note', entry_party: 'agency', entry_index: 'type', entry_secret: 'kek' }[table] ??
+    'entry'
+  );
+}
