@@ -86,7 +86,7 @@ module.exports = {
       comment:
         'kafkajs loses messages unless it is used by the adapter’s rules (design page 4): nobody goes around them.',
       severity: 'error',
-      from: { pathNot: ['^libs/messaging/', '^node_modules/'] },
+      from: { pathNot: ['^libs/messaging/', '^node_modules/', tests] },
       to: { path: 'node_modules/kafkajs/' },
     },
     {
@@ -115,7 +115,7 @@ module.exports = {
     doNotFollow: { path: ['node_modules', '__generated__', '^dist/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    webpackConfig: { fileName: '.dependency-cruiser.resolve.cjs' },
+    webpackConfig: { fileName: '.dependency-cruiser.resolve.mjs' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

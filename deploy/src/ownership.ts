@@ -80,8 +80,7 @@ async function stopFormer(folder: DataFolder, report: (line: string) => void): P
       report(`stopping the stack that process ${former.owner.pid} runs here`);
       await end(former.owner, 'SIGTERM', ownerPatienceMs);
     }
-    // Services before what they use.
-    const children = Object.values(former.children).filter(isRunning).reverse();
+    const children = Object.values(former.children).filter(isRunning);
     if (children.length > 0) report(`ending ${children.length} processes of a start that was killed`);
     await Promise.all(children.map((child) => end(child, 'SIGINT', childPatienceMs)));
   }

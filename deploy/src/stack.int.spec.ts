@@ -5,11 +5,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { compiled } from './clone.js';
 import { commandOf } from './process-identity.js';
 import { Stack } from './stack.js';
+
+// Each test starts whole stacks, some of them twice.
+jest.setTimeout(180_000);
 
 let parent: string;
 let dataFolder: string;
@@ -31,7 +34,9 @@ afterEach(async () => {
 async function startApart(): Promise<{ child: ChildProcess; env: Record<string, string> }> {
   // Not the stack that this test may itself run beside.
   const env = { ...process.env, DATABASE_URL: '', AGENCIES_DATABASE_URL: '', KAFKA_BROKERS: '' };
-  const child = spawn(process.execPath, [compiled('deploy/src/dev-stack.js'), dataFolder], {
+  // It shall not outlive a test run that is killed.
+  const tied = ['--pdeathsig', 'KILL', process.execPath];
+  const child = spawn('setpriv', [...tied, compiled('deploy/src/dev-stack.js'), dataFolder], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
