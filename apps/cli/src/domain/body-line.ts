@@ -1,0 +1,60 @@
+import { type LogBody, encodeOpaqueEntry, parseLogBody } from '#envelope';
+import { AppError, type Result, canonicalJson, err, ok } from '#kernel';
+import { leafHash } from '#merkle';
+
+/** One line of an export's bodies: what an opaque entry says, and the key by which its leaf commits to that. */
+export interface BodyLine {
+  readonly index: number;
+  /** Canonical JSON. */
+  readonly body: string;
+  /** 32 bytes in base64. */
+  readonly commitmentKey: string;
+}
+
+export interface OpenedBody {
+  readonly body: LogBody;
+  /** The leaf that follows from body and key. */
+  readonly leafHash: Buffer;
+}
+
+/** Errors: MALFORMED. */
+export function parseBodyLine(line: string): Result<BodyLine> {
+  const value = parsed(line);
+  if (typeof value !== 'object' || value === null) return malformed();
+  const { index, body, commitmentKey } = value as Record<string, unknown>;
+  if (!Number.isSafeInteger(index) || (index as number) < 0) return malformed();
+  if (typeof body !== 'string' || typeof commitmentKey !== 'string') return malformed();
+  return ok({ index: index as number, body, commitmentKey });
+}
+
+/**
+ * The leaf to which a body belongs. A body in another spelling than the canonical one is refused: what is shown must be
+ * what was logged, byte for byte. Errors: LEAF_MISMATCH.
+ */
+export function openBodyLine({ body, commitmentKey }: Pick<BodyLine, 'body' | 'commitmentKey'>): Result<OpenedBody> {
+  const value = parsed(body);
+  const parsedBody = parseLogBody(value);
+  const key = commitmentKeyOf(commitmentKey);
+  if (!parsedBody.ok || canonicalJson(value) !== body) return mismatch('The body is none that a log can hold.');
+  if (key === undefined) return mismatch('The commitment key is none.');
+  const entry = encodeOpaqueEntry(parsedBody.value.eventId, parsedBody.value, key);
+  return ok({ body: parsedBody.value, leafHash: leafHash(entry) });
+}
+
+/** 32 bytes from base64 or base64url, in one spelling each; undefined for anything else. */
+export function commitmentKeyOf(text: string): Buffer | undefined {
+  const encoding = /^[A-Za-z0-9_-]{43}$/.test(text) ? 'base64url' : 'base64';
+  const key = Buffer.from(text, encoding);
+  return key.length === 32 && key.toString(encoding) === text ? key : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const malformed = () => err(new AppError('MALFORMED'));
+const mismatch = (detail: string) => err(new AppError('LEAF_MISMATCH', detail));

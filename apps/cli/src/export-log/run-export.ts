@@ -1,0 +1,55 @@
+import { type AgencyId, unwrap } from '#kernel';
+import type { CommandOutcome } from '../domain/command-outcome.js';
+import { AuditSession } from '../infra/audit-session.js';
+import { type VaultFiles, openAgencyVault } from '../infra/auditor-vault.js';
+import type { HubSettings } from '../infra/hub-settings.js';
+import { progressBar } from '../infra/progress.js';
+import { PublicHub } from '../infra/public-hub.js';
+import { exportLog } from './export-log.js';
+
+export interface RunExport {
+  readonly target: string;
+  readonly hub: HubSettings;
+  /** No progress bar. */
+  readonly quiet: boolean;
+  /** Who reads the bodies; nobody gives a log without them. */
+  readonly reader?: { readonly agency: AgencyId; readonly files: VaultFiles };
+}
+
+export async function runExport({ target, hub, quiet, reader }: RunExport): Promise<CommandOutcome> {
+  const gateway = await hub.get('gateway');
+  const verifierKey = await hub.get('verifierKey');
+  const session = reader && (await openSession(reader, hub, gateway));
+  const progress = quiet ? undefined : progressBar();
+  const report = await exportLog({
+    target,
+    source: new PublicHub(gateway),
+    verifierKey,
+    ...(session && { bodies: (size) => session.bodies(size) }),
+    onProgress: (what, done, of) => progress?.update(what, done, of),
+  }).finally(() => progress?.stop());
+  const { folder, origin, size, root, bodies, earlierSize, problem } = report;
+  return {
+    ok: problem === undefined,
+    data: { ...report, ...(problem && { problem: { code: problem.code, detail: problem.detail } }) },
+    lines: [
+      `Log ${origin}: ${size} entries, root ${root}`,
+      `  written to  ${folder}`,
+      ...(bodies === undefined ? [] : [`  bodies      ${bodies}`]),
+      ...(earlierSize === undefined
+        ? []
+        : [`  continues   the export of ${earlierSize} entries`].filter(() => !problem)),
+      ...(problem ? [`${problem.code}: ${problem.detail} The folder is kept as evidence.`] : []),
+    ],
+  };
+}
+
+async function openSession(
+  { agency, files }: NonNullable<RunExport['reader']>,
+  hub: HubSettings,
+  gateway: string,
+): Promise<AuditSession> {
+  const vault = await openAgencyVault(agency, files);
+  const settings = { agency, gateway, issuer: await hub.get('issuer'), audience: await hub.get('audience') };
+  return AuditSession.open(settings, unwrap(vault.current('client-auth')));
+}

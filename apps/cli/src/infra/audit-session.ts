@@ -1,0 +1,126 @@
+import { webcrypto } from 'node:crypto';
+import * as oauth from 'openid-client';
+import { type SigningKey, exportPrivateJwk } from '#envelope';
+import { type AgencyId, AppError, partyKindOf } from '#kernel';
+import type { BodyLine } from '../domain/body-line.js';
+import { answerOf, withSlash } from './public-hub.js';
+
+/** A token is renewed this long before it ends. */
+const renewBeforeMs = 20_000;
+const pageSize = 500;
+
+export interface AuditSessionSettings {
+  readonly agency: AgencyId;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly gateway: string;
+}
+
+interface OpenedPage {
+  readonly entries: readonly BodyLine[];
+  /** First index of the next page; undefined where there is none. */
+  readonly next?: number;
+}
+
+/**
+ * Reads opened log entries: all of them as a supervising authority, one's own as another agency. Client credentials by
+ * `private_key_jwt` and a DPoP-bound token (FAPI 2.0), under a DPoP key that lives as long as this process.
+ */
+export class AuditSession {
+  private token: { readonly value: string; readonly renewAt: number } | undefined;
+
+  private constructor(
+    private readonly settings: AuditSessionSettings,
+    private readonly client: oauth.Configuration,
+    private readonly dpop: oauth.DPoPHandle,
+  ) {}
+
+  /** @throws AppError UNAUTHENTICATED, UNAVAILABLE, FORBIDDEN (plain http to another machine) */
+  static async open(settings: AuditSessionSettings, clientKey: SigningKey): Promise<AuditSession> {
+    const issuer = new URL(settings.issuer);
+    if (issuer.protocol === 'http:' && !isLoopback(issuer.hostname))
+      throw new AppError('FORBIDDEN', 'Tokens are fetched over HTTPS, except from this machine itself.');
+    const authentication = oauth.PrivateKeyJwt({ key: await cryptoKeyOf(clientKey), kid: clientKey.kid });
+    const execute = issuer.protocol === 'http:' ? [oauth.allowInsecureRequests] : [];
+    const client = await asAppErrors(() =>
+      oauth.discovery(issuer, settings.agency, undefined, authentication, { execute }),
+    );
+    const dpop = oauth.getDPoPHandle(client, await oauth.randomDPoPKeyPair('ES256'));
+    return new AuditSession(settings, client, dpop);
+  }
+
+  /** Does it see the entries of all agencies? */
+  get supervising(): boolean {
+    return partyKindOf(this.settings.agency) === 'A';
+  }
+
+  /** Opened entries from an index on, in rising order, as far as they lie below `size`. Each page is logged as a search. */
+  async *bodies(size: number): AsyncGenerator<BodyLine> {
+    for (let from: number | undefined = 0; from !== undefined && from < size;) {
+      const page: OpenedPage = await this.page(from);
+      for (const line of page.entries) {
+        if (line.index < size) yield line;
+      }
+      from = page.next;
+    }
+  }
+
+  private async page(from: number): Promise<OpenedPage> {
+    const url = new URL(`v1/audit/entries?from=${from}&limit=${pageSize}`, withSlash(this.settings.gateway));
+    const answer = await answerOf(async () => {
+      const token = await this.accessToken();
+      return asAppErrors(() =>
+        oauth.fetchProtectedResource(this.client, token, url, 'GET', undefined, undefined, { DPoP: this.dpop }),
+      );
+    });
+    const next = answer['next'];
+    if (next !== undefined && !(Number.isSafeInteger(next) && (next as number) > from)) throw unexpected();
+    return { entries: linesOf(answer['entries']), ...(next !== undefined && { next: next as number }) };
+  }
+
+  private async accessToken(): Promise<string> {
+    if (this.token !== undefined && Date.now() < this.token.renewAt) return this.token.value;
+    const parameters = {
+      scope: this.supervising ? 'exchange supervise' : 'exchange',
+      resource: this.settings.audience,
+    };
+    const grant = await asAppErrors(() => oauth.clientCredentialsGrant(this.client, parameters, { DPoP: this.dpop }));
+    const renewAt = Date.now() + Math.max(1_000, (grant.expires_in ?? 0) * 1_000 - renewBeforeMs);
+    this.token = { value: grant.access_token, renewAt };
+    return grant.access_token;
+  }
+}
+
+function linesOf(entries: unknown): BodyLine[] {
+  if (!Array.isArray(entries)) throw unexpected();
+  return entries.map((entry: unknown) => {
+    const { leafIndex, body, commitmentKey } = entry as Record<string, unknown>;
+    if (!Number.isSafeInteger(leafIndex) || typeof body !== 'string' || typeof commitmentKey !== 'string')
+      throw unexpected();
+    return { index: leafIndex as number, body, commitmentKey };
+  });
+}
+
+const algorithms = { ES256: { name: 'ECDSA', namedCurve: 'P-256' }, EdDSA: { name: 'Ed25519' } } as const;
+
+function cryptoKeyOf(key: SigningKey): Promise<webcrypto.CryptoKey> {
+  const { kty, crv, x, y, d } = exportPrivateJwk(key);
+  const jwk = { kty, crv, x, d, ...(y !== undefined && { y }) } as webcrypto.JsonWebKey;
+  return webcrypto.subtle.importKey('jwk', jwk, algorithms[key.alg], false, ['sign']);
+}
+
+async function asAppErrors<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof oauth.WWWAuthenticateChallengeError)
+      throw new AppError('UNAUTHENTICATED', 'The hub does not take the token.', {}, { cause });
+    if (cause instanceof oauth.ResponseBodyError)
+      throw new AppError('UNAUTHENTICATED', `The identity service gave no token: ${cause.error}.`, {}, { cause });
+    throw new AppError('UNAVAILABLE', 'The identity service or the hub does not answer.', {}, { cause });
+  }
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
+
+const unexpected = (): AppError => new AppError('UNAVAILABLE', 'The hub answered in an unknown shape.');

@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, isErrorCode } from '#kernel';
+
+const mostTries = 6;
+const longestWaitS = 10;
+
+export interface ListedAgency {
+  readonly id: string;
+  readonly status: string;
+}
+
+/** What the hub's edge answers to anybody: the log, the directory, and to key records, which prove themselves. */
+export class PublicHub {
+  constructor(private readonly gatewayUrl: string) {}
+
+  /** The newest checkpoint, a signed note. */
+  async checkpoint(): Promise<string> {
+    const { checkpoint } = await this.get('v1/log/checkpoint');
+    if (typeof checkpoint !== 'string') throw unexpected();
+    return checkpoint;
+  }
+
+  /** Entries from an index on to before another, perhaps fewer. */
+  async entries(from: number, to: number): Promise<Buffer[]> {
+    const { entries } = await this.get(`v1/log/entries?from=${from}&to=${to}`);
+    if (!Array.isArray(entries)) throw unexpected();
+    return entries.map((entry: unknown) => {
+      if (typeof entry !== 'string') throw unexpected();
+      return Buffer.from(entry, 'base64');
+    });
+  }
+
+  async agencies(): Promise<ListedAgency[]> {
+    const { agencies } = await this.get('v1/directory/agencies');
+    if (!Array.isArray(agencies)) throw unexpected();
+    return agencies as ListedAgency[];
+  }
+
+  /** @throws AppError with the directory's code */
+  async publishKeys(records: readonly string[]): Promise<void> {
+    await this.ask('v1/onboarding/keys', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ records }),
+    });
+  }
+
+  private get(path: string): Promise<Record<string, unknown>> {
+    return this.ask(path, { headers: { accept: 'application/json' } });
+  }
+
+  private ask(path: string, request: RequestInit): Promise<Record<string, unknown>> {
+    const url = new URL(path, withSlash(this.gatewayUrl));
+    return answerOf(() => fetch(url, request));
+  }
+}
+
+/**
+ * The JSON of an answer. Asks again where the hub says when: reading the log and publishing the same records may be
+ * repeated. @throws AppError with the problem's code; UNAVAILABLE when nothing answers
+ */
+export async function answerOf(ask: () => Promise<Response>): Promise<Record<string, unknown>> {
+  for (let tries = 1; ; tries += 1) {
+    const response = await ask().catch((cause: unknown) => {
+      if (cause instanceof AppError) throw cause;
+      throw new AppError('UNAVAILABLE', 'The hub does not answer at this address.', {}, { cause });
+    });
+    const body = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+    if (response.ok && typeof body === 'object' && body !== null) return body;
+    const mayRepeat = response.status === 429 || response.status === 503;
+    if (!mayRepeat || tries === mostTries) throw refusalOf(response.status, body);
+    const seconds = Number(response.headers.get('retry-after'));
+    await delay(1_000 * Math.min(seconds > 0 ? seconds : 1, longestWaitS));
+  }
+}
+
+function refusalOf(status: number, problem: Record<string, unknown> | undefined): AppError {
+  const { code, detail } = problem ?? {};
+  if (isErrorCode(code)) return new AppError(code, typeof detail === 'string' ? detail : undefined);
+  return new AppError(status === 401 ? 'UNAUTHENTICATED' : status < 500 ? 'MALFORMED' : 'UNAVAILABLE');
+}
+
+/** A gateway below a path keeps it. */
+export const withSlash = (url: string): string => (url.endsWith('/') ? url : `${url}/`);
+
+const unexpected = (): AppError => new AppError('UNAVAILABLE', 'The hub answered in an unknown shape.');

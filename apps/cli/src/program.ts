@@ -1,0 +1,240 @@
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import {
+  type AgencyId,
+  AppError,
+  type PartyKind,
+  isAgencyId,
+  isThumbprint,
+  partyKindOf,
+  problemOf,
+  systemClock,
+} from '#kernel';
+import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
+import { type HubFlags, HubSettings } from './infra/hub-settings.js';
+
+export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** What a command has of the outside world. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  /** Folder against which paths of the command line are taken. */
+  readonly folder: string;
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+}
+
+interface VaultOptions {
+  readonly vault: string;
+  readonly keyFile: string;
+}
+
+type Action<O> = (context: { readonly options: O; readonly hub: HubSettings }) => Promise<CommandOutcome>;
+
+/**
+ * Runs one command line. What a command needs is loaded only then: an auditor's `verify` loads neither network nor
+ * frameworks.
+ *
+ * @param args without interpreter and script
+ * @returns exit code: 0, 1 for a failed check or call, 2 for a command line that cannot be understood
+ */
+export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { env, folder, out } = surroundings;
+  const path = (value: string): string => resolve(folder, value);
+  let exitCode: number = exitCodes.ok;
+
+  const program = new Command('kotovayla')
+    .description('Kotoväylä: commands for operators and auditors')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => out(text.trimEnd()),
+      writeErr: (text) => surroundings.err(text.trimEnd()),
+    });
+
+  /** Prints what the action finds and sets the exit code. */
+  const run = <O extends HubFlags & { json?: boolean }>(command: Command, action: Action<O>): void => {
+    command.option('--json', 'print the result as JSON').action(async () => {
+      const options = command.opts<O>();
+      const outcome = await outcomeOf(() => action({ options, hub: new HubSettings(options, env) }));
+      if (options.json) out(JSON.stringify({ ok: outcome.ok, ...outcome.data }, undefined, 2));
+      else for (const line of outcome.lines) out(line);
+      if (!outcome.ok) exitCode = exitCodes.failed;
+    });
+  };
+
+  const agency = program.command('agency').description('operator: agencies of the directory');
+  const directory = (command: Command): Command =>
+    command.option('--directory <host:port>', 'gRPC address of the directory (KOTOVAYLA_DIRECTORY)');
+
+  run<HubFlags & { agency: AgencyId; businessId: string; thumbprint: string }>(
+    directory(agency.command('add'))
+      .description(
+        'register an agency with the thumbprint of its first signing key, compared by another way than this network',
+      )
+      .requiredOption('--agency <id>', 'such as K-235', agencyArgument)
+      .requiredOption('--business-id <id>', 'Y-tunnus')
+      .requiredOption('--thumbprint <thumbprint>', 'RFC 7638 thumbprint of the first signing key', thumbprintArgument)
+      .option('--name-fi <name>', 'needed for an agency outside the reference data')
+      .option('--name-sv <name>')
+      .option('--mailbox <address>', 'functional mailbox')
+      .option('--deputy <name>')
+      .option('--telephone <number>')
+      .option('--last-confirmed <date>', 'day on which the contact was confirmed'),
+    async ({ options, hub }) => {
+      const { addAgency } = await import('./add-agency/add-agency.js');
+      return addAgency(await hub.get('directory'), options);
+    },
+  );
+  run(directory(agency.command('list')).description('agencies with their states'), async ({ hub }) => {
+    const { listAgencies } = await import('./list-agencies/list-agencies.js');
+    return listAgencies(await hub.get('directory'));
+  });
+  const keys = directory(agency.command('keys'))
+    .description('logged keys of an agency')
+    .argument('<agency>', 'such as K-235', agencyArgument);
+  run(keys, async ({ hub }) => {
+    const { showAgencyKeys } = await import('./show-agency-keys/show-agency-keys.js');
+    return showAgencyKeys(await hub.get('directory'), firstArgument(keys), systemClock.now());
+  });
+
+  const parked = program.command('parked').description('operator: messages that could not be processed');
+  const exchange = (command: Command): Command =>
+    command.option('--exchange <host:port>', 'gRPC address of exchange (KOTOVAYLA_EXCHANGE)');
+  run(exchange(parked.command('list')).description('list them'), async ({ hub }) => {
+    const { listParked } = await import('./list-parked/list-parked.js');
+    return listParked(await hub.get('exchange'));
+  });
+  const retry = exchange(parked.command('retry')).description('try one again').argument('<id>');
+  run(retry, async ({ hub }) => {
+    const { retryParked } = await import('./retry-parked/retry-parked.js');
+    return retryParked(await hub.get('exchange'), firstArgument(retry));
+  });
+  const discard = exchange(parked.command('discard')).description('give one up; the log says why').argument('<id>');
+  run<HubFlags & { reason: string }>(
+    discard.requiredOption('--reason <text>', 'stands in the log; no personal data'),
+    async ({ options, hub }) => {
+      const { discardParked } = await import('./discard-parked/discard-parked.js');
+      return discardParked(await hub.get('exchange'), firstArgument(discard), options.reason);
+    },
+  );
+
+  const auditor = program.command('auditor').description('supervising authority: its own keys, without an agent');
+  const vault = (command: Command): Command =>
+    command
+      .requiredOption('--agency <id>', 'such as A-TSV', kindArgument('A'))
+      .requiredOption('--vault <file>', 'encrypted key vault')
+      .requiredOption('--key-file <file>', 'file that opens the vault');
+  const filesOf = ({ vault: file, keyFile }: VaultOptions) => ({ vault: path(file), keyFile: path(keyFile) });
+  run<HubFlags & VaultOptions & { agency: AgencyId }>(
+    vault(auditor.command('keys')).description('make the keys that are missing and show the thumbprint'),
+    async ({ options }) => {
+      const { makeAuditorKeys } = await import('./make-auditor-keys/make-auditor-keys.js');
+      return makeAuditorKeys(options.agency, filesOf(options), systemClock);
+    },
+  );
+  run<HubFlags & VaultOptions & { agency: AgencyId; wait: number }>(
+    vault(auditor.command('publish'))
+      .description('publish the key records and wait until the log shows them')
+      .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+      .option('--wait <seconds>', '0 to return at once', secondsArgument, 30),
+    async ({ options, hub }) => {
+      const { publishAuditorKeys } = await import('./publish-auditor-keys/publish-auditor-keys.js');
+      const { PublicHub } = await import('./infra/public-hub.js');
+      return publishAuditorKeys(options.agency, {
+        files: filesOf(options),
+        hub: new PublicHub(await hub.get('gateway')),
+        waitSeconds: options.wait,
+      });
+    },
+  );
+
+  const log = program.command('log').description('everybody: the audit log');
+  const exported = log
+    .command('export')
+    .description('copy the log into a folder (C2SP tlog-tiles); with an agency’s vault also the bodies it may see')
+    .argument('<folder>')
+    .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+    .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)')
+    .option('--issuer <url>', 'identity service, for bodies (IDENTITY_ISSUER)')
+    .option('--audience <name>', 'audience of its tokens, for bodies (AUDIENCE)')
+    .option('--agency <id>', 'whose vault it is; A-… sees all bodies, others their own', agencyArgument)
+    .option('--vault <file>')
+    .option('--key-file <file>');
+  run<HubFlags & Partial<VaultOptions> & { agency?: AgencyId; json?: boolean }>(exported, async ({ options, hub }) => {
+    const { runExport } = await import('./export-log/run-export.js');
+    const { agency: owner, vault: file, keyFile, json } = options;
+    const given = [owner, file, keyFile].filter((value) => value !== undefined).length;
+    if (given !== 0 && given !== 3) throw new UsageError('--agency, --vault and --key-file belong together.');
+    return runExport({
+      target: path(firstArgument(exported)),
+      hub,
+      quiet: json === true,
+      ...(owner &&
+        file &&
+        keyFile && { reader: { agency: owner, files: { vault: path(file), keyFile: path(keyFile) } } }),
+    });
+  });
+
+  const verify = program
+    .command('verify')
+    .description('prove an exported log, offline: signature, tree, tiles, bodies, receipts')
+    .argument('<folder>')
+    .option('--receipt <file...>', 'opened receipts to prove against it')
+    .option('--some-bodies', 'the export holds one agency’s bodies only')
+    .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'));
+  run<HubFlags & { receipt?: string[]; someBodies?: boolean; json?: boolean }>(verify, async ({ options }) => {
+    const { runVerification } = await import('./verify-log/run-verification.js');
+    return runVerification({
+      folder: path(firstArgument(verify)),
+      receipts: (options.receipt ?? []).map(path),
+      someBodies: options.someBodies === true,
+      quiet: options.json === true,
+      ...(options.verifierKey && { verifierKey: options.verifierKey }),
+    });
+  });
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (!(error instanceof UsageError)) throw error;
+    surroundings.err(`error: ${error.message}`);
+    return exitCodes.usage;
+  }
+  return exitCode;
+}
+
+/** An expected failure is a result too: its code and what can be done. */
+async function outcomeOf(action: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { ok: false, data: { problem: problemOf(error) }, lines: [`${error.code}: ${error.detail}`] };
+  }
+}
+
+const firstArgument = (command: Command): string => command.processedArgs[0] as string;
+
+function agencyArgument(value: string): AgencyId {
+  if (!isAgencyId(value)) throw new InvalidArgumentError('An agency id is a kind and a code, such as K-235.');
+  return value;
+}
+
+const kindArgument =
+  (kind: PartyKind) =>
+  (value: string): AgencyId => {
+    const agency = agencyArgument(value);
+    if (partyKindOf(agency) !== kind) throw new InvalidArgumentError(`It must be of kind ${kind}.`);
+    return agency;
+  };
+
+function thumbprintArgument(value: string): string {
+  if (!isThumbprint(value)) throw new InvalidArgumentError('A thumbprint has 43 characters of base64url.');
+  return value;
+}
+
+function secondsArgument(value: string): number {
+  if (!/^\d{1,4}$/.test(value)) throw new InvalidArgumentError('Whole seconds.');
+  return Number(value);
+}

@@ -1,0 +1,19 @@
+import { decodeTile, tilePath, tileWidth } from '#merkle';
+import { type LogFault, faultOf } from '../domain/log-fault.js';
+import type { BuiltTile } from '../domain/tile-builder.js';
+import type { LogFolder } from '../infra/log-folder.js';
+
+/** Is this tile in the folder, hash for hash? What is wrong with it otherwise. */
+export async function checkTile(folder: LogFolder, { level, n, hashes }: BuiltTile): Promise<LogFault | undefined> {
+  const path = tilePath(level, n, hashes.length);
+  const bytes = await folder.read(path);
+  if (bytes === undefined) return faultOf('tile-missing', 'A tile that the checkpoint implies is missing.', { path });
+  const tile = decodeTile(bytes, hashes.length);
+  if (!tile.ok) return faultOf('tile-changed', 'The tile has another length.', { path });
+  const place = tile.value.findIndex((hash, i) => !hash.equals(hashes[i]!));
+  if (place < 0) return undefined;
+  const covered = tileWidth ** level;
+  const first = (n * tileWidth + place) * covered;
+  const detail = `The hash over entries ${first} to ${first + covered - 1} is another than theirs.`;
+  return faultOf('tile-changed', detail, { path });
+}
