@@ -4,24 +4,18 @@ import { AppError, type Clock, type Thumbprint } from '#kernel';
 import { parseVerifierKey } from '#merkle';
 import { CLOCK, Database, LOGGER, type Logger, type ServiceOptions } from '#platform';
 import { APP_GUARD } from '@nestjs/core';
-import { AnswerRequestController } from './answer-request/answer-request.controller.js';
 import { AnswerRequest } from './answer-request/answer-request.handler.js';
-import { AskForInformationController } from './ask-for-information/ask-for-information.controller.js';
 import { AskForInformation } from './ask-for-information/ask-for-information.handler.js';
 import { SystemGuard } from './authenticate-system/system.guard.js';
 import { FindConsents } from './choose-basis/find-consents.js';
+import { apiControllers } from './describe-api/api-controllers.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
 import { describeAgent } from './describe-api/open-api.js';
 import { KeysInLog } from './follow-log/logged-keys.js';
-import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
 import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';
-import { RecordConsentController } from './record-consent/record-consent.controller.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
-import { ReferClientController } from './refer-client/refer-client.controller.js';
 import { ReferClient } from './refer-client/refer-client.handler.js';
-import { SeeExchangesController } from './see-exchanges/see-exchanges.controller.js';
 import { SeeExchanges } from './see-exchanges/see-exchanges.handler.js';
-import { WatchLogController } from './watch-log/watch-log.controller.js';
 import { AgentConfig } from './agent.config.js';
 import { type AgencySettings, readAgencySettings } from './agency-settings.js';
 import { Adapters } from './draft-answer/adapters.js';
@@ -73,16 +67,7 @@ export class AgentModule {
   static forConfig(config: AgentConfig, settings: readonly AgencySettings[]): DynamicModule {
     return {
       module: AgentModule,
-      controllers: [
-        AskForInformationController,
-        AnswerRequestController,
-        OnboardAgencyController,
-        OpenApiController,
-        RecordConsentController,
-        ReferClientController,
-        SeeExchangesController,
-        WatchLogController,
-      ],
+      controllers: [...apiControllers, OpenApiController],
       providers: [
         {
           provide: Database,

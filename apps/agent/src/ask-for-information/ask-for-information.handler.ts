@@ -13,7 +13,7 @@ import {
   type Sha256,
 } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { chooseBasis } from '../choose-basis/choose-basis.js';
+import { chooseBasis } from '../domain/choose-basis.js';
 import { FindConsents } from '../choose-basis/find-consents.js';
 import type { AnswerItem, Officer, Period, RequestContent } from '../domain/content.js';
 import { type Exchange, ExchangeStore, type KeptRequest, type Opening } from '../infra/exchange-store.js';

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError, type ConsentId, type Pseudonym } from '#kernel';
-import { knownConsents } from '../draft-answer/judge-basis.js';
+import type { AvailableConsent } from '../domain/choose-basis.js';
 import { ConsentStore } from '../infra/consent-store.js';
-import type { AvailableConsent } from './choose-basis.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { knownConsents } from './known-consents.js';
 
 /** Consents that may lift secrecy: those of which the hub tells this agency, and those that it collected itself. */
 @Injectable()

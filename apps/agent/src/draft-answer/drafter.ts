@@ -5,14 +5,15 @@ import { type MessageContext, readManifest } from '#envelope';
 import { AppError, type Clock, type Result, err, ok } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import type { AdapterSettings } from '../agency-settings.js';
+import { knownConsents } from '../choose-basis/known-consents.js';
 import { type Draft, leavesByItself } from '../domain/draft-rules.js';
+import { judgeBasis, type KnownConsent, namesConsent } from '../domain/judge-basis.js';
 import { DraftStore, type RequestToDraft } from '../infra/draft-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { Directory, type LoadedCatalogue } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { Adapters } from './adapters.js';
-import { judgeBasis, type KnownConsent, knownConsents, namesConsent } from './judge-basis.js';
 import { SettleReply } from './settle-reply.js';
 
 const RETRY_AFTER_MS = 1_000;

@@ -3,13 +3,13 @@ import { readManifest } from '#envelope';
 import { type Clock } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { type AnswerContent, type Officer, secrecyMark } from '../domain/content.js';
+import { basisOfAnswer } from '../domain/judge-basis.js';
 import { DraftStore } from '../infra/draft-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { OutboxStore } from '../infra/outbox-store.js';
 import { SealOutgoing } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import { basisOfAnswer } from './judge-basis.js';
 
 const AGAIN_AFTER_MS = 10_000;
 

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ConsentRecord, type Decider, signStatement } from '#envelope';
 import { AppError, type Clock, type ConsentId, newConsentId, numericDate, type Pseudonym, type Sha256 } from '#kernel';
 import { CLOCK } from '#platform';
-import { knownConsents } from '../draft-answer/judge-basis.js';
+import { knownConsents } from '../choose-basis/known-consents.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import { type ClientIdentity, subjectsOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';

@@ -3,7 +3,7 @@ import { dayInHelsinki } from '#calendar';
 import type { Basis } from '#envelope';
 import { type Clock, newExchangeId, type Pseudonym } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { chooseBasis } from '../choose-basis/choose-basis.js';
+import { chooseBasis } from '../domain/choose-basis.js';
 import { FindConsents } from '../choose-basis/find-consents.js';
 import type { OpenedExchangeDto } from '../describe-api/shared.dto.js';
 import type { ReferralContent } from '../domain/content.js';

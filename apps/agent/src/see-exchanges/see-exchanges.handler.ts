@@ -3,6 +3,7 @@ import { AppError, type Clock, type ExchangeId, type MessageId } from '#kernel';
 import { CLOCK } from '#platform';
 import type { CallingSystem } from '../authenticate-system/calling-system.js';
 import { member } from '../hub-client/hub-http.js';
+import { stageOf } from '../domain/stage.js';
 import { DraftStore } from '../infra/draft-store.js';
 import { type Exchange, ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
@@ -20,7 +21,6 @@ import type {
   InboxSummaryDto,
   LooksDto,
 } from './exchange.dto.js';
-import { stageOf } from './stage.js';
 
 const MOST_WAITING = 200;
 

@@ -1,15 +1,16 @@
-import type { Exchange } from '../infra/exchange-store.js';
-import type { ReceivedMessage } from '../infra/inbox-store.js';
-import type { SentMessage } from '../infra/outbox-store.js';
+interface Received {
+  readonly state: string;
+  readonly reply: string | null;
+}
 
 /**
  * Where an exchange stands, in one word, as this agency sees it. For an asker: how far its last message has come. For a
  * holder: what is still to be done. What is over says how.
  */
 export function stageOf(
-  exchange: Pick<Exchange, 'role' | 'state'>,
-  sent: readonly Pick<SentMessage, 'messageId' | 'state'>[],
-  received: readonly Pick<ReceivedMessage, 'state' | 'reply'>[],
+  exchange: { readonly role: 'asker' | 'holder'; readonly state: string },
+  sent: readonly { readonly messageId: string; readonly state: string }[],
+  received: readonly Received[],
   statesAtHub: ReadonlyMap<string, string>,
 ): string {
   if (exchange.role === 'holder') return holderStage(exchange, received);
@@ -21,10 +22,7 @@ export function stageOf(
   return last.state === 'sealed' || last.state === 'posted' ? 'submitted' : last.state;
 }
 
-function holderStage(
-  exchange: Pick<Exchange, 'state'>,
-  received: readonly Pick<ReceivedMessage, 'state' | 'reply'>[],
-): string {
+function holderStage(exchange: { readonly state: string }, received: readonly Received[]): string {
   if (received.some(({ state }) => state === 'delivered' || state === 'releasing')) return 'delivered';
   if (received.some(({ reply }) => reply === 'due')) return 'waits-for-decision';
   return received.some(({ reply }) => reply === 'decided') ? 'decided' : exchange.state;

@@ -1,8 +1,7 @@
 import { holdingOf, findCategory, statuteCovers, findStatute, type Catalogue } from '#catalogue';
-import { type Basis, type ConsentRecord, type MessageContext, readStatement } from '#envelope';
+import type { Basis, ConsentRecord, MessageContext } from '#envelope';
 import { type ConsentId, partyKindOf } from '#kernel';
-import { consentCovers } from '../choose-basis/choose-basis.js';
-import { member } from '../hub-client/hub-http.js';
+import { consentCovers } from './choose-basis.js';
 
 /** A consent as the hub tells a party of it. */
 export interface KnownConsent {
@@ -85,18 +84,3 @@ export function basisOfAnswer(context: MessageContext, disclosed: readonly numbe
 
 export const namesConsent = (context: MessageContext): boolean =>
   context.basis.some(({ secrecyLift }) => 'consent' in secrecyLift);
-
-/** The hub's list of consents about a subject. What cannot be read is left out. */
-export function knownConsents(answer: unknown): KnownConsent[] {
-  const consents = member(answer, 'consents');
-  if (!Array.isArray(consents)) return [];
-  return (consents as unknown[]).flatMap((consent) => {
-    const token = member(consent, 'record');
-    const state = member(consent, 'state');
-    if (typeof token !== 'string' || typeof state !== 'string') return [];
-    const read = readStatement('consent', token);
-    if (!read.ok) return [];
-    const { payload } = read.value;
-    return [{ id: payload.id, version: payload.version, record: payload, token, state }];
-  });
-}

@@ -1,0 +1,33 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { apiControllers } from './api-controllers.js';
+import { describeAgent } from './open-api.js';
+
+const CHECKED_IN = 'apps/agent/agent.openapi.json';
+
+describe('the OpenAPI document of the agent', () => {
+  let app: NestFastifyApplication;
+  let document: OpenAPIObject;
+
+  beforeAll(async () => {
+    const module = await Test.createTestingModule({ controllers: apiControllers })
+      .useMocker(() => ({}))
+      .compile();
+    app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+    document = JSON.parse(JSON.stringify(describeAgent(app))) as OpenAPIObject;
+    if (process.env['UPDATE_OPENAPI']) writeFileSync(CHECKED_IN, `${JSON.stringify(document, null, 2)}\n`);
+  });
+  afterAll(() => app.close());
+
+  it('is the one that is checked in', () => {
+    expect(document).toEqual(JSON.parse(readFileSync(CHECKED_IN, 'utf8')));
+  });
+
+  it('asks for the key of a calling system at every path', () => {
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path as Record<string, object>));
+    expect(operations.filter((operation) => !('security' in operation))).toEqual([]);
+  });
+});
