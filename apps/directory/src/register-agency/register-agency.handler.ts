@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RegisterAgencyRequest, SetAgencyStatusRequest, SetResponsibilityRequest } from '#contracts';
 import { dayInHelsinki, isDay } from '#calendar';
-import { type AgencyId, AppError, type Clock, isAgencyId, isThumbprint, type PartyKind, partyKindOf } from '#kernel';
+import { type AgencyId, AppError, type Clock, isAgencyId, isThumbprint, partyKindOf } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database } from '#platform';
 import { statutoryAgencies } from '../domain/agencies.js';
@@ -112,7 +112,7 @@ export const statusEvent = (
     clear: {
       type: 'agency',
       agency: agency.id,
-      kind: agency.kind as PartyKind,
+      kind: agency.kind,
       businessId: agency.businessId,
       status,
       at: at.toISOString(),
