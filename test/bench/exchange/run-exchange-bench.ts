@@ -33,7 +33,7 @@ const IDLE_MS = 3_000;
 /** Until a server counts in its statistics what its sessions did last. */
 const STATISTICS_LAG_MS = 1_200;
 const infrastructure = ['kafka', 'postgres-hub', 'postgres-agencies'] as const;
-const clusters = ['postgres-hub', 'postgres-agencies'] as const;
+type Cluster = 'postgres-hub' | 'postgres-agencies';
 
 /** On a stack of its own in a folder of its own, both removed at the end. Resolves to the exit code. */
 export async function runExchangeBench(options: ExchangeBenchOptions): Promise<number> {
@@ -97,7 +97,7 @@ class Watch {
     return new Set([this.hub, this.municipality, this.county].map(({ backend }) => backend));
   }
 
-  async work(): Promise<Record<(typeof clusters)[number], PostgresWork>> {
+  async work(): Promise<Record<Cluster, PostgresWork>> {
     return { 'postgres-hub': await this.hub.work(), 'postgres-agencies': await this.municipality.work() };
   }
 
