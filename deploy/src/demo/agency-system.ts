@@ -91,18 +91,25 @@ export class AgencySystem {
     return this.get(`/v1/exchanges/${id}`);
   }
 
-  /** Waits until the exchange is as wanted. @throws Error that says how it stood when the time was up */
+  /** Waits until the exchange is there and as wanted. @throws Error that says how it stood when the time was up */
   async exchangeUntil(
     id: string,
     wanted: (exchange: ExchangeView) => boolean,
     withinMs = 30_000,
   ): Promise<ExchangeView> {
-    return poll(
-      () => this.exchange(id),
-      wanted,
+    const look = (): Promise<ExchangeView | undefined> =>
+      this.exchange(id).catch((error: unknown) => {
+        if (error instanceof RefusedByAgent && error.problem.code === 'NOT_FOUND') return undefined;
+        throw error;
+      });
+    const found = await poll(
+      look,
+      (exchange) => exchange !== undefined && wanted(exchange),
       withinMs,
-      ({ state, stage, code }) => `${state}/${stage} ${code ?? ''}`,
+      (exchange) => (exchange ? `${exchange.state}/${exchange.stage} ${exchange.code ?? ''}` : 'no such exchange yet'),
     );
+    if (!found) throw new Error('no such exchange');
+    return found;
   }
 
   /** Waits for mail of an exchange that is to be answered, with its draft. */

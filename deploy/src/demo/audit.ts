@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { compiled } from '../clone.js';
 import type { Hub } from '../hub/hub.js';
@@ -37,6 +37,7 @@ export class Auditor {
 
   /** Keys made here, thumbprint entered by the operator, records published. */
   async join(): Promise<void> {
+    mkdirSync(this.stack.folder.within('auditor'), { recursive: true, mode: 0o700 });
     const made = await this.kotovayla('auditor', 'keys', ...this.vault, '--json');
     const { thumbprint } = JSON.parse(made) as { thumbprint: string };
     await register(this.hub.directoryGrpc, agencies.auditor, thumbprint);

@@ -94,6 +94,8 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
         issuer: hub.pins.IDENTITY_ISSUER,
         audience: hub.pins.AUDIENCE,
         directoryGrpc: hub.directoryGrpc,
+        outcomeJwk: hub.pins.OUTCOME_PUBLIC_JWK,
+        logVerifierKey: hub.pins.LOG_VERIFIER_KEY,
       },
       FAULTY,
       narrator,
