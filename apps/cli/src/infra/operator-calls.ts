@@ -6,16 +6,23 @@ import { type GrpcClient, appErrorOf, grpcClient } from '#platform';
 export const withDirectory = <T>(
   address: string,
   use: (client: GrpcClient<DirectoryServiceClient>) => Promise<T>,
-): Promise<T> => closing(grpcClient(DirectoryServiceClient, address), use);
+): Promise<T> => calling(address, grpcClient(DirectoryServiceClient, address), use);
 
 export const withExchange = <T>(
   address: string,
   use: (client: GrpcClient<ExchangeServiceClient>) => Promise<T>,
-): Promise<T> => closing(grpcClient(ExchangeServiceClient, address), use);
+): Promise<T> => calling(address, grpcClient(ExchangeServiceClient, address), use);
 
-async function closing<C extends { close(): void }, T>(client: C, use: (client: C) => Promise<T>): Promise<T> {
+async function calling<C extends { close(): void }, T>(
+  address: string,
+  client: C,
+  use: (client: C) => Promise<T>,
+): Promise<T> {
   try {
     return await use(client);
+  } catch (error) {
+    const silent = error instanceof AppError && (error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT');
+    throw silent ? new AppError(error.code, `No answer from ${address}. Is the service running?`) : error;
   } finally {
     client.close();
   }
