@@ -4,7 +4,7 @@ import type { OutboxRelay } from '#messaging';
 /** What happened must get out before more may happen: an outbox that is too old closes the edge. */
 export class Backpressure {
   constructor(
-    private readonly relay: OutboxRelay,
+    private readonly relay: Pick<OutboxRelay, 'oldestUnsentAgeMs'>,
     private readonly limitMs: number,
   ) {}
 

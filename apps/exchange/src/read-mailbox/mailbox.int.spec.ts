@@ -120,6 +120,17 @@ describe('mailboxes', () => {
       expect((await stack.notice(kela, 'rejected', late.manifestHash)).code).toBe('DEADLINE_PASSED');
     });
 
+    it('a referral that was opened and that nobody objected to is taken over', async () => {
+      const { municipality, kela } = stack.network;
+      const now = Math.floor(stack.clock.now().getTime() / 1000);
+      const sent = await accepted({ kind: 'referral', from: kela, to: municipality, exp: now + 60 * 86_400 });
+      await stack.release(municipality, sent);
+      expect(await stack.exchangeState(sent.context.exchangeId)).toBe('open');
+      stack.clock.advance(15 * DAY_MS);
+      await stack.notice(kela, 'closed', sent.manifestHash);
+      expect(await stack.exchangeState(sent.context.exchangeId)).toBe('answered');
+    });
+
     it('a message to a key that was revoked cannot be delivered', async () => {
       const { county, kela } = stack.network;
       const sent = await accepted({ from: kela, to: county, kind: 'notice' });

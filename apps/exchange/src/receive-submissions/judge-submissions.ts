@@ -47,6 +47,18 @@ export type Judged =
 
 type Attributed = Exclude<Judged, { verdict: 'unattributable' }>;
 
+/** Time in which what an agent found in the log must have reached this service's snapshot, in milliseconds. */
+const DIRECTORY_LAG_MS = 500;
+const LOOK_EVERY_MS = 25;
+
+const codesOfLag: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SIGNATURE_INVALID',
+  'AGENCY_NOT_ONBOARDED',
+  'RECIPIENT_UNKNOWN',
+  'RECIPIENT_KEY_UNKNOWN',
+]);
+const mayBeBehind = (one: Judged): boolean => one.verdict !== 'sound' && codesOfLag.has(one.code);
+
 /** Everything about submissions that needs no transaction: signatures, hashes, keys, rules of the catalogue, basis. */
 export class SubmissionJudge {
   constructor(
@@ -63,12 +75,25 @@ export class SubmissionJudge {
    */
   async judge(submissions: readonly Submission[]): Promise<Judged[]> {
     unwrap(this.directory.fresh());
-    const now = this.clock.now();
-    const judged = await Promise.all(submissions.map((submission) => this.judgeOne(submission, now)));
+    const { version } = this.directory;
+    const judged = await Promise.all(submissions.map((submission) => this.judgeOne(submission)));
+    if (judged.some(mayBeBehind) && (await this.directoryMoves(version)))
+      for (const [index, one] of judged.entries())
+        if (mayBeBehind(one)) judged[index] = await this.judgeOne(submissions[index]!);
     return this.withBasis(judged);
   }
 
-  private async judgeOne(submission: Submission, now: Date): Promise<Judged> {
+  /** Keys stand in the log, where agents find them, a moment before the directory tells of them. */
+  private async directoryMoves(version: bigint): Promise<boolean> {
+    for (let waited = 0; waited < DIRECTORY_LAG_MS; waited += LOOK_EVERY_MS) {
+      if (this.directory.version !== version) return true;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    return this.directory.version !== version;
+  }
+
+  private async judgeOne(submission: Submission): Promise<Judged> {
+    const now = this.clock.now();
     const attributed = await attributeSubmission(submission, this.directory);
     if (!attributed.ok) return { verdict: 'unattributable', code: attributed.error.code };
     const { manifest, signingKey } = attributed.value;

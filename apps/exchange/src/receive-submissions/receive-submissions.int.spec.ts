@@ -93,6 +93,7 @@ describe('receiving submissions', () => {
         'with the agency’s own manifest and other ciphertext',
         async (real) => ({ ...real.submission, submissionId: newEventId(), outer: (await asking()).outer }),
       ],
+      ['under the same submission id', async (real) => ({ ...real.submission, outer: (await asking()).outer })],
       [
         'with another signature over the same manifest',
         async (real) => {
@@ -173,6 +174,16 @@ describe('receiving submissions', () => {
     await stack.post(request);
 
     await stack.notice(municipality, 'accepted', request.manifestHash);
+  });
+
+  it('waits a moment for the directory before it refuses a key that the log already shows', async () => {
+    const { municipality, county } = stack.network;
+    const fresh = await generateReceivingKey();
+    const sent = await asking({ to: county, sealTo: fresh, kind: 'notice' });
+    await stack.post(sent);
+    stack.network.further.push({ agency: county.id, use: 'receiving', key: fresh });
+    stack.doubles.publishDirectory();
+    await stack.notice(municipality, 'accepted', sent.manifestHash);
   });
 
   describe('a message that fails the rules comes back with its code', () => {

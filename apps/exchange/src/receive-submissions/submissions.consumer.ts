@@ -1,6 +1,7 @@
 import { Submission, topics } from '#contracts';
 import { readManifest } from '#envelope';
 import { type LogBatch, type LogMessage, InboxConsumer, type InboxConsumerOptions, isTransient } from '#messaging';
+import { sha256 } from '#kernel';
 import type { ReceiveSubmissions } from './receive-submissions.handler.js';
 import type { Judged, SubmissionJudge } from './judge-submissions.js';
 
@@ -26,7 +27,8 @@ export class SubmissionsConsumer {
       ...options,
       consumer: topics.submissions,
       decode: ({ value }) => Submission.decode(value),
-      idOf: ({ submissionId }) => submissionId,
+      // By all its bytes: a forgery that repeats the id of a real submission must not take that one's place.
+      idOf: ({ submissionId }, { value }) => `${submissionId} ${sha256(value)}`,
       exchangeOf: ({ manifest }) => exchangeOf(manifest),
       handle: async (client, messages) => {
         // A held message comes back without its batch and is judged anew: the reasons may have changed.

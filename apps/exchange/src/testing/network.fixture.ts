@@ -91,6 +91,8 @@ export const somebody = `p1.${'A'.repeat(42)}E` as Pseudonym;
 export class Network {
   readonly revoked = new Map<string, Date>();
   readonly suspended = new Set<string>();
+  /** Keys beside each party's first ones. */
+  readonly further: { agency: AgencyId; use: 'signing' | 'receiving'; key: SigningKey | ReceivingKey }[] = [];
   version = 1n;
 
   private constructor(
@@ -130,25 +132,25 @@ export class Network {
       status: this.suspended.has(id) ? 'suspended' : 'active',
       contact: undefined,
     });
-    const keysOf = ({ id, signing, receiving }: Party): AgencyKey[] =>
-      [
-        { use: 'signing', key: signing },
-        { use: 'receiving', key: receiving },
-      ].map(({ use, key }) =>
-        AgencyKey.fromPartial({
-          agency: id,
-          use,
-          kid: key.kid,
-          jwkJson: JSON.stringify(key.publicJwk),
-          notBefore: new Date(this.clock.now().getTime() - DAY_S * 1000),
-          notAfter: new Date(this.clock.now().getTime() + 365 * DAY_S * 1000),
-          ...(this.revoked.has(key.kid) && { revokedAt: this.revoked.get(key.kid)! }),
-        }),
-      );
+    const first = this.parties().flatMap(({ id, signing, receiving }) => [
+      { agency: id, use: 'signing', key: signing },
+      { agency: id, use: 'receiving', key: receiving },
+    ]);
+    const keys = [...first, ...this.further].map(({ agency, use, key }) =>
+      AgencyKey.fromPartial({
+        agency,
+        use,
+        kid: key.kid,
+        jwkJson: JSON.stringify(key.publicJwk),
+        notBefore: new Date(this.clock.now().getTime() - DAY_S * 1000),
+        notAfter: new Date(this.clock.now().getTime() + 365 * DAY_S * 1000),
+        ...(this.revoked.has(key.kid) && { revokedAt: this.revoked.get(key.kid)! }),
+      }),
+    );
     return {
       version: this.version,
       agencies: this.parties().map(agencyOf),
-      keys: this.parties().flatMap(keysOf),
+      keys,
       catalogue: { version: 1, json: catalogueJson },
     };
   }
