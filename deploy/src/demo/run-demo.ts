@@ -10,6 +10,7 @@ import { countyQueries, CountyRegister } from './county-register.js';
 import { type ExchangeRow, Narrator } from './narrator.js';
 import { onboard, sharePseudonymKey } from './onboarding.js';
 import { sendWhatMustBeRefused } from './refusals.js';
+import { joiningAgencies, runRandomExchanges, servedAgencies } from './random-exchanges.js';
 import { Scenario } from './scenario.js';
 
 export interface DemoOptions {
@@ -40,6 +41,7 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<numbe
       agents = await startAgencies(stack, hub!);
     });
     log = await play(stack, hub!, agents, narrator);
+    if (options.exchanges > 0) agents.push(await playOn(stack, hub!, agents, narrator, options.exchanges));
   } catch {
     failed = true;
   }
@@ -108,6 +110,34 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
     if (unverified.length > 0) throw new Error(`not in the verified log: ${unverified.map(({ id }) => id).join(', ')}`);
   });
   return result!.log;
+}
+
+/** Further agencies join, and exchange with each other. */
+async function playOn(
+  stack: Stack,
+  hub: Hub,
+  agents: readonly StartedAgent[],
+  narrator: Narrator,
+  count: number,
+): Promise<StartedAgent> {
+  let country: StartedAgent | undefined;
+  const first = agents.flatMap(({ systems }) => systems.get(agencies.municipality.id) ?? [])[0]!;
+  await narrator.step('Agencies all over the country join', async () => {
+    const databaseUrlFile = stack.folder.within('registers', 'county.url');
+    country = await startAgent(stack, hub, 'country', servedAgencies(databaseUrlFile, [agencies.municipality.id]));
+    const { systems } = country;
+    for (const agency of joiningAgencies()) await onboard(hub.directoryGrpc, agency, systems.get(agency.id)!, narrator);
+    await sharePseudonymKey(first, [...systems.values()], narrator);
+  });
+  await narrator.step(`${count} random exchanges`, () =>
+    runRandomExchanges(
+      count,
+      country!.systems,
+      countyClients.map(({ person }) => person),
+      narrator,
+    ),
+  );
+  return country!;
 }
 
 async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
