@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Category } from '#catalogue';
 import {
   checkParts,
   generateReceivingKey,
@@ -17,16 +15,17 @@ import {
   readReleaseRequest,
   readStatement,
   type ReceivingKey,
+  sealMessage,
   sealReleasedKey,
   signStatement,
   type SigningKey,
   type ConsentRecord,
   verifyManifest,
 } from '#envelope';
-import { AppError, type ErrorCode, problemOf, sha256, unwrap } from '#kernel';
+import { AppError, type ErrorCode, newExchangeId, newMessageId, problemOf, sha256, unwrap } from '#kernel';
+import { referenceCatalogueJson } from '../domain/catalogue.fixture.js';
 import { type AppendedLeaf, FakeLog, LOG_ORIGIN } from './fake-log.fixture.js';
 
-const REFERENCE_DATA = 'apps/directory/data';
 const MONTH_MS = 30 * 86_400_000;
 const AUDIENCE = 'urn:kotovayla:test';
 
@@ -66,6 +65,10 @@ export class FakeHub {
   readonly releaseFailures: { status: number; code: ErrorCode }[] = [];
   /** Accepts posts and loses them. */
   loseMessages = 0;
+  /** Rejects the next message with this code. */
+  rejectNext: ErrorCode | undefined;
+  /** What is wrong with the next word of acceptance. */
+  faultyNotice: 'other-receipt' | 'rejection-receipt' | 'no-receipt' | 'other-key' | undefined;
   /** Changes a release's reply before it is sent. */
   beforeRelease: (reply: ReleaseReply, held: HeldMessage) => Promise<void> | void = () => undefined;
   /** Another checkpoint than the true one. */
@@ -154,6 +157,30 @@ export class FakeHub {
     return sealReleasedKey(released, unwrap(await importRecipientKey(this.receivingKeyOf(agency))));
   }
 
+  /** A message in an agency's name that somebody else signed, sealed as the last message of that agency was. */
+  async forge(sender: string, key: SigningKey): Promise<{ manifest: string; outer: string }> {
+    const last = [...this.messages.values()].findLast(
+      ({ manifest }) => manifest.context.sender === sender && manifest.context.kind === 'request',
+    );
+    if (!last) throw new Error(`no request of ${sender}`);
+    const { context } = last.manifest;
+    const [subject] = context.subjects;
+    if (!subject) throw new Error('a request about nobody');
+    const sealed = await sealMessage({
+      context: { ...context, messageId: newMessageId(), exchangeId: newExchangeId() },
+      subjects: [{ pseudonym: subject, type: 'henkilotunnus', value: '010190-900P' }],
+      content: {},
+      signingKey: key,
+      recipientKey: unwrap(await importRecipientKey(this.receivingKeyOf(context.recipient))),
+      releaseKey: unwrap(await importRecipientKey(this.releaseKey.publicJwk)),
+    });
+    return unwrap(sealed);
+  }
+
+  mismatchCode(token: string): string {
+    return unwrap(readStatement('mismatch', token)).payload.code;
+  }
+
   appendAbout(type: string, { context, manifestHash }: Manifest, more: Partial<LogBody> = {}): AppendedLeaf {
     return this.log.append({
       type,
@@ -239,7 +266,7 @@ export class FakeHub {
   }
 
   private addDirectoryRoutes(): void {
-    const json = JSON.stringify(catalogueData());
+    const json = referenceCatalogueJson();
     this.log.appendClear({ type: 'catalogue', version: 1, hash: sha256(json), at: new Date().toISOString() });
     this.server.get('/v1/directory/catalogue', () => ({ version: 1, json }));
     this.server.get('/v1/directory/route', (request) => {
@@ -341,9 +368,39 @@ export class FakeHub {
       capsule: parts.capsule,
       outer: parts.outer,
     });
-    const leaf = this.appendAbout('message-accepted', manifest);
-    this.deliver(manifest.context.sender, { notice: await this.notice('accepted', manifest, leaf) });
+    if (this.rejectNext) {
+      const code = this.rejectNext;
+      this.rejectNext = undefined;
+      const leaf = this.appendAbout('message-rejected', manifest, { code });
+      return this.deliver(manifest.context.sender, { notice: await this.notice('rejected', manifest, leaf, code) });
+    }
+    this.deliver(manifest.context.sender, { notice: await this.acceptance(manifest) });
     this.deliver(manifest.context.recipient, { message: { manifest: parts.manifest, outer: parts.outer } });
+  }
+
+  private async acceptance(manifest: Manifest): Promise<string> {
+    const leaf = this.appendAbout('message-accepted', manifest);
+    const fault = this.faultyNotice;
+    this.faultyNotice = undefined;
+    switch (fault) {
+      case undefined:
+        return this.notice('accepted', manifest, leaf);
+      case 'other-receipt': {
+        const other = { ...manifest, manifestHash: sha256('another message') };
+        return this.notice('accepted', manifest, this.appendAbout('message-accepted', other));
+      }
+      case 'rejection-receipt':
+        return this.notice('accepted', manifest, this.appendAbout('message-rejected', manifest));
+      case 'no-receipt': {
+        const { payload } = unwrap(readStatement('outcome', await this.notice('accepted', manifest, leaf)));
+        const { receipt: _receipt, ...bare } = payload;
+        return signStatement('outcome', bare, this.outcomeKey);
+      }
+      case 'other-key': {
+        const { payload } = unwrap(readStatement('outcome', await this.notice('accepted', manifest, leaf)));
+        return signStatement('outcome', payload, await generateSigningKey());
+      }
+    }
   }
 
   private async mailbox(agency: string, request: FastifyRequest): Promise<unknown> {
@@ -398,18 +455,3 @@ const refuse = (reply: FastifyReply, error: AppError, status = error.status) =>
 
 const payloadOf = (token: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || '{}') as Record<string, unknown>;
-
-/** The catalogue of the reference data, as the directory's snapshot carries it. */
-export function catalogueData(): Record<string, unknown> {
-  const list = (file: string): unknown => JSON.parse(readFileSync(`${REFERENCE_DATA}/${file}`, 'utf8'));
-  const categories = list('categories.json') as Category[];
-  return {
-    categories,
-    purposes: list('purposes.json'),
-    refusalReasons: list('refusal-reasons.json'),
-    statutes: list('statutes.json'),
-    deadlines: list('deadlines.json'),
-    necessityTemplates: list('necessity-templates.json'),
-    schemas: Object.fromEntries(categories.map(({ number, schema }) => [String(number), list(schema)])),
-  };
-}

@@ -61,6 +61,11 @@ export class FakeLog {
     };
   }
 
+  leafOf(entry: Buffer | undefined): Buffer {
+    if (!entry) throw new Error('no such entry');
+    return leafHash(entry);
+  }
+
   consistency(first: number, second = this.tree.size): string[] {
     return base64(this.tree.consistencyProof(first, second));
   }

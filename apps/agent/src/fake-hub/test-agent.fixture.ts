@@ -89,6 +89,10 @@ export class TestAgent {
     };
   }
 
+  anonymous(): { get(path: string): request.Test } {
+    return { get: (path) => request(this.app.getHttpServer()).get(path) };
+  }
+
   /** Keys made and published, and found in the log by the agent itself. */
   async onboard(id: string): Promise<void> {
     await this.system(id).post('/v1/onboarding/keys').expect(201);
@@ -97,6 +101,24 @@ export class TestAgent {
       const { keys } = await bodyOf<{ keys: { leafIndex?: number }[] }>(this.system(id).get('/v1/keys'));
       return keys.length > 0 && keys.every(({ leafIndex }) => leafIndex !== undefined) ? true : undefined;
     });
+  }
+
+  /** Onboards all; the first makes the pseudonym key and shares it. */
+  async onboardAll(): Promise<void> {
+    const [first, ...others] = this.agencies.map(({ id }) => id);
+    for (const { id } of this.agencies) await this.onboard(id);
+    await this.system(first ?? '')
+      .post('/v1/onboarding/pseudonym-key')
+      .expect(201);
+    for (const agency of others) {
+      await this.system(first ?? '')
+        .post('/v1/onboarding/pseudonym-key/share', { agency })
+        .expect(202);
+      await eventually(`the pseudonym key at ${agency}`, async () => {
+        const { keys } = await bodyOf<{ keys: { use: string }[] }>(this.system(agency).get('/v1/keys'));
+        return keys.some(({ use }) => use === 'pseudonym') ? true : undefined;
+      });
+    }
   }
 
   private async boot(): Promise<void> {

@@ -1,0 +1,123 @@
+import { describe, expect, it } from '@jest/globals';
+import { generateReceivingKey, generateSigningKey, type KeyRecord, type SigningKey, signStatement } from '#envelope';
+import { agencyId, unwrap } from '#kernel';
+import { LoggedKeys } from './logged-keys.js';
+
+const agency = agencyId('K-235');
+const now = new Date();
+const record = (
+  use: KeyRecord['use'],
+  key: Pick<SigningKey, 'publicJwk'>,
+  signer: SigningKey,
+  of = agency,
+): Promise<string> =>
+  signStatement(
+    'agency-key',
+    {
+      v: 1,
+      agency: of,
+      use,
+      jwk: key.publicJwk,
+      notBefore: new Date(now.getTime() - 60_000).toISOString(),
+      notAfter: new Date(now.getTime() + 86_400_000).toISOString(),
+      iat: 1,
+    },
+    signer,
+  );
+
+async function onboarded(): Promise<{ keys: LoggedKeys; signing: SigningKey; recovery: SigningKey }> {
+  const keys = new LoggedKeys();
+  const [signing, recovery] = [await generateSigningKey(), await generateSigningKey()];
+  await keys.apply({ type: 'agency-key', record: await record('signing', signing, signing) }, 0);
+  await keys.apply({ type: 'agency-key', record: await record('recovery', recovery, signing) }, 1);
+  return { keys, signing, recovery };
+}
+
+describe('keys from clear leaves', () => {
+  it('are known once the log shows them', async () => {
+    const { keys, signing } = await onboarded();
+    expect(await keys.signingKey(agency, signing.kid, now)).toMatchObject({ ok: true, value: { kid: signing.kid } });
+  });
+
+  it('are not known before', async () => {
+    const stranger = await generateSigningKey();
+    expect(await new LoggedKeys().signingKey(agency, stranger.kid, now)).toMatchObject({
+      error: { code: 'KEY_NOT_LOGGED' },
+    });
+  });
+
+  it('follow the chain: a second signing key that signs itself is refused', async () => {
+    const { keys } = await onboarded();
+    const swapped = await generateSigningKey();
+    const applied = await keys.apply({ type: 'agency-key', record: await record('signing', swapped, swapped) }, 2);
+    expect(applied).toMatchObject({ error: { code: 'KEY_UNTRUSTED', details: { agency } } });
+    expect(keys.isLogged(agency, swapped.kid)).toBe(false);
+  });
+
+  it('follow the chain: by the previous signing key and by the recovery key', async () => {
+    const { keys, signing, recovery } = await onboarded();
+    const [second, third] = [await generateSigningKey(), await generateSigningKey()];
+    expect(await keys.apply({ type: 'agency-key', record: await record('signing', second, signing) }, 2)).toMatchObject(
+      { ok: true },
+    );
+    expect(await keys.apply({ type: 'agency-key', record: await record('signing', third, recovery) }, 3)).toMatchObject(
+      { ok: true },
+    );
+  });
+
+  it('keep to one use: a recovery key vouches for no receiving key', async () => {
+    const { keys, recovery } = await onboarded();
+    const receiving = await generateReceivingKey();
+    const applied = await keys.apply({ type: 'agency-key', record: await record('receiving', receiving, recovery) }, 2);
+    expect(applied).toMatchObject({ error: { code: 'KEY_UNTRUSTED' } });
+  });
+
+  it('belong to one agency: another’s signing key vouches for none', async () => {
+    const { keys, signing } = await onboarded();
+    const receiving = await generateReceivingKey();
+    const of = agencyId('H-03');
+    const applied = await keys.apply(
+      { type: 'agency-key', record: await record('receiving', receiving, signing, of) },
+      2,
+    );
+    expect(applied).toMatchObject({ error: { code: 'KEY_UNTRUSTED', details: { agency: of } } });
+  });
+
+  it('are sealed to in their newest valid version', async () => {
+    const { keys, signing } = await onboarded();
+    const [first, second] = [await generateReceivingKey(), await generateReceivingKey()];
+    await keys.apply({ type: 'agency-key', record: await record('receiving', first, signing) }, 2);
+    await keys.apply({ type: 'agency-key', record: await record('receiving', second, signing) }, 3);
+    expect(unwrap(await keys.receivingKey(agency, now)).kid).toBe(second.kid);
+  });
+
+  it('count up to their revocation, and vouch for nothing after it', async () => {
+    const { keys, signing } = await onboarded();
+    const revocation = await signStatement(
+      'agency-key-revocation',
+      { agency, kid: signing.kid, at: now.toISOString(), iat: 1 },
+      signing,
+    );
+    await keys.apply({ type: 'agency-key-revocation', record: revocation }, 2);
+    expect(await keys.signingKey(agency, signing.kid, new Date(now.getTime() - 1))).toMatchObject({ ok: true });
+    expect(await keys.signingKey(agency, signing.kid, now)).toMatchObject({ error: { code: 'KEY_REVOKED' } });
+    const next = await generateSigningKey();
+    expect(await keys.apply({ type: 'agency-key', record: await record('signing', next, signing) }, 3)).toMatchObject({
+      error: { code: 'KEY_UNTRUSTED' },
+    });
+  });
+
+  it('are not revoked by a stranger', async () => {
+    const { keys, signing } = await onboarded();
+    const stranger = await generateSigningKey();
+    const revocation = await signStatement(
+      'agency-key-revocation',
+      { agency, kid: signing.kid, at: now.toISOString(), iat: 1 },
+      stranger,
+    );
+    expect(await keys.apply({ type: 'agency-key-revocation', record: revocation }, 2)).toMatchObject({
+      error: { code: 'KEY_UNTRUSTED' },
+    });
+    expect(await keys.signingKey(agency, signing.kid, now)).toMatchObject({ ok: true });
+  });
+});
