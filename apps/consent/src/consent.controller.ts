@@ -14,9 +14,8 @@ import {
   type WithdrawConsentResponse,
 } from '#contracts';
 import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
-import type { KafkaBatch } from '#messaging';
+import { type KafkaBatch, LoggedConsumer } from '#messaging';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
-import { ConfirmLogged } from './infra/confirm-logged.js';
 import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PermitRelease } from './permit-release/permit-release.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
@@ -33,7 +32,7 @@ export class ConsentController {
     @Inject(ListConsents) private readonly consents: ListConsents,
     @Inject(CheckBasis) private readonly checks: CheckBasis,
     @Inject(PermitRelease) private readonly permits: PermitRelease,
-    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
   ) {}
 
   @GrpcMethod('ConsentService', 'recordConsent')
@@ -65,7 +64,7 @@ export class ConsentController {
 
   @EventPattern(topics.auditEvents)
   async auditEvents(@Payload() batch: KafkaBatch): Promise<void> {
-    await this.logged.consume(batch);
+    await this.logged.consumeBatch(batch);
   }
 }
 

@@ -9,7 +9,15 @@ import {
 import { ConsentServiceService, topics } from '#contracts';
 import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
-import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
+import {
+  KafkaLog,
+  KafkaTransport,
+  LoggedConsumer,
+  type MessageLog,
+  Outbox,
+  OutboxReconciler,
+  OutboxRelay,
+} from '#messaging';
 import {
   CLOCK,
   Database,
@@ -23,7 +31,6 @@ import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConsentConfig } from './consent.config.js';
 import { ConsentController } from './consent.controller.js';
 import { CatalogueView } from './infra/catalogue-view.js';
-import { ConfirmLogged } from './infra/confirm-logged.js';
 import { SCHEMA } from './infra/database.js';
 import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
@@ -40,7 +47,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
-    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -106,9 +113,10 @@ export class ConsentModule {
             new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.consentEvents] }),
         },
         {
-          provide: ConfirmLogged,
+          provide: LoggedConsumer,
           inject: [Database, OutboxReconciler],
-          useFactory: (database: Database, reconciler: OutboxReconciler) => new ConfirmLogged(database, reconciler),
+          useFactory: ({ pool }: Database, reconciler: OutboxReconciler) =>
+            new LoggedConsumer({ pool, schema: SCHEMA, reconciler }),
         },
         {
           provide: PERMIT_KEY,

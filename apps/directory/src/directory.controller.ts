@@ -17,10 +17,9 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '#contracts';
-import type { KafkaBatch } from '#messaging';
+import { type KafkaBatch, LoggedConsumer } from '#messaging';
 import type { Observable } from 'rxjs';
 import { FindRoute } from './find-route/find-route.handler.js';
-import { ConfirmLogged } from './infra/confirm-logged.js';
 import { PublishKeys } from './publish-keys/publish-keys.handler.js';
 import { RegisterAgency } from './register-agency/register-agency.handler.js';
 import { RevokeKey } from './revoke-key/revoke-key.handler.js';
@@ -35,7 +34,7 @@ export class DirectoryController {
     @Inject(RegisterAgency) private readonly agencies: RegisterAgency,
     @Inject(PublishKeys) private readonly keys: PublishKeys,
     @Inject(RevokeKey) private readonly revocations: RevokeKey,
-    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
   ) {}
 
   @GrpcMethod('DirectoryService', 'watch')
@@ -78,6 +77,6 @@ export class DirectoryController {
 
   @EventPattern(topics.auditEvents)
   async auditEvents(@Payload() batch: KafkaBatch): Promise<void> {
-    await this.logged.consume(batch);
+    await this.logged.consumeBatch(batch);
   }
 }

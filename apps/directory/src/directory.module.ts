@@ -8,14 +8,22 @@ import {
 } from '@nestjs/common';
 import { DirectoryServiceService, topics } from '#contracts';
 import type { Clock } from '#kernel';
-import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
+import {
+  KafkaLog,
+  KafkaTransport,
+  LoggedConsumer,
+  type MessageLog,
+  Outbox,
+  OutboxReconciler,
+  OutboxRelay,
+} from '#messaging';
 import { CLOCK, Database, grpcServer, LOGGER, type Logger, Readiness, type ServiceOptions } from '#platform';
+import { ConfirmKeys } from './confirm-keys/confirm-keys.handler.js';
 import { DirectoryConfig } from './directory.config.js';
 import { DirectoryController } from './directory.controller.js';
 import { loadReferenceData } from './domain/load-reference-data.js';
 import type { ReferenceData } from './domain/reference-records.js';
 import { FindRoute } from './find-route/find-route.handler.js';
-import { ConfirmLogged } from './infra/confirm-logged.js';
 import { SCHEMA } from './infra/database.js';
 import { PublishKeys } from './publish-keys/publish-keys.handler.js';
 import { recordCatalogue, type RecordedCatalogue } from './record-catalogue/record-catalogue.js';
@@ -38,7 +46,7 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
-    @Inject(ConfirmLogged) private readonly logged: ConfirmLogged,
+    @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
     @Inject(SnapshotFeed) private readonly feed: SnapshotFeed,
     @Inject(CatalogueInForce) private readonly catalogue: CatalogueInForce,
     @Inject(REFERENCE) private readonly reference: ReferenceData,
@@ -108,16 +116,25 @@ export class DirectoryModule {
             new SnapshotFeed(database, () => catalogue.recorded, logger),
         },
         {
-          provide: ConfirmLogged,
-          inject: [Database, OutboxReconciler, Outbox, OutboxRelay, SnapshotFeed, CLOCK],
+          provide: LoggedConsumer,
+          inject: [Database, OutboxReconciler, ConfirmKeys, OutboxRelay, SnapshotFeed],
           useFactory: (
-            database: Database,
+            { pool }: Database,
             reconciler: OutboxReconciler,
-            outbox: Outbox,
+            keys: ConfirmKeys,
             relay: OutboxRelay,
             feed: SnapshotFeed,
-            clock: Clock,
-          ) => new ConfirmLogged(database, reconciler, outbox, relay, feed, clock),
+          ) =>
+            new LoggedConsumer({
+              pool,
+              schema: SCHEMA,
+              reconciler,
+              onLogged: (client, entries) => keys.confirm(client, entries),
+              afterCommit: () => {
+                relay.wake();
+                void feed.refresh();
+              },
+            }),
         },
         {
           provide: KafkaTransport,
@@ -125,6 +142,7 @@ export class DirectoryModule {
           useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'directory' }),
         },
         RegisterAgency,
+        ConfirmKeys,
         PublishKeys,
         RevokeKey,
         FindRoute,

@@ -8,6 +8,7 @@ export type {
   QuarantinedMessage,
 } from './inbox/inbox-handler.js';
 export { inboxTable } from './inbox/inbox-table.js';
+export { LoggedConsumer } from './inbox/logged-consumer.js';
 export { ParkedMessages } from './inbox/parked-messages.js';
 export type { DiscardedMessage, ListedMessage, ParkedMessage, ParkedMessagesOptions } from './inbox/parked-messages.js';
 export * from './log/create-topics.js';

@@ -1,12 +1,12 @@
 import { AuditEvent, DirectoryEvent, topics } from '#contracts';
 import type { ClearRecord } from '#envelope';
 import { type AgencyId, type Clock, type EventId, FixedClock } from '#kernel';
-import { InMemoryLog, KafkaBatch, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
+import { InMemoryLog, KafkaBatch, LoggedConsumer, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
 import { createLogger, Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { createTestDatabase, type TestDatabase } from '#testing';
 import { loadReferenceData } from '../domain/load-reference-data.js';
 import type { ReferenceData } from '../domain/reference-records.js';
-import { ConfirmLogged } from '../infra/confirm-logged.js';
+import { ConfirmKeys } from '../confirm-keys/confirm-keys.handler.js';
 import { databaseSpec, SCHEMA } from '../infra/database.js';
 import { PublishKeys } from '../publish-keys/publish-keys.handler.js';
 import { recordCatalogue, type RecordedCatalogue } from '../record-catalogue/record-catalogue.js';
@@ -31,7 +31,7 @@ export class DirectoryGround {
   readonly keys: PublishKeys;
   readonly revocations: RevokeKey;
   readonly feed: SnapshotFeed;
-  readonly logged: ConfirmLogged;
+  private readonly logged: LoggedConsumer;
   /** As the owner, beside the rights of the service. */
   private readonly owner: Database;
   private readonly outbox = new Outbox(SCHEMA);
@@ -53,7 +53,13 @@ export class DirectoryGround {
     this.agencies = new RegisterAgency(database, outbox, relay, this.feed, reference, clock);
     this.keys = new PublishKeys(database, outbox, relay, clock);
     this.revocations = new RevokeKey(database, outbox, relay, this.feed, clock);
-    this.logged = new ConfirmLogged(database, reconciler, outbox, relay, this.feed, clock);
+    const keys = new ConfirmKeys(outbox, clock);
+    this.logged = new LoggedConsumer({
+      pool: database.pool,
+      schema: SCHEMA,
+      reconciler,
+      onLogged: (logging, entries) => keys.confirm(logging, entries),
+    });
   }
 
   static async lay(): Promise<DirectoryGround> {
@@ -107,7 +113,7 @@ export class DirectoryGround {
       offset: this.batches++,
       timestamp: this.clock.now(),
     };
-    await this.logged.consume(new KafkaBatch(topics.auditEvents, 0, [message]));
+    await this.logged.consumeBatch(new KafkaBatch(topics.auditEvents, 0, [message]));
     await this.feed.refresh();
   }
 

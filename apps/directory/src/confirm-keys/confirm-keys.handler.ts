@@ -1,62 +1,25 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { AuditEvent, type LoggedEntry } from '#contracts';
+import type { LoggedEntry } from '#contracts';
 import type { AgencyId, Clock } from '#kernel';
-import { InboxConsumer, type KafkaBatch, type Outbox, type OutboxReconciler, type OutboxRelay } from '#messaging';
-import type { Database } from '#platform';
+import { Outbox } from '#messaging';
+import { CLOCK } from '#platform';
+import { bumpVersion } from '../infra/agencies-store.js';
 import { statusEvent } from '../register-agency/register-agency.handler.js';
-import type { SnapshotFeed } from '../watch-snapshot/snapshot-feed.js';
-import { bumpVersion } from './agencies-store.js';
-import { SCHEMA } from './database.js';
 
 /** Uses that an agency must have in the log before it can take part. */
 const NEEDED = ['signing', 'receiving', 'client-auth'];
 
 /** A key counts from the moment that audit says where it stands in the log; with the last needed key the agency is active. */
-export class ConfirmLogged {
-  private readonly inbox: InboxConsumer<AuditEvent>;
-
+@Injectable()
+export class ConfirmKeys {
   constructor(
-    database: Database,
-    private readonly reconciler: OutboxReconciler,
-    private readonly outbox: Outbox,
-    relay: OutboxRelay,
-    feed: SnapshotFeed,
-    private readonly clock: Clock,
-  ) {
-    this.inbox = new InboxConsumer<AuditEvent>({
-      pool: database.pool,
-      schema: SCHEMA,
-      consumer: 'confirm-logged',
-      decode: (message) => AuditEvent.decode(message.value),
-      // One record a batch of the appender: its place in the topic names it.
-      idOf: (_body, message) => `${message.key}@${message.offset}`,
-      handle: (client, messages) =>
-        this.confirm(
-          client,
-          messages.flatMap(({ body }) => (body.event?.$case === 'logged' ? body.event.value.entries : [])),
-        ),
-      afterCommit: () => {
-        relay.wake();
-        void feed.refresh();
-      },
-    });
-  }
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
 
-  consume(batch: KafkaBatch): Promise<void> {
-    return this.inbox.consumeBatch(batch);
-  }
-
-  start(): void {
-    this.inbox.start();
-  }
-
-  stop(): Promise<void> {
-    return this.inbox.stop();
-  }
-
-  private async confirm(client: PoolClient, entries: readonly LoggedEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    await this.reconciler.markLogged(client, entries);
+  /** In the transaction in which the events are marked as logged. */
+  async confirm(client: PoolClient, entries: readonly LoggedEntry[]): Promise<void> {
     const eventIds = entries.map(({ eventId }) => eventId);
     // Agencies first, in the order of their ids, as everybody locks them: else this and a revocation wait for each other.
     const { rows: concerned } = await client.query<{ id: AgencyId }>({
