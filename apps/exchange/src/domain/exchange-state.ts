@@ -1,28 +1,11 @@
 import { type AgencyId, AppError, type Result, type Sha256, err, ok } from '#kernel';
+import type { ExchangeEvent } from './exchange-events.js';
 import type { MessageEvent } from './message-state.js';
 import { type ExchangeKind, type OpeningKind, isOpeningKind, kindOrder } from './message-kinds.js';
 
 /** Design 1, "States". All but `open` are final. */
 export const exchangeStates = ['open', 'answered', 'refused', 'expired', 'withdrawn', 'cancelled'] as const;
 export type ExchangeState = (typeof exchangeStates)[number];
-
-/**
- * What happens to an exchange. `continue`: a message that leaves it open; `answer`, `refuse`, `cancel`: messages that close
- * it; `receive`: what wants no answer was opened by its recipient, and nobody objected in time; `pass-deadline`: the
- * deadline or the unopened opening message's exp has passed; `end-basis`: what it was opened on does not hold any more;
- * `fail-delivery`: its opening message cannot be delivered.
- */
-export const exchangeEvents = [
-  'continue',
-  'answer',
-  'refuse',
-  'cancel',
-  'receive',
-  'pass-deadline',
-  'end-basis',
-  'fail-delivery',
-] as const;
-export type ExchangeEvent = (typeof exchangeEvents)[number];
 
 const transitions: Readonly<Record<ExchangeEvent, Readonly<Partial<Record<ExchangeState, ExchangeState>>>>> = {
   continue: { open: 'open' },

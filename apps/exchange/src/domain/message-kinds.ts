@@ -1,4 +1,4 @@
-import type { ExchangeEvent } from './exchange-state.js';
+import type { ExchangeEvent } from './exchange-events.js';
 
 /** The kinds of message of design 2, "Which gate for which kind". */
 export const exchangeKinds = [

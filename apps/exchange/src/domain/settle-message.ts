@@ -1,6 +1,7 @@
 import type { ErrorCode, Result } from '#kernel';
 import { ok } from '#kernel';
-import { type ExchangeEvent, type ExchangeState, eventOfOpeningMessage, nextExchangeState } from './exchange-state.js';
+import type { ExchangeEvent } from './exchange-events.js';
+import { type ExchangeState, eventOfOpeningMessage, nextExchangeState } from './exchange-state.js';
 import type { OpeningKind } from './message-kinds.js';
 import { type MessageEvent, type MessageState, nextMessageState } from './message-state.js';
 

@@ -15,7 +15,8 @@ import {
   unwrap,
 } from '#kernel';
 import type { Outbox, Queryable } from '#messaging';
-import { type ExchangeEvent, nextExchangeState } from '../domain/exchange-state.js';
+import type { ExchangeEvent } from '../domain/exchange-events.js';
+import { nextExchangeState } from '../domain/exchange-state.js';
 import { type MessageEvent, isUnopened } from '../domain/message-state.js';
 import { type Ending, type FactType, endingOf, factOfClosing, moveMessage } from '../domain/settle-message.js';
 import { type LedgerWrite, joinWrites, ledgerStatements as sql } from './ledger-statements.js';

@@ -11,7 +11,8 @@ import {
   fromNumericDate,
 } from '#kernel';
 import type { Queryable } from '#messaging';
-import { type ExchangeEvent, judgeArrival } from '../domain/exchange-state.js';
+import type { ExchangeEvent } from '../domain/exchange-events.js';
+import { judgeArrival } from '../domain/exchange-state.js';
 import { isOpeningKind, kindOrder } from '../domain/message-kinds.js';
 import { ExchangeLedger, type LedgerParts, idOf } from '../infra/exchange-ledger.js';
 import type { MessageRow } from '../infra/rows.js';
