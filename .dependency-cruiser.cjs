@@ -68,6 +68,8 @@ module.exports = {
         pathNot: [
           '^apps/$1/src/domain/',
           '^libs/(kernel|contracts|envelope|merkle|calendar|catalogue)/src/index[.]ts$',
+          // Parsers without files, network or state.
+          'node_modules/(csv-parse|finnish-business-ids)/',
           '^node:',
           '^[a-z_]+$',
         ],

@@ -7,7 +7,7 @@ const canonicalize = canonicalizeModule as unknown as (value: unknown) => string
 
 /** SHA-256 in base64url. Text is hashed as UTF-8. */
 export const sha256 = (data: string | Uint8Array): Sha256 =>
-  createHash('sha256').update(data).digest('base64url') as string as Sha256;
+  createHash('sha256').update(data).digest('base64url') as Sha256;
 
 /** Canonical JSON (RFC 8785). Throws on what JSON cannot carry. */
 export function canonicalJson(value: unknown): string {

@@ -49,7 +49,7 @@ export const partyKindOf = (agency: AgencyId): PartyKind => agency.charAt(0) as 
 export const newMessageId = (): MessageId => randomUUID() as string as MessageId;
 export const newExchangeId = (): ExchangeId => randomUUID() as string as ExchangeId;
 export const newConsentId = (): ConsentId => randomUUID() as string as ConsentId;
-export const newEventId = (): EventId => randomUUID().replaceAll('-', '') as string as EventId;
+export const newEventId = (): EventId => randomUUID().replaceAll('-', '') as EventId;
 
 /** Parse or throw: for configuration, fixtures and values that were validated before. */
 export function agencyId(value: string): AgencyId {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import Provider, { type Configuration, errors, type JWK } from 'oidc-provider';
+import Provider, { type Configuration, errors } from 'oidc-provider';
 import type { Clock } from '#kernel';
 import type { Database, DirectoryView } from '#platform';
 import type { IdentityConfig } from '../identity.config.js';
@@ -22,7 +22,7 @@ export function createProvider(
   const configuration: Configuration = {
     adapter: (model: string) =>
       model === 'Client' ? new AgencyClients(parts.directory, parts.clock) : new ProviderRecords(model, parts.database),
-    jwks: { keys: [{ ...parts.signingKey, use: 'sig' } as JWK] },
+    jwks: { keys: [{ ...parts.signingKey, use: 'sig' }] },
     clientAuthMethods: ['private_key_jwt'],
     scopes: ['exchange', 'supervise'],
     clockTolerance: CLOCK_TOLERANCE_S,
