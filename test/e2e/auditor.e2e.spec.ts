@@ -1,0 +1,123 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openReleasedKey } from '#envelope';
+import { unwrap } from '#kernel';
+import { runCli } from '../../apps/cli/src/program.js';
+import { type HubAgency, statute } from './hub-agency.js';
+import { type RunningHub, startTestHub } from './running-hub.js';
+
+interface Ran {
+  readonly code: number;
+  readonly data: Record<string, unknown>;
+}
+
+describe('an auditor with the command line only', () => {
+  let running: RunningHub;
+  let folder: string;
+  let municipality: HubAgency;
+  let county: HubAgency;
+  let receiptFile: string;
+
+  const kotovayla = async (...args: string[]): Promise<Ran> => {
+    const out: string[] = [];
+    const env = { KOTOVAYLA_HUB: join(folder, 'hub.json') };
+    const code = await runCli([...args, '--json'], {
+      env,
+      folder,
+      out: (line) => out.push(line),
+      err: (line) => out.push(line),
+    });
+    return { code, data: JSON.parse(out.join('\n')) as Record<string, unknown> };
+  };
+  const asAuditor = ['--agency', 'A-TSV', '--vault', 'auditor.vault', '--key-file', 'auditor.key'];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kotovayla-auditor-'));
+    running = await startTestHub();
+    await writeFile(join(folder, 'hub.json'), JSON.stringify(running.hub));
+    [municipality, county] = await Promise.all([running.agency('K-235'), running.agency('H-03')]);
+    receiptFile = await passOneMessage();
+  }, 180_000);
+
+  afterAll(async () => {
+    await running?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** @returns file with the receipt that the county got, opened */
+  async function passOneMessage(): Promise<string> {
+    const context = municipality.context(county, 'request', { categories: [11], basis: [statute([11])] });
+    const sealed = await municipality.seal(county, context);
+    await municipality.post(sealed);
+    await county.mailUntil(county.message(sealed.manifestHash));
+    const { released } = await county.release(sealed.manifestHash);
+    const { opening, ...receipt } = released!.receipt;
+    const { body, commitmentKey } = unwrap(await openReleasedKey(opening, county.receiving));
+    const path = join(folder, 'receipt.json');
+    await writeFile(path, JSON.stringify({ ...receipt, body, commitmentKey: commitmentKey.toString('base64') }));
+    return path;
+  }
+
+  it('joins: keys, thumbprint entered by the operator, records found in the log', async () => {
+    const { data } = await kotovayla('auditor', 'keys', ...asAuditor);
+    const operator = ['--agency', 'A-TSV', '--business-id', '0245437-2', '--thumbprint', String(data['thumbprint'])];
+    const names = ['--name-fi', 'Valvova viranomainen', '--name-sv', 'Tillsynsmyndigheten'];
+
+    expect((await kotovayla('agency', 'add', ...operator, ...names)).code).toBe(0);
+    expect(await kotovayla('auditor', 'publish', ...asAuditor)).toMatchObject({ code: 0, data: { status: 'active' } });
+
+    const { data: listed } = await kotovayla('agency', 'list');
+    expect(listed['agencies']).toContainEqual(
+      expect.objectContaining({ id: 'A-TSV', status: 'active', loggedKeys: 3 }),
+    );
+    const { data: shown } = await kotovayla('agency', 'keys', 'A-TSV');
+    expect(shown['keys']).toContainEqual(
+      expect.objectContaining({ use: 'signing', thumbprint: data['thumbprint'], state: 'valid' }),
+    );
+  });
+
+  it('exports the log with every body and proves it, a county’s receipt included', async () => {
+    expect(await kotovayla('log', 'export', 'export', ...asAuditor)).toMatchObject({ code: 0 });
+    const key = running.hub.pins.LOG_VERIFIER_KEY;
+    const { code, data } = await kotovayla('verify', 'export', '--verifier-key', key, '--receipt', receiptFile);
+    expect(data).toMatchObject({ ok: true, faults: [], gaps: [], receipts: [{ type: 'message-released' }] });
+    expect(data['bodies']).toBe((data['entries'] as { opaque: number }).opaque);
+    expect(code).toBe(0);
+  });
+
+  it('finds its own look in the log that it exports next', async () => {
+    expect(await kotovayla('log', 'export', 'export', ...asAuditor)).toMatchObject({ code: 0 });
+    expect(await readFile(join(folder, 'export', 'bodies.jsonl'), 'utf8')).toContain('log-search');
+  });
+
+  it('is told which entry is wrong when one byte of the export is changed', async () => {
+    const size = Number((await readFile(join(folder, 'export', 'checkpoint'), 'utf8')).split('\n')[1]);
+    const bundle = join(folder, 'export', 'tile', 'entries', size < 256 ? `000.p/${size}` : '000');
+    const bytes = await readFile(bundle);
+    bytes[30]! ^= 0x01;
+    await writeFile(bundle, bytes);
+    const { code, data } = await kotovayla('verify', 'export');
+    expect(data['faults']).toContainEqual(expect.objectContaining({ kind: 'entry-changed', index: 0 }));
+    expect(code).toBe(1);
+  });
+
+  it('sees nothing with keys that the hub does not know', async () => {
+    const stranger = ['--agency', 'A-VTV', '--vault', 'stranger.vault', '--key-file', 'stranger.key'];
+    await kotovayla('auditor', 'keys', ...stranger);
+    expect(await kotovayla('auditor', 'publish', ...stranger)).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'AGENCY_NOT_ONBOARDED' } },
+    });
+    expect(await kotovayla('log', 'export', 'other', ...stranger)).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'UNAUTHENTICATED' } },
+    });
+  });
+
+  it('is told that nothing is parked, and of no such message', async () => {
+    expect(await kotovayla('parked', 'list')).toMatchObject({ code: 0, data: { parked: [] } });
+    expect((await kotovayla('parked', 'retry', '999999')).code).toBe(1);
+  });
+});
