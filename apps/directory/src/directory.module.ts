@@ -21,7 +21,7 @@ import { CLOCK, Database, grpcServer, LOGGER, type Logger, Readiness, type Servi
 import { ConfirmKeys } from './confirm-keys/confirm-keys.handler.js';
 import { DirectoryConfig } from './directory.config.js';
 import { DirectoryController } from './directory.controller.js';
-import { loadReferenceData } from './domain/load-reference-data.js';
+import { loadReferenceData } from './read-reference-data/load-reference-data.js';
 import type { ReferenceData } from './domain/reference-records.js';
 import { FindRoute } from './find-route/find-route.handler.js';
 import { SCHEMA } from './infra/database.js';

@@ -10,7 +10,7 @@ import {
   statuteCovers,
 } from '#catalogue';
 import { type PartyKind, unwrap } from '#kernel';
-import { loadReferenceData } from './load-reference-data.js';
+import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 
 const { catalogue } = loadReferenceData(join(process.cwd(), 'apps/directory/data'));
 const DAY = '2026-11-22';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { loadReferenceData } from './load-reference-data.js';
+import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 import { resolveOldName } from './old-names.js';
 
 const data = loadReferenceData(join(process.cwd(), 'apps/directory/data'));

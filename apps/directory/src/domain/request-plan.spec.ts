@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { agencyId } from '#kernel';
-import { loadReferenceData } from './load-reference-data.js';
+import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 import { type PlanQuestion, planRequests } from './request-plan.js';
 
 const reference = loadReferenceData(join(process.cwd(), 'apps/directory/data'));

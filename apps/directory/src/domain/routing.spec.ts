@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { type AgencyId, agencyId } from '#kernel';
-import { loadReferenceData } from './load-reference-data.js';
+import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 import { type MailboxContact, type Responsibility, type RoutingKey, type RoutingTables, route } from './routing.js';
 
 const reference = loadReferenceData(join(process.cwd(), 'apps/directory/data'));

@@ -5,7 +5,7 @@ import { type AgencyId, AppError, type Clock, isAgencyId, isThumbprint, partyKin
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database } from '#platform';
 import { statutoryAgencies } from '../domain/agencies.js';
-import { isBusinessId } from '../domain/business-id.js';
+import { isBusinessId } from '../infra/business-id.js';
 import type { ReferenceData } from '../domain/reference-records.js';
 import { type AgencyStatus, bumpVersion, lockAgency } from '../infra/agencies-store.js';
 import { directoryEvent } from '../infra/directory-event.js';

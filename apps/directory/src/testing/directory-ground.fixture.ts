@@ -4,7 +4,7 @@ import { type AgencyId, type Clock, type EventId, FixedClock } from '#kernel';
 import { InMemoryLog, KafkaBatch, LoggedConsumer, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
 import { createLogger, Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { createTestDatabase, type TestDatabase } from '#testing';
-import { loadReferenceData } from '../domain/load-reference-data.js';
+import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 import type { ReferenceData } from '../domain/reference-records.js';
 import { ConfirmKeys } from '../confirm-keys/confirm-keys.handler.js';
 import { databaseSpec, SCHEMA } from '../infra/database.js';

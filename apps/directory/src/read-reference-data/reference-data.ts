@@ -7,10 +7,10 @@ import {
   validityViolations,
 } from '#catalogue';
 import { AppError } from '#kernel';
-import { allAgencyIds } from './agencies.js';
-import { isBusinessId } from './business-id.js';
+import { allAgencyIds } from '../domain/agencies.js';
+import { isBusinessId } from '../infra/business-id.js';
 import { listChecks } from './reference-lists.js';
-import type { Area, ReferenceData } from './reference-records.js';
+import type { Area, ReferenceData } from '../domain/reference-records.js';
 import { readAreas, readCountries, readLanguages, readMunicipalities } from './reference-tables.js';
 
 /** File of each part of the reference data, below `apps/directory/data`. */

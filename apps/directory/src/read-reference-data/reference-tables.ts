@@ -1,7 +1,7 @@
 import { isDay } from '#calendar';
 import type { Names } from '#catalogue';
 import { parse } from 'csv-parse/sync';
-import type { Area, Country, Language, LanguageClass, Municipality } from './reference-records.js';
+import type { Area, Country, Language, LanguageClass, Municipality } from '../domain/reference-records.js';
 
 type Row = Readonly<Record<string, string>>;
 type Report = (violation: string) => void;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { compileCategorySchemas, parseCatalogue, serializeCatalogue } from '#catalogue';
 import { AppError, unwrap } from '#kernel';
-import { statutoryAgencies } from './agencies.js';
-import { isBusinessId } from './business-id.js';
-import { municipalityName } from './display-name.js';
+import { statutoryAgencies } from '../domain/agencies.js';
+import { isBusinessId } from '../infra/business-id.js';
+import { municipalityName } from '../domain/display-name.js';
 import { loadReferenceData } from './load-reference-data.js';
 import { buildReferenceData } from './reference-data.js';
 
