@@ -48,8 +48,7 @@ export async function prepareDatabase(administratorUrl: string, spec: DatabaseSp
   await administrator.connect();
   try {
     await administrator.query('SELECT pg_advisory_lock(hashtext($1))', ['kotovayla-prepare']);
-    const known = await administrator.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
-    await administrator.query(`${known.rowCount ? 'ALTER' : 'CREATE'} ROLE ${role} LOGIN PASSWORD '${password}'`);
+    await defineRole(administrator, spec.schema, password);
     await administrator.query(`CREATE SCHEMA IF NOT EXISTS ${spec.schema}`);
     await owner.initialize();
     await owner.runMigrations({ transaction: 'each' });
@@ -57,15 +56,38 @@ export async function prepareDatabase(administratorUrl: string, spec: DatabaseSp
       GRANT USAGE ON SCHEMA ${spec.schema} TO ${role};
       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${spec.schema} TO ${role};
       GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${spec.schema} TO ${role};
-      REVOKE INSERT, UPDATE, DELETE ON ${spec.schema}.schema_migrations FROM ${role};
-      ALTER ROLE ${role} SET search_path = ${spec.schema};
-      ALTER ROLE ${role} SET statement_timeout = '15s';
-      ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '15s';
-      ALTER ROLE ${role} SET synchronous_commit = 'on';`);
+      REVOKE INSERT, UPDATE, DELETE ON ${spec.schema}.schema_migrations FROM ${role};`);
     for (const restriction of spec.restrictions ?? []) await administrator.query(restriction.replaceAll(':role', role));
   } finally {
     if (owner.isInitialized) await owner.destroy();
     await administrator.end();
+  }
+}
+
+/**
+ * What PostgreSQL says when two sessions change the same role at once: internal error "tuple concurrently updated", unique
+ * violation, duplicate object.
+ */
+const MET_ANOTHER = new Set(['XX000', '23505', '42710']);
+
+/** Roles belong to the cluster, advisory locks to one database: who meets another preparation tries again. */
+async function defineRole(administrator: pg.Client, schema: string, password: string): Promise<void> {
+  const role = roleOf(schema);
+  for (let attempt = 1; ; attempt++) {
+    const known = await administrator.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
+    try {
+      await administrator.query(`
+        ${known.rowCount ? 'ALTER' : 'CREATE'} ROLE ${role} LOGIN PASSWORD '${password}';
+        ALTER ROLE ${role} SET search_path = ${schema};
+        ALTER ROLE ${role} SET statement_timeout = '15s';
+        ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '15s';
+        ALTER ROLE ${role} SET synchronous_commit = 'on';`);
+      return;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (!MET_ANOTHER.has(code) || attempt === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 90));
+    }
   }
 }
 
