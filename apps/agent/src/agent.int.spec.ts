@@ -1,93 +1,174 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ask, client, exchangeAt, officer, requestAt, type ShownExchange } from './fake-hub/case.fixture.js';
 import { FakeHub } from './fake-hub/fake-hub.fixture.js';
-import { eventually, TestAgent } from './fake-hub/test-agent.fixture.js';
+import { bodyOf, eventually, TestAgent } from './fake-hub/test-agent.fixture.js';
 
-const officer = { name: 'Aino Asiantuntija', title: 'kotoutumisasiantuntija', unit: 'Kotoutumispalvelut' };
-const client = { type: 'henkilotunnus', value: '010190-900P', name: 'Testi Henkilö' };
-
-interface Summary {
-  messageId: string;
-  exchangeId: string;
-  kind: string;
-  state: string;
-  reply?: string;
+interface Listed {
+  readonly exchanges: readonly { readonly exchangeId: string; readonly openedBy: string; readonly state: string }[];
 }
 
-describe('a request and its answer', () => {
+describe('one agent that serves several agencies', () => {
   let hub: FakeHub;
   let agent: TestAgent;
 
   beforeAll(async () => {
     hub = await FakeHub.start();
-    hub.routes.set('social-welfare', 'H-03');
     agent = await TestAgent.start(hub, [
       { id: 'K-235' },
-      { id: 'H-03', pseudonymKeyFrom: ['K-235'], refusalWindow: { afterSeconds: 0, everySeconds: 1 } },
+      { id: 'H-03', pseudonymKeyFrom: ['K-235'] },
+      { id: 'T-01', pseudonymKeyFrom: ['K-235'] },
     ]);
-    for (const id of ['K-235', 'H-03']) await agent.onboard(id);
-    await agent.system('K-235').post('/v1/onboarding/pseudonym-key').expect(201);
-    await agent.system('K-235').post('/v1/onboarding/pseudonym-key/share', { agency: 'H-03' }).expect(202);
-    await eventually('the pseudonym key at H-03', async () => {
-      const { body } = await agent.system('H-03').get('/v1/keys');
-      return (body as { keys: { use: string }[] }).keys.some(({ use }) => use === 'pseudonym') ? true : undefined;
-    });
+    await agent.onboardAll();
   });
   afterAll(async () => {
     await agent?.close();
     await hub?.close();
   });
 
-  it('is answered in part by hand, and the asker reads what the holder gave', async () => {
-    const asked = await agent
-      .system('K-235')
-      .post('/v1/requests', {
+  it('asks as few parties as the directory allows, with the basis chosen by category', async () => {
+    hub.routes.set('social-welfare', 'H-03');
+    hub.routes.set('housing', 'K-235');
+    const { exchanges } = await bodyOf<{ exchanges: { recipient: string; categories: number[]; basis: object[] }[] }>(
+      agent.system('K-235').post('/v1/requests', {
         client,
         categories: [11, 13],
         purpose: 'plan',
         necessity: 'Suunnitelman laatiminen',
-        caseNumber: 'KAU/1/2026',
+        caseNumber: 'KAU/2/2026',
         officer,
         municipality: '235',
-        duty: 'social-welfare',
-      })
-      .expect(202);
-    const { exchanges } = asked.body as { exchanges: { exchangeId: string; recipient: string }[] };
-    expect(exchanges).toHaveLength(1);
-    const exchangeId = exchanges[0]?.exchangeId ?? '';
-
-    const waiting = await eventually('the request at H-03', async () => {
-      const { body } = await agent.system('H-03').get('/v1/inbox');
-      return (body as { messages: Summary[] }).messages.find((m) => m.exchangeId === exchangeId && m.reply === 'due');
-    });
-    await agent
-      .system('H-03')
-      .post(`/v1/inbox/${waiting.messageId}/answer`, {
-        person: officer,
-        items: [{ category: 11, outcome: 'given', content: { client: false } }],
-      })
-      .expect(200);
-    await agent
-      .system('H-03')
-      .post(`/v1/inbox/${waiting.messageId}/refuse`, {
-        person: officer,
-        refusals: [{ category: 13, reason: 'too-broad' }],
-      })
-      .expect(200);
-
-    const answered = await eventually('the answer at K-235', async () => {
-      const { body } = await agent.system('K-235').get(`/v1/exchanges/${exchangeId}`);
-      return (body as { state: string }).state === 'answered' ? (body as { messages: object[] }) : undefined;
-    });
-    expect(answered.messages.at(-1)).toMatchObject({
-      direction: 'received',
-      kind: 'answer',
-      state: 'opened',
-      content: {
-        items: [
-          { category: 11, outcome: 'given', content: { client: false } },
-          { category: 13, outcome: 'refused', reason: 'too-broad' },
-        ],
+      }),
+    );
+    // Housing is routed to the asker itself, so it goes along to the county, which may have a copy.
+    expect(exchanges).toMatchObject([
+      {
+        recipient: 'H-03',
+        categories: [11, 13],
+        basis: [{ categories: [11, 13], secrecyLift: { statute: { id: '681/2023-87' } } }],
       },
+    ]);
+  });
+
+  it('asks nobody when a category is answered by nobody', async () => {
+    const { code } = await bodyOf<{ code: string }>(
+      agent.system('K-235').post('/v1/requests', {
+        client,
+        categories: [9],
+        purpose: 'plan',
+        necessity: 'Suunnitelman laatiminen',
+        caseNumber: 'KAU/3/2026',
+        officer,
+      }),
+    );
+    expect(code).toBe('ROUTE_UNKNOWN');
+  });
+
+  it('shows an exchange to its parties and not to the other agencies that it serves', async () => {
+    const exchangeId = await ask(agent, 'H-03', [11]);
+    await requestAt(agent, 'H-03', exchangeId);
+    await agent.system('T-01').get(`/v1/exchanges/${exchangeId}`).expect(404);
+    const { exchanges } = await bodyOf<Listed>(agent.system('T-01').get('/v1/exchanges'));
+    expect(exchanges.map((exchange) => exchange.exchangeId)).not.toContain(exchangeId);
+  });
+
+  it('brings a referral with what goes along', async () => {
+    const referred = await bodyOf<{ exchangeId: string }>(
+      agent
+        .system('T-01')
+        .post('/v1/referrals', {
+          client,
+          recipient: 'K-235',
+          purpose: 'guidance',
+          reason: 'Asiakas siirtyy kunnan palveluihin.',
+          caseNumber: 'TE/9/2026',
+          officer,
+          items: [{ category: 5, content: { skills: [{ language: 'fi', level: 'A2' }] } }],
+        })
+        .expect(202),
+    );
+    const received: ShownExchange = await exchangeAt(
+      agent,
+      'K-235',
+      referred.exchangeId,
+      ({ state }) => state === 'informed',
+    );
+    expect(received.messages[0]?.content).toMatchObject({
+      type: 'referral',
+      reason: 'Asiakas siirtyy kunnan palveluihin.',
+      items: [{ category: 5, outcome: 'given' }],
     });
+  });
+
+  it('records a consent, finds it by the person and rests a request on it', async () => {
+    const recorded = await bodyOf<{ consentId: string; state: string }>(
+      agent.system('K-235').post('/v1/consents', {
+        client,
+        disclosers: ['H-03'],
+        categories: [12],
+        purposes: ['plan'],
+        validUntil: '2027-06-30T21:00:00Z',
+        method: 'written',
+        language: 'ar',
+        noticeVersion: '2026-1',
+        interpreter: true,
+        evidence: 'Suostumuslomake 17',
+      }),
+    );
+    expect(recorded.state).toBe('recorded');
+    const { consents } = await bodyOf<{ consents: object[] }>(
+      agent.system('H-03').post('/v1/consents/search', { client }),
+    );
+    expect(consents).toMatchObject([{ consentId: recorded.consentId, state: 'active', categories: [12] }]);
+
+    const { exchanges } = await bodyOf<{ exchanges: { basis: object[] }[] }>(
+      agent.system('K-235').post('/v1/requests', {
+        client,
+        categories: [12],
+        purpose: 'plan',
+        necessity: 'Suunnitelman laatiminen',
+        caseNumber: 'KAU/4/2026',
+        officer,
+        recipient: 'H-03',
+      }),
+    );
+    expect(exchanges[0]?.basis).toMatchObject([{ secrecyLift: { consent: { id: recorded.consentId, version: 1 } } }]);
+  });
+
+  it('tells the hub a salted hash of the evidence, and the evidence to nobody', () => {
+    const [consent] = [...hub.consents.values()];
+    expect(consent?.record.evidenceHash).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(consent?.token).not.toMatch(Buffer.from('Suostumuslomake').toString('base64url'));
+  });
+
+  it('uses a new signing key once the log shows it, and not before', async () => {
+    const made = await bodyOf<{ keys: { use: string; thumbprint: string; current: boolean; leafIndex?: number }[] }>(
+      agent.system('K-235').post('/v1/onboarding/keys', { rotate: ['signing'] }),
+    );
+    const fresh = made.keys.find(({ use, current }) => use === 'signing' && current);
+    expect(fresh?.leafIndex).toBeUndefined();
+    await requestAt(agent, 'H-03', await ask(agent, 'H-03', [11]));
+
+    await agent.onboard('K-235');
+    const exchangeId = await ask(agent, 'H-03', [11]);
+    await requestAt(agent, 'H-03', exchangeId);
+    const held = [...hub.messages.values()].find(({ manifest }) => manifest.context.exchangeId === exchangeId);
+    expect(held?.manifest.kid).toBe(fresh?.thumbprint);
+  });
+
+  it('gives an answer that the hub refused back to a person', async () => {
+    const exchangeId = await ask(agent, 'H-03', [11]);
+    const { messageId } = await requestAt(agent, 'H-03', exchangeId);
+    const items = [{ category: 11, outcome: 'no-record' }];
+    hub.rejectNext = 'CONSENT_WITHDRAWN';
+    await agent.system('H-03').post(`/v1/inbox/${messageId}/answer`, { person: officer, items }).expect(200);
+    await eventually('it is due again', async () => {
+      const mail = await bodyOf<{ reply?: string; draft: { state: string }[] }>(
+        agent.system('H-03').get(`/v1/inbox/${messageId}`),
+      );
+      return mail.reply === 'due' && mail.draft[0]?.state === 'waiting' ? true : undefined;
+    });
+    const refusals = [{ reason: 'consent-withdrawn' }];
+    await agent.system('H-03').post(`/v1/inbox/${messageId}/refuse`, { person: officer, refusals }).expect(200);
+    await exchangeAt(agent, 'K-235', exchangeId, ({ state }) => state === 'refused');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConsentRecord } from '#envelope';
-import { agencyId, type ConsentId, newConsentId, type Pseudonym } from '#kernel';
+import { agencyId, newConsentId, type Pseudonym } from '#kernel';
 import { referenceCatalogue } from './catalogue.fixture.js';
 import { type AvailableConsent, type BasisQuestion, chooseBasis, consentCovers } from './choose-basis.js';
 
@@ -80,7 +80,7 @@ describe('choosing a basis', () => {
   });
 
   it('leaves a consent that a case worker named to the hub to judge, but not for what the law gives', () => {
-    const named = { id: newConsentId() as ConsentId, version: 3 };
+    const named = { id: newConsentId(), version: 3 };
     expect(chooseBasis(ask({ categories: [11, 12], named }))).toMatchObject({
       ok: true,
       value: [

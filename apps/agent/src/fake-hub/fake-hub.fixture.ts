@@ -393,8 +393,8 @@ export class FakeHub {
         return this.notice('accepted', manifest, this.appendAbout('message-rejected', manifest));
       case 'no-receipt': {
         const { payload } = unwrap(readStatement('outcome', await this.notice('accepted', manifest, leaf)));
-        const { receipt: _receipt, ...bare } = payload;
-        return signStatement('outcome', bare, this.outcomeKey);
+        delete payload.receipt;
+        return signStatement('outcome', payload, this.outcomeKey);
       }
       case 'other-key': {
         const { payload } = unwrap(readStatement('outcome', await this.notice('accepted', manifest, leaf)));

@@ -98,8 +98,10 @@ export class TestAgent {
     await this.system(id).post('/v1/onboarding/keys').expect(201);
     await this.system(id).post('/v1/onboarding/publish').expect(202);
     await eventually(`${id} in the log`, async () => {
-      const { keys } = await bodyOf<{ keys: { leafIndex?: number }[] }>(this.system(id).get('/v1/keys'));
-      return keys.length > 0 && keys.every(({ leafIndex }) => leafIndex !== undefined) ? true : undefined;
+      const { keys } = await bodyOf<{ keys: { use: string; leafIndex?: number }[] }>(this.system(id).get('/v1/keys'));
+      return keys.length > 0 && keys.every(({ use, leafIndex }) => use === 'pseudonym' || leafIndex !== undefined)
+        ? true
+        : undefined;
     });
   }
 

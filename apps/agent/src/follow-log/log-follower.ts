@@ -42,6 +42,8 @@ export class LogFollower {
   private broken = false;
   private running: Promise<void> | undefined;
   private checkedAt: Date | undefined;
+  /** The newest note under which the recomputed tree was written down. */
+  private confirmed: string | undefined;
 
   constructor(
     @Inject(LogStore) private readonly store: LogStore,
@@ -110,6 +112,8 @@ export class LogFollower {
       }
     } else if (checkpoint.size > this.range.size) {
       await this.catchUp();
+      // The run that was joined may have begun before this checkpoint was made.
+      if (checkpoint.size > this.range.size) await this.catchUp();
       if (checkpoint.size > this.range.size) throw new AppError('UNAVAILABLE', 'the log ends before the checkpoint');
     }
     return checkpoint.size > this.range.size ? this.acceptBeyond(checkpoint) : this.acceptPast(checkpoint);
@@ -156,8 +160,10 @@ export class LogFollower {
     // Nothing of these entries is believed before the tree over them is the signed one.
     if (!range.root().equals(checkpoint.root)) throw await this.forkError('the newest checkpoint', checkpoint.size);
     if (range.size > this.range.size) await this.takeOver(range, leaves, records);
-    await this.store.confirm(checkpoint, this.clock.now());
     this.checkedAt = this.clock.now();
+    if (checkpoint.note === this.confirmed) return;
+    await this.store.confirm(checkpoint, this.checkedAt);
+    this.confirmed = checkpoint.note;
     for (const size of [...this.heads.keys()]) if (size <= range.size) this.heads.delete(size);
   }
 
