@@ -25,6 +25,7 @@ export class AuditEventsConsumer extends InboxConsumer<AuditEvent> {
       },
       exchangeOf: ({ event }) => (event?.$case === 'release' ? event.value.exchangeId : undefined),
       handle: async (client, messages) => {
+        await confirm.begin(client);
         // Exchanges are locked before mailboxes, so releases come first.
         const outcomes = factsOf(messages).map(outcomeOf);
         if (outcomes.length > 0) await settle.settle(client, outcomes);

@@ -26,6 +26,18 @@ export class ConfirmLogged {
     private readonly clock: Clock,
   ) {}
 
+  /**
+   * Before all else in a transaction that confirms: no refusal at the edge is told of meanwhile. Receipt and refusal come by
+   * two topics, and each, committed in the same moment, would wait for the other for ever. First, because the exchanges and
+   * mailboxes that are locked later are locked under it there too.
+   */
+  async begin(client: Queryable): Promise<void> {
+    await client.query({
+      name: 'exchange.confirming',
+      text: `SELECT pg_advisory_xact_lock_shared(hashtext('exchange.early_receipts'))`,
+    });
+  }
+
   async confirm(client: Queryable, batches: readonly Logged[]): Promise<void> {
     const entries = batches.flatMap((batch) => batch.entries);
     if (entries.length === 0) return;
@@ -46,6 +58,10 @@ export class ConfirmLogged {
 
   /** A refusal at the edge, told by the gateway: its notice waits for the receipt, or takes the one that came first. */
   async await(client: Queryable, awaited: readonly Awaited[]): Promise<void> {
+    await client.query({
+      name: 'exchange.telling-refusals',
+      text: `SELECT pg_advisory_xact_lock(hashtext('exchange.early_receipts'))`,
+    });
     const { rows } = await client.query<{ event_id: string; receipt: Receipt }>({
       name: 'exchange.take-early-receipts',
       text: `DELETE FROM exchange.early_receipts WHERE event_id = ANY($1::text[]) RETURNING event_id, receipt`,

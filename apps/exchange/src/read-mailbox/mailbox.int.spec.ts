@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { GatewayRefusal, LogRecord, type WatchMailboxesResponse, topics } from '#contracts';
+import type { Outcome } from '#envelope';
 import { newEventId, newExchangeId, newMessageId } from '#kernel';
+import { Database } from '#platform';
+import { ConfirmLogged } from '../confirm-logged/confirm-logged.handler.js';
 import type { MessageWish, Sent } from '../testing/network.fixture.js';
 import { ExchangeStack, eventually } from '../testing/stack.fixture.js';
 
@@ -190,6 +193,48 @@ describe('mailboxes', () => {
         expect(await count('early_receipts')).toBe(0);
       },
     );
+
+    it('comes also when neither of the two is committed before the other looks', async () => {
+      const hash = 'E'.repeat(42).concat('A') as Sent['manifestHash'];
+      const { log } = refusal(hash);
+      const { id: agency } = stack.network.municipality;
+      const confirm = stack.app.get(ConfirmLogged, { strict: false });
+      const database = stack.app.get(Database, { strict: false });
+      const outcome: Outcome = {
+        type: 'rejected',
+        exchangeId: log.exchangeId as Outcome['exchangeId'],
+        messageId: log.messageId as Outcome['messageId'],
+        sender: agency,
+        manifestHash: hash,
+        at: stack.clock.now().toISOString(),
+      };
+      const receipt = { leafIndex: 7n, inclusionProof: [], checkpoint: 'checkpoint', opening: 'opening' };
+      const entry = { eventId: log.eventId, leafIndex: 7n, receipt };
+      const waits = async (): Promise<boolean> => {
+        const { rows } = await stack.owner.query({
+          text: `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        });
+        return rows.length > 0;
+      };
+
+      let over = false;
+      let confirming: Promise<void> | undefined;
+      await database.transaction(async (client) => {
+        await confirm.await(client, [{ event_id: log.eventId, agency, outcome }]);
+        confirming = database
+          .transaction(async (other) => {
+            await confirm.begin(other);
+            await confirm.confirm(other, [{ entries: [entry], checkpoint: 'checkpoint' }]);
+          })
+          .finally(() => (over = true));
+        await eventually(async () => over || (await waits()), 'the second has looked or waits');
+      });
+      await confirming;
+
+      const notice = await stack.notice(stack.network.municipality, 'rejected', hash);
+      expect(notice.receipt?.leafIndex).toBe(7);
+    });
   });
 
   describe('a message on which processing breaks', () => {
