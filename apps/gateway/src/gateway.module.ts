@@ -8,7 +8,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import {
   AuditServiceClient,
   ConsentServiceClient,
@@ -37,6 +37,8 @@ import {
   type DirectoryClient,
   type ExchangeClient,
 } from './infra/peers.js';
+import { RefusalInterceptor } from './log-refusals/refusal.interceptor.js';
+import { RefusalLog } from './log-refusals/refusal-log.js';
 import { AgencyRateLimit } from './limit-rate/agency-rate-limit.js';
 import { ManageConsentsController } from './manage-consents/manage-consents.controller.js';
 import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
@@ -145,7 +147,9 @@ export class GatewayModule {
             new AccessTokens({ issuer: config.IDENTITY_ISSUER, audience: config.AUDIENCE }, clock),
         },
         { provide: APP_GUARD, useClass: CallerGuard },
+        { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor },
         EdgePublisher,
+        RefusalLog,
         SubmitMessages,
         EdgeConnections,
       ],

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
+import { AgencyRoutes } from '../open-api.js';
 
 const MAX_PAGE = 500;
 
@@ -35,7 +36,7 @@ class MismatchReportedDto {
   @ApiProperty() leafIndex: number;
 }
 
-@ApiTags('audit')
+@AgencyRoutes('audit')
 @Controller('v1')
 export class AuditEntriesController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AgencyId, AppError, type Clock, err, isAgencyId, ok, type Result } from '#kernel';
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 
 export interface AccessToken {
@@ -31,10 +31,7 @@ export class AccessTokens {
     const name = createHash('sha256').update(token).digest('base64url');
     const known = this.verified.get(name);
     const now = this.clock.now();
-    if (known)
-      return known.expiresAt > now.getTime()
-        ? ok(known)
-        : err(new AppError('UNAUTHENTICATED', 'the token has expired'));
+    if (known) return known.expiresAt > now.getTime() ? ok(known) : err(new AppError('UNAUTHENTICATED'));
     try {
       const { payload } = await jwtVerify(token, this.keys, {
         issuer: this.settings.issuer,
@@ -52,9 +49,24 @@ export class AccessTokens {
       this.verified.set(name, access, { ttl: Math.max(1, access.expiresAt - now.getTime()) });
       return ok(access);
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout || (error instanceof Error && !(error instanceof errors.JOSEError)))
-        return err(new AppError('UNAVAILABLE', 'the identity service does not answer', {}, { cause: error }));
-      return err(new AppError('UNAUTHENTICATED'));
+      if (isTokensFault(error)) return err(new AppError('UNAUTHENTICATED'));
+      return err(new AppError('UNAVAILABLE', 'the identity service does not answer', {}, { cause: error }));
     }
   }
 }
+
+/** jose's codes for what is wrong with a token itself; everything else is wrong with how its keys were fetched. */
+const TOKEN_FAULTS: ReadonlySet<unknown> = new Set([
+  'ERR_JOSE_ALG_NOT_ALLOWED',
+  'ERR_JOSE_NOT_SUPPORTED',
+  'ERR_JWKS_MULTIPLE_MATCHING_KEYS',
+  'ERR_JWKS_NO_MATCHING_KEY',
+  'ERR_JWS_INVALID',
+  'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+  'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  'ERR_JWT_EXPIRED',
+  'ERR_JWT_INVALID',
+]);
+
+const isTokensFault = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && TOKEN_FAULTS.has(error.code);

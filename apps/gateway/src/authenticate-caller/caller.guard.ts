@@ -4,13 +4,14 @@ import { AppError, unwrap } from '#kernel';
 import { CONFIG, DirectoryWatch, PUBLIC } from '#platform';
 import type { FastifyReply } from 'fastify';
 import type { GatewayConfig } from '../gateway.config.js';
+import { RefusalLog } from '../log-refusals/refusal-log.js';
 import { AgencyRateLimit } from '../limit-rate/agency-rate-limit.js';
 import { AccessTokens } from './access-token.js';
 import { type AuthenticatedRequest, callerKey } from './caller.js';
 import { DpopNonces } from './dpop-nonce.js';
 import { DpopProofs } from './dpop-proof.js';
 
-/** Token, DPoP proof, status of the agency and its rate, in this order, before any handler. */
+/** Token, DPoP proof, rate and status of the agency, in this order, before any handler. */
 @Injectable()
 export class CallerGuard implements CanActivate {
   constructor(
@@ -20,6 +21,7 @@ export class CallerGuard implements CanActivate {
     @Inject(DpopNonces) private readonly nonces: DpopNonces,
     @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
     @Inject(AgencyRateLimit) private readonly rate: AgencyRateLimit,
+    @Inject(RefusalLog) private readonly refusals: RefusalLog,
     @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
 
@@ -46,8 +48,12 @@ export class CallerGuard implements CanActivate {
     if (key.value !== token.value.boundTo)
       throw challenge(reply, new AppError('DPOP_INVALID', 'the token is bound to another key'));
     unwrap(this.directory.fresh());
-    if (this.directory.agency(token.value.agency)?.status !== 'active') throw new AppError('AGENCY_NOT_ONBOARDED');
     await this.rate.take(token.value.agency);
+    if (this.directory.agency(token.value.agency)?.status !== 'active') {
+      const refused = new AppError('AGENCY_NOT_ONBOARDED');
+      await this.refusals.record(token.value.agency, [refused]);
+      throw refused;
+    }
     request[callerKey] = { agency: token.value.agency, scopes: token.value.scopes };
     return true;
   }

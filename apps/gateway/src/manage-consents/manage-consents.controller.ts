@@ -1,8 +1,9 @@
 import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { IsString, Matches, MaxLength } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { CONSENT, type ConsentClient } from '../infra/peers.js';
+import { AgencyRoutes } from '../open-api.js';
 
 const MAX_STATEMENT = 16 * 1024;
 
@@ -46,7 +47,7 @@ class ConsentsDto {
   @ApiProperty({ type: [ConsentDto] }) consents: ConsentDto[];
 }
 
-@ApiTags('consents')
+@AgencyRoutes('consents')
 @Controller('v1/consents')
 export class ManageConsentsController {
   constructor(@Inject(CONSENT) private readonly consent: ConsentClient) {}

@@ -1,8 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, MaxLength } from 'class-validator';
 import { Public } from '#platform';
 import { DIRECTORY, type DirectoryClient } from '../infra/peers.js';
+import { OpenRoutes } from '../open-api.js';
 
 const MAX_RECORD = 4_096;
 
@@ -38,7 +39,7 @@ class RevokedKeyDto {
 
 /** Records prove themselves by their signatures: a first key by the thumbprint that the operator compared out of band. */
 @Public()
-@ApiTags('keys')
+@OpenRoutes('keys')
 @Controller('v1')
 export class OnboardAgencyController {
   constructor(@Inject(DIRECTORY) private readonly directory: DirectoryClient) {}

@@ -1,10 +1,11 @@
 import { Controller, Get, Header, Inject, Query } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { DirectoryWatch, Public } from '#platform';
 import { unwrap } from '#kernel';
 import { Type } from 'class-transformer';
 import { IsInt, IsISO8601, IsOptional, Matches, Max, Min } from 'class-validator';
 import { DIRECTORY, type DirectoryClient } from '../infra/peers.js';
+import { OpenRoutes } from '../open-api.js';
 
 const CODE = /^[a-z][a-z0-9-]{0,39}$/;
 
@@ -64,7 +65,7 @@ class CatalogueDto {
 
 /** Public facts of the directory. Keys are not here: agents take them from the log only. */
 @Public()
-@ApiTags('directory')
+@OpenRoutes('directory')
 @Controller('v1/directory')
 export class ReadDirectoryController {
   constructor(

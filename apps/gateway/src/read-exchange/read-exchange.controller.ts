@@ -1,9 +1,10 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import type { MessageState } from '#contracts';
 import { AppError, isExchangeId } from '#kernel';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { EXCHANGE, type ExchangeClient } from '../infra/peers.js';
+import { AgencyRoutes } from '../open-api.js';
 
 class MessageStateDto {
   @ApiProperty() messageId: string;
@@ -27,7 +28,7 @@ class ExchangeDto {
   @ApiProperty({ type: [MessageStateDto] }) messages: MessageStateDto[];
 }
 
-@ApiTags('exchanges')
+@AgencyRoutes('exchanges')
 @Controller('v1/exchanges')
 export class ReadExchangeController {
   constructor(@Inject(EXCHANGE) private readonly exchange: ExchangeClient) {}

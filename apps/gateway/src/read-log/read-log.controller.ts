@@ -1,9 +1,10 @@
 import { Controller, Get, Header, Inject, Query } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
 import { Public } from '#platform';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
+import { OpenRoutes } from '../open-api.js';
 
 export class RangeQuery {
   @ApiProperty({ description: 'First index' })
@@ -48,7 +49,7 @@ const base64 = (bytes: Buffer): string => Buffer.from(bytes).toString('base64');
 
 /** The log as anybody may see it: opaque leaves show no person, key leaves stand in clear. */
 @Public()
-@ApiTags('log')
+@OpenRoutes('log')
 @Controller('v1/log')
 export class ReadLogController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}

@@ -1,5 +1,5 @@
-import { Controller, Get, Inject, Query, Req } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import type { MailboxItem } from '#contracts';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
@@ -8,7 +8,8 @@ import { type ExchangeClient, EXCHANGE } from '../infra/peers.js';
 import { MailboxHeads } from '../infra/mailbox-heads.js';
 import { MAX_BATCH } from '../submit-messages/submit-messages.dto.js';
 import { whenGone } from './when-gone.js';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
+import { AgencyRoutes } from '../open-api.js';
 
 export class MailboxQuery {
   @ApiPropertyOptional({
@@ -46,7 +47,7 @@ class MailboxDto {
   @ApiProperty({ description: 'Last position of the mailbox' }) head: number;
 }
 
-@ApiTags('mailbox')
+@AgencyRoutes('mailbox')
 @Controller('v1/mailbox')
 export class ReadMailboxController {
   constructor(
@@ -60,12 +61,12 @@ export class ReadMailboxController {
   async read(
     @AuthenticatedCaller() caller: Caller,
     @Query() query: MailboxQuery,
-    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MailboxDto> {
     const after = BigInt(query.after);
     let box = await this.exchange.readMailbox({ agency: caller.agency, after, limit: MAX_BATCH });
     if (box.items.length === 0 && query.wait > 0) {
-      await this.heads.beyond(caller.agency, after, query.wait * 1000, whenGone(request.raw));
+      await this.heads.beyond(caller.agency, after, query.wait * 1000, whenGone(reply.raw));
       box = await this.exchange.readMailbox({ agency: caller.agency, after, limit: MAX_BATCH });
     }
     return { items: box.items.map(itemOf), head: Number(box.head) };

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import type { ServerResponse } from 'node:http';
 
-/** Aborted when the caller closes the connection before it has its answer. */
-export function whenGone(request: IncomingMessage): AbortSignal {
+/** Aborted when the connection of a response is closed before the answer is complete. Listens to nothing that outlives it. */
+export function whenGone(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  request.socket.once('close', () => gone.abort());
+  response.once('close', () => gone.abort());
   return gone.signal;
 }

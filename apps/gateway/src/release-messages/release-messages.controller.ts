@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import type { Receipt, ReleaseResult } from '#contracts';
 import { AppError, isErrorCode, problemOf } from '#kernel';
 import { Type } from 'class-transformer';
@@ -16,7 +16,9 @@ import {
 } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { EXCHANGE, type ExchangeClient } from '../infra/peers.js';
-import { MAX_BATCH, ProblemDto } from '../submit-messages/submit-messages.dto.js';
+import { ProblemDto } from '../problem.dto.js';
+import { MAX_BATCH } from '../submit-messages/submit-messages.dto.js';
+import { AgencyRoutes } from '../open-api.js';
 
 /** A batch waits for permits, the log's commit and up to 64 openings. */
 const RELEASE_DEADLINE_MS = 8_000;
@@ -66,7 +68,7 @@ class ReleaseResultsDto {
   @ApiProperty({ type: [ReleaseResultDto], description: 'In the order of the request' }) results: ReleaseResultDto[];
 }
 
-@ApiTags('releases')
+@AgencyRoutes('releases')
 @Controller('v1/releases')
 export class ReleaseMessagesController {
   constructor(@Inject(EXCHANGE) private readonly exchange: ExchangeClient) {}

@@ -1,10 +1,11 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { SubmissionsDto, SubmitMessagesDto } from './submit-messages.dto.js';
 import { SubmitMessages } from './submit-messages.handler.js';
+import { AgencyRoutes } from '../open-api.js';
 
-@ApiTags('messages')
+@AgencyRoutes('messages')
 @Controller('v1/messages')
 export class SubmitMessagesController {
   constructor(@Inject(SubmitMessages) private readonly handler: SubmitMessages) {}

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { ProblemDto } from '../problem.dto.js';
 
 export const MAX_BATCH = 64;
 /** Manifest, capsule and outer of one message together (design: Attachments and large bodies). */
@@ -30,14 +31,6 @@ export class SubmitMessagesDto {
   @ValidateNested({ each: true })
   @Type(() => SealedMessageDto)
   messages: SealedMessageDto[];
-}
-
-export class ProblemDto {
-  @ApiProperty() type: string;
-  @ApiProperty() title: string;
-  @ApiProperty() status: number;
-  @ApiProperty() detail: string;
-  @ApiProperty({ description: 'Stable error code' }) code: string;
 }
 
 export class SubmissionDto {
