@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { DirectoryServiceClient } from '#contracts';
 import {
   type Basis,
@@ -11,10 +11,12 @@ import {
   importVerificationKey,
   decodeEntry,
   type JsonObject,
+  type KeyRecord,
   type MessageContext,
   type MessageKind,
   openMessage,
   openReleasedKey,
+  type Outcome,
   type PublicJwk,
   type ReceivingKey,
   type RecipientKey,
@@ -26,9 +28,13 @@ import {
   readManifest,
   readStatement,
   type VerificationKey,
+  verifyReceipt,
+  verifyStatement,
 } from '#envelope';
+import { parseVerifierKey } from '#merkle';
 import {
   type AgencyId,
+  canonicalJson,
   type ConsentId,
   newConsentId,
   newExchangeId,
@@ -38,15 +44,20 @@ import {
   type Pseudonym,
   sha256,
   type Sha256,
+  type Thumbprint,
   unwrap,
 } from '#kernel';
-import { grpcClient } from '#platform';
+import { type GrpcClient, grpcClient } from '#platform';
 
 export interface HubAddresses {
   readonly gateway: string;
   readonly issuer: string;
   readonly audience: string;
   readonly directoryGrpc: string;
+  /** Public outcome key of exchange, as JSON. */
+  readonly outcomeJwk: string;
+  /** C2SP verifier key of the log. */
+  readonly logVerifierKey: string;
 }
 
 export interface HttpAnswer<T> {
@@ -70,6 +81,9 @@ export interface ReleaseResult {
 }
 
 const DAY_MS = 86_400_000;
+/** Code in a notice, unverified. */
+export const codeOf = (notice: string): string | undefined => unwrap(readStatement('outcome', notice)).payload.code;
+export const hashOf = (manifest: string): Sha256 => unwrap(readManifest(manifest)).manifestHash;
 export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseudonym;
 
 /**
@@ -84,8 +98,8 @@ export class HubAgency {
   private constructor(
     readonly id: AgencyId,
     readonly hub: HubAddresses,
-    readonly signing: SigningKey,
-    readonly receiving: ReceivingKey,
+    public signing: SigningKey,
+    public receiving: ReceivingKey,
     readonly client: { key: CryptoKeyOf; jwk: JWK },
   ) {}
 
@@ -96,46 +110,83 @@ export class HubAgency {
     return new HubAgency(id, hub, signing, await generateReceivingKey(), { key: pair.privateKey, jwk });
   }
 
-  /** Registered by the operator with its thumbprint, keys published, waiting until they count. */
-  async onboard(businessId: string): Promise<void> {
-    const directory = grpcClient(DirectoryServiceClient, this.hub.directoryGrpc);
-    try {
-      await directory.registerAgency({
+  /** Registered by the operator with its thumbprint. */
+  async register(businessId: string): Promise<void> {
+    await this.byOperator((directory) =>
+      directory.registerAgency({
         id: this.id,
         businessId,
         nameFi: '',
         nameSv: '',
         contact: undefined,
         firstKeyThumbprint: this.signing.kid,
-      });
+      }),
+    );
+  }
+
+  async setStatus(status: 'active' | 'suspended'): Promise<void> {
+    await this.byOperator((directory) => directory.setAgencyStatus({ id: this.id, status }));
+  }
+
+  private async byOperator(act: (directory: GrpcClient<DirectoryServiceClient>) => Promise<unknown>): Promise<void> {
+    const directory = grpcClient(DirectoryServiceClient, this.hub.directoryGrpc);
+    try {
+      await act(directory);
     } finally {
       directory.close();
     }
-    const record = (use: 'signing' | 'receiving' | 'client-auth', jwk: PublicJwk): Promise<string> =>
-      signStatement(
-        'agency-key',
-        {
-          v: 1,
-          agency: this.id,
-          use,
-          jwk,
-          notBefore: new Date(Date.now() - 1_000).toISOString(),
-          notAfter: new Date(Date.now() + 365 * DAY_MS).toISOString(),
-          iat: numericDate(new Date()),
-        },
-        this.signing,
-      );
-    const records = await Promise.all([
-      record('signing', this.signing.publicJwk),
-      record('receiving', this.receiving.publicJwk),
-      record('client-auth', { ...this.client.jwk, alg: 'ES256' } as PublicJwk),
-    ]);
-    const published = await fetch(`${this.hub.gateway}/v1/onboarding/keys`, {
+  }
+
+  /** Registered, and its keys published; they count once they are logged. */
+  async onboard(businessId: string): Promise<void> {
+    await this.register(businessId);
+    await this.publish(
+      await this.keyRecord('signing', this.signing.publicJwk),
+      await this.keyRecord('receiving', this.receiving.publicJwk),
+      await this.keyRecord('client-auth', { ...this.client.jwk, alg: 'ES256' } as PublicJwk),
+    );
+  }
+
+  keyRecord(use: KeyRecord['use'], jwk: PublicJwk, signer: SigningKey = this.signing): Promise<string> {
+    return signStatement(
+      'agency-key',
+      {
+        v: 1,
+        agency: this.id,
+        use,
+        jwk,
+        notBefore: new Date(Date.now() - 1_000).toISOString(),
+        notAfter: new Date(Date.now() + 365 * DAY_MS).toISOString(),
+        iat: numericDate(new Date()),
+      },
+      signer,
+    );
+  }
+
+  async publish(...records: readonly string[]): Promise<void> {
+    const { status, body } = await this.openly('/v1/onboarding/keys', { records });
+    if (status !== 201) throw new Error(`keys not published: ${status} ${JSON.stringify(body)}`);
+  }
+
+  async revoke(kid: Thumbprint): Promise<void> {
+    const at = new Date();
+    const revocation = await signStatement(
+      'agency-key-revocation',
+      { agency: this.id, kid, at: at.toISOString(), iat: numericDate(at) },
+      this.signing,
+    );
+    const { status, body } = await this.openly('/v1/keys/revocations', { revocation });
+    if (status !== 200) throw new Error(`key not revoked: ${status} ${JSON.stringify(body)}`);
+  }
+
+  /** A post for which nobody needs a token. */
+  private async openly(path: string, body: unknown): Promise<HttpAnswer<unknown>> {
+    const response = await fetch(`${this.hub.gateway}${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ records }),
+      body: JSON.stringify(body),
     });
-    if (published.status !== 201) throw new Error(`keys not published: ${await published.text()}`);
+    return { status: response.status, body: await response.json(), headers: response.headers };
   }
 
   async accessToken(overrides: Record<string, unknown> = {}): Promise<string> {
@@ -283,6 +334,34 @@ export class HubAgency {
     return unwrap(await importRecipientKey(newest));
   }
 
+  /** A manifest over whatever parts, signed by hand: what a sender of ill will can make. */
+  async manifest(
+    context: MessageContext,
+    parts: { capsule: string; outer: string },
+    signer: SigningKey = this.signing,
+  ): Promise<string> {
+    const payload = { context, outerHash: sha256(parts.outer), capsuleHash: sha256(parts.capsule) };
+    return new CompactSign(Buffer.from(canonicalJson(payload)))
+      .setProtectedHeader({ alg: 'ES256', kid: signer.kid, typ: 'kotovayla-manifest+jws' })
+      .sign(signer.privateKey);
+  }
+
+  /**
+   * What exchange signed about a message, once it is in the mailbox with the log's receipt, both verified.
+   *
+   * @returns its code; empty where it has none
+   */
+  async told(type: 'accepted' | 'rejected', messageId: string): Promise<string> {
+    const { notice } = await this.mailUntil(this.notice(type, messageId));
+    const outcomeKey = unwrap(await importVerificationKey(JSON.parse(this.hub.outcomeJwk)));
+    const { code, receipt } = unwrap(await verifyStatement('outcome', notice!, outcomeKey));
+    const opening = unwrap(await openReleasedKey(receipt!.opening!, this.receiving));
+    const logVerifier = unwrap(parseVerifierKey(this.hub.logVerifierKey));
+    const { body } = unwrap(verifyReceipt({ receipt: receipt!, opening, logVerifier, expected: {} }));
+    if (body.messageId !== messageId || body.code !== code) throw new Error('the receipt is of another entry');
+    return code ?? '';
+  }
+
   /** Reads until an item fits, or throws after the time. */
   async mailUntil(fits: (item: MailboxItem) => boolean, withinMs = 20_000, after = 0): Promise<MailboxItem> {
     const end = Date.now() + withinMs;
@@ -299,10 +378,13 @@ export class HubAgency {
   }
 
   notice(type: string, messageId: string): (item: MailboxItem) => boolean {
-    return ({ notice }) => {
-      const read = notice === undefined ? undefined : readStatement('outcome', notice);
-      return read?.ok === true && read.value.payload.type === type && read.value.payload.messageId === messageId;
-    };
+    return (item) => this.about(item, messageId)?.type === type;
+  }
+
+  /** What a notice says, if the item is one about this message. Unverified. */
+  about({ notice }: MailboxItem, messageId: string): Outcome | undefined {
+    const read = notice === undefined ? undefined : readStatement('outcome', notice);
+    return read?.ok === true && read.value.payload.messageId === messageId ? read.value.payload : undefined;
   }
 
   message(manifestHash: string): (item: MailboxItem) => boolean {
@@ -310,11 +392,22 @@ export class HubAgency {
       message !== undefined && unwrap(readManifest(message.manifest)).manifestHash === manifestHash;
   }
 
-  async release(
+  /** All that is in the mailbox now. */
+  async mail(): Promise<MailboxItem[]> {
+    const items: MailboxItem[] = [];
+    for (;;) {
+      const after = items.at(-1)?.number ?? 0;
+      const { body } = await this.call<{ items: MailboxItem[] }>('GET', `/v1/mailbox?after=${after}`);
+      if (body.items.length === 0) return items;
+      items.push(...body.items);
+    }
+  }
+
+  releaseRequest(
     manifestHash: Sha256,
     given: { jti?: string; iat?: number; signer?: SigningKey } = {},
-  ): Promise<ReleaseResult> {
-    const releaseRequest = await signReleaseRequest(
+  ): Promise<string> {
+    return signReleaseRequest(
       {
         manifestHash,
         agency: this.id,
@@ -324,9 +417,16 @@ export class HubAgency {
       },
       given.signer ?? this.signing,
     );
-    const { status, body } = await this.call<{ results: ReleaseResult[] } & Problem>('POST', '/v1/releases', {
-      releases: [{ releaseRequest, seenSize: 0 }],
+  }
+
+  postReleases(...requests: readonly string[]): Promise<HttpAnswer<{ results: ReleaseResult[] } & Problem>> {
+    return this.call('POST', '/v1/releases', {
+      releases: requests.map((releaseRequest) => ({ releaseRequest, seenSize: 0 })),
     });
+  }
+
+  async release(...wish: Parameters<HubAgency['releaseRequest']>): Promise<ReleaseResult> {
+    const { status, body } = await this.postReleases(await this.releaseRequest(...wish));
     if (status !== 200) return { refused: { ...body, final: false } };
     return body.results[0]!;
   }
@@ -346,6 +446,19 @@ export class HubAgency {
         senderKey: await asVerification(from.signing),
       }),
     );
+  }
+
+  /** Type of the log entry that a release's receipt proves to this agency. */
+  async entryType({ released }: ReleaseResult): Promise<string> {
+    const { body } = unwrap(await openReleasedKey(released!.receipt.opening, this.receiving));
+    return (JSON.parse(body) as { type: string }).type;
+  }
+
+  /** Codes of this agency's log entries of one type. */
+  async loggedCodes(type: string): Promise<(string | undefined)[]> {
+    const { body } = await this.call<{ entries: { body: string }[] }>('GET', '/v1/audit/entries?from=0&limit=500');
+    const bodies = body.entries.map((entry) => JSON.parse(entry.body) as { type: string; code?: string });
+    return bodies.filter((entry) => entry.type === type).map(({ code }) => code);
   }
 
   async recordConsent(

@@ -16,6 +16,8 @@ export interface RunningHub {
   readonly topicPrefix: string;
   /** An onboarded agency that has its token. */
   agency(id: string): Promise<HubAgency>;
+  /** An agency with keys of which the hub knows nothing. */
+  stranger(id: string): Promise<HubAgency>;
   stop(): Promise<void>;
 }
 
@@ -43,6 +45,8 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
     issuer: hub.pins.IDENTITY_ISSUER,
     audience: hub.pins.AUDIENCE,
     directoryGrpc: hub.directoryGrpc,
+    outcomeJwk: hub.pins.OUTCOME_PUBLIC_JWK,
+    logVerifierKey: hub.pins.LOG_VERIFIER_KEY,
   };
   return {
     hub,
@@ -57,6 +61,7 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
       await until(async () => (await agency.call('GET', '/v1/mailbox?after=0&wait=0')).status === 200);
       return agency;
     },
+    stranger: (id) => HubAgency.create(agencyId(id), addresses),
     stop: async () => {
       await stack.remove();
       await database.drop();
