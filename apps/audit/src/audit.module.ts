@@ -19,7 +19,7 @@ import {
   importVerificationKey,
 } from '#envelope';
 import { AppError, type Clock, isEventId } from '#kernel';
-import { KafkaLog, KafkaTransport, type MessageLog, Outbox, OutboxRelay } from '#messaging';
+import { KafkaLog, type MessageLog, Outbox, OutboxRelay } from '#messaging';
 import {
   CLOCK,
   Database,
@@ -43,6 +43,7 @@ import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
 import { FactConsumer } from './log-facts/fact-consumer.js';
+import { FactTransport } from './log-facts/fact-transport.js';
 import { FactsController } from './log-facts/facts.controller.js';
 import { RecordPreparer } from './log-facts/prepare-record.js';
 import { EvidenceVerifier } from './log-facts/verify-evidence.js';
@@ -288,7 +289,14 @@ export const serviceOptions: ServiceOptions<AuditConfig> = {
   module: (config) => AuditModule.forConfig(config),
   microservices: (app, config) => [
     grpcServer(config.GRPC_ADDRESS, { 'kotovayla.audit.v1.AuditService': AuditServiceService }),
-    { strategy: new KafkaTransport({ log: app.get<MessageLog>(KAFKA), groupId: 'audit' }) },
+    {
+      strategy: new FactTransport({
+        log: app.get<MessageLog>(KAFKA),
+        groupId: 'audit',
+        isAppending: () => app.get(Appender).active,
+        logger: app.get<Logger>(LOGGER),
+      }),
+    },
   ],
   beforeListen: connectKafka,
 };

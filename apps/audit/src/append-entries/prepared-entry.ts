@@ -97,7 +97,10 @@ export function prepareOpaque(
         (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
       ) as AgencyId[],
     },
-    opening: { body: canonicalJson(body), commitmentKey },
+    // Most entries are never opened again by this process.
+    get opening(): LeafOpening {
+      return { body: canonicalJson(body), commitmentKey };
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type ConsentId, type ErrorCode, type Result, type Sha256, err, ok, sha256 } from '#kernel';
+import { AppError, type ConsentId, type ErrorCode, type Result, err, ok, sha256 } from '#kernel';
 import { type LogWords, type ReleaseCase, type Verdict, judgeRelease } from './release-rules.js';
 
 const now = new Date('2026-03-02T10:00:00Z');

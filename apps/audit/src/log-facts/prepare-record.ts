@@ -52,7 +52,8 @@ export class RecordPreparer {
     if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek));
     if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
     const prepared = prepareOpaque(body.value, this.kek, { told: [record.receiptFor] });
-    return ok({ ...prepared, receipt: { opening: await this.sealOpening(prepared.opening, record.receiptFor) } });
+    const { opening, ...entry } = prepared;
+    return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
   }
 
   private async sealOpening(opening: LeafOpening, receiver: AgencyId): Promise<string> {
