@@ -21,6 +21,9 @@ import type { CurrentCatalogue } from '../infra/current-catalogue.js';
 import type { ReleaseKeys } from '../infra/release-keys.js';
 import { attributeSubmission } from './attribute-submission.js';
 
+/** How long a sealed message may wait in an agent's outbox while the hub cannot be reached. */
+const LONGEST_ON_ITS_WAY_S = 7 * 24 * 60 * 60;
+
 /**
  * What is known of a submission before its exchange is looked at.
  *
@@ -113,7 +116,9 @@ export class SubmissionJudge {
     const parties = this.checkParties(manifest, now);
     if (!parties.ok) return parties;
     if (context.iat > numericDate(now) + agencySkew) return err(new AppError('IAT_IN_FUTURE'));
-    if (context.exp <= numericDate(now)) return err(new AppError('MESSAGE_EXPIRED'));
+    // The law of a message's own day judges its basis, so nobody may date it back into another law.
+    if (context.exp <= numericDate(now) || context.iat < numericDate(now) - LONGEST_ON_ITS_WAY_S)
+      return err(new AppError('MESSAGE_EXPIRED'));
     const releaseKey = await this.checkReleaseKey(submission.capsule, context.exp, now);
     if (!releaseKey.ok) return releaseKey;
     const catalogue = this.catalogue.get();

@@ -195,6 +195,7 @@ describe('receiving submissions', () => {
       ['PURPOSE_UNKNOWN', () => asking({ purpose: 'curiosity' })],
       ['EXP_TOO_LATE', () => asking({ exp: now() + 365 * DAY_S })],
       ['MESSAGE_EXPIRED', () => asking({ iat: now() - 100, exp: now() - 10 })],
+      ['MESSAGE_EXPIRED', () => asking({ iat: now() - 8 * DAY_S })],
       ['IAT_IN_FUTURE', () => asking({ iat: now() + 600 })],
       ['DEADLINE_PASSED', () => asking({ deadline: '2020-01-07' })],
       ['DEADLINE_INVALID', () => asking({ deadline: '2099-01-07' })],
