@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import pg from 'pg';
 import request from 'supertest';
 import {
   AuditEvent,
@@ -18,14 +19,16 @@ import {
   topics,
 } from '#contracts';
 import {
+  type RecipientKey,
   type SigningKey,
   decodeEntry,
   exportPrivateJwk,
   generateSigningKey,
   importRecipientKey,
   readStatement,
+  signStatement,
 } from '#envelope';
-import { unwrap } from '#kernel';
+import { numericDate, unwrap } from '#kernel';
 import { MemoryTree, leafHash, openCheckpoint, parseVerifierKey } from '#merkle';
 import { KafkaLog, createTopics } from '#messaging';
 import {
@@ -41,7 +44,7 @@ import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } f
 import { AuditConfig } from './audit.config.js';
 import { serviceOptions } from './audit.module.js';
 import { databaseSpec } from './infra/database.js';
-import { acceptedEvent, eventually } from './testing/audit.fixture.js';
+import { acceptedEvent, eventually, releaseItem } from './testing/audit.fixture.js';
 import { type Party, directorySnapshot, party, sealedMessage } from './testing/parties.fixture.js';
 
 /** A directory that answers `Watch` with one snapshot. */
@@ -77,6 +80,15 @@ const freePort = (): Promise<number> =>
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
     });
   });
+
+async function currentReleaseKey(entries: readonly Uint8Array[]): Promise<RecipientKey> {
+  const key = entries
+    .map((entry) => unwrap(decodeEntry(entry)))
+    .flatMap((entry) => (entry.kind === 'clear' && entry.record.type === 'hub-key' ? [entry.record.record] : []))
+    .map((record) => unwrap(readStatement('hub-key', record)).payload)
+    .find(({ use }) => use === 'release');
+  return unwrap(await importRecipientKey(key?.jwk));
+}
 
 describe('the audit service', () => {
   const prefix = uniqueTopicPrefix();
@@ -163,12 +175,7 @@ describe('the audit service', () => {
 
   it('turns a fact from Kafka into one leaf and publishes it with the sender’s receipt', async () => {
     const { entries } = await audit.getEntries({ from: 0n, to: 100n });
-    const releaseKey = entries
-      .map((entry) => unwrap(decodeEntry(entry)))
-      .flatMap((entry) => (entry.kind === 'clear' && entry.record.type === 'hub-key' ? [entry.record.record] : []))
-      .map((record) => unwrap(readStatement('hub-key', record)).payload)
-      .find(({ use }) => use === 'release');
-    const target = unwrap(await importRecipientKey(releaseKey?.jwk));
+    const target = await currentReleaseKey(entries);
     const log = acceptedEvent(await sealedMessage(sender, recipient, target));
     const value = ExchangeEvent.encode({ log }).finish();
     await kafka.publish(topics.exchangeEvents, [
@@ -187,6 +194,19 @@ describe('the audit service', () => {
     expect(checkpoint.split('\n')[1]).toBe(String(entries.length + 1));
   });
 
+  it('keeps what is no fact raw in quarantine, and goes on behind it', async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const rows = await eventually(async () => {
+      const found = await client.query<{ topic: string; failure: string; value: Buffer }>(
+        'SELECT topic, failure, value FROM audit.quarantine',
+      );
+      return found.rows.length > 0 ? found.rows : undefined;
+    });
+    await client.end();
+    expect(rows).toEqual([{ topic: topics.exchangeEvents, failure: 'MALFORMED', value: Buffer.from('not a fact') }]);
+  });
+
   it('shows a checkpoint whose root recomputes from the entries', async () => {
     const { checkpoint, verifierKey } = await audit.getCheckpoint({});
     const opened = unwrap(openCheckpoint(checkpoint, unwrap(parseVerifierKey(verifierKey))));
@@ -197,13 +217,48 @@ describe('the audit service', () => {
     expect(hashes).toEqual(tree.consistencyProof(3));
   });
 
+  it('logs a recipient’s signed mismatch once, and only for a message that was released to it', async () => {
+    const { entries } = await audit.getEntries({ from: 0n, to: 100n });
+    const target = await currentReleaseKey(entries);
+    const sealed = await sealedMessage(sender, recipient, target);
+    const { manifestHash } = sealed.message;
+    const iat = numericDate(new Date());
+    const statement = { manifestHash, agency: recipient.id, code: 'OPENED_MISMATCH', worker: 'w-1', iat } as const;
+    const mismatch = await signStatement('mismatch', statement, recipient.signing);
+    const report = { agency: recipient.id, mismatch };
+    await expect(audit.reportMismatch(report)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const item = await releaseItem({ permitKey }, recipient, sealed);
+    const { results } = await audit.release({ items: [item] });
+    expect(results[0]?.result?.$case).toBe('released');
+    const first = await audit.reportMismatch(report);
+    expect(await audit.reportMismatch(report)).toEqual(first);
+    await expect(audit.reportMismatch({ agency: sender.id, mismatch })).rejects.toMatchObject({
+      code: 'SENDER_MISMATCH',
+    });
+    const forged = await signStatement('mismatch', statement, sender.signing);
+    await expect(audit.reportMismatch({ ...report, mismatch: forged })).rejects.toMatchObject({
+      code: 'KEY_NOT_LOGGED',
+    });
+    const fact = await eventually(async () =>
+      events
+        .flatMap(({ event }) => (event?.$case === 'release' ? [event.value] : []))
+        .find((one) => one.manifestHash === manifestHash),
+    );
+    expect(fact).toMatchObject({ type: 'message-released', recipient: recipient.id });
+  });
+
   it('lets a supervising authority search all and a municipality its own, and logs each search', async () => {
     const before = await audit.getCheckpoint({});
     const all = await audit.searchEntries({ agency: 'A-1', supervising: true, from: 0n, limit: 100 });
     const own = await audit.searchEntries({ agency: recipient.id, supervising: false, from: 0n, limit: 100 });
     const foreign = await audit.searchEntries({ agency: 'L-KELA', supervising: false, from: 0n, limit: 100 });
-    expect(all.entries.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual(['message-accepted']);
-    expect(own.entries).toHaveLength(1);
+    expect(all.entries.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
+      'message-accepted',
+      'message-accepted',
+      'message-released',
+      'message-mismatch',
+    ]);
+    expect(own.entries).toHaveLength(4);
     expect(foreign.entries).toHaveLength(0);
     await expect(
       audit.searchEntries({ agency: recipient.id, supervising: true, from: 0n, limit: 1 }),

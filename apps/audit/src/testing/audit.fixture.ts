@@ -225,12 +225,12 @@ export interface AskedRelease {
 
 /** What exchange sends for one release: right in everything, unless wished otherwise. */
 export async function releaseItem(
-  ground: AuditGround,
+  { permitKey, clock = systemClock }: Pick<AuditGround, 'permitKey'> & Partial<Pick<AuditGround, 'clock'>>,
   recipient: Party,
   sealed: SealedFor,
   wished: AskedRelease = {},
 ): Promise<AuditServiceReleaseItem> {
-  const now = numericDate(ground.clock.now());
+  const now = numericDate(clock.now());
   const { manifestHash, manifest, capsule } = sealed.message;
   const releaseRequest = await signReleaseRequest(
     {
@@ -253,7 +253,7 @@ export async function releaseItem(
       exp: now + 10,
       ...wished.permit,
     },
-    wished.permitKey ?? ground.permitKey,
+    wished.permitKey ?? permitKey,
   );
   return {
     manifest,
