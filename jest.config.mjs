@@ -15,6 +15,8 @@ const project = {
 };
 
 export default {
+  // ES modules of finished spec files are never collected: a worker above this begins afresh.
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 60_000,
   projects: [
     {
