@@ -39,7 +39,21 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
     dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-hub-')),
     environment: { KAFKA_BROKERS: kafkaBrokers.join(','), DATABASE_URL: database.url },
   });
-  const hub = await startHub(stack, { KAFKA_TOPIC_PREFIX: topicPrefix, LOG_LEVEL: 'warn', ...environment });
+  const running = await hubOn(stack, { KAFKA_TOPIC_PREFIX: topicPrefix, ...environment });
+  return {
+    ...running,
+    databaseUrl: database.url,
+    topicPrefix,
+    stop: async () => {
+      await stack.remove();
+      await database.drop();
+    },
+  };
+}
+
+/** The services over a stack whose databases and broker belong to the test. */
+export async function hubOn(stack: Stack, environment: Record<string, string> = {}): Promise<RunningHub> {
+  const hub = await startHub(stack, { LOG_LEVEL: 'warn', ...environment });
   const addresses: HubAddresses = {
     gateway: hub.pins.GATEWAY_URL,
     issuer: hub.pins.IDENTITY_ISSUER,
@@ -52,8 +66,8 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
     hub,
     stack,
     addresses,
-    databaseUrl: database.url,
-    topicPrefix,
+    databaseUrl: stack.hubDatabaseUrl,
+    topicPrefix: environment['KAFKA_TOPIC_PREFIX'] ?? '',
     agency: async (id) => {
       const agency = await HubAgency.create(agencyId(id), addresses);
       await agency.onboard(businessIds[id.charAt(0)]!);
@@ -62,10 +76,7 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
       return agency;
     },
     stranger: (id) => HubAgency.create(agencyId(id), addresses),
-    stop: async () => {
-      await stack.remove();
-      await database.drop();
-    },
+    stop: () => stack.remove(),
   };
 }
 
