@@ -126,7 +126,7 @@ export class AnswerRequest {
       kind: 'clarification',
       recipient: request.sender,
       inReplyTo: request.manifestHash,
-      clients: request.subjects ?? [],
+      subjects: request.subjects ?? [],
       purpose: manifest.value.context.purpose,
       categories: request.categories,
       basis: [],

@@ -21,7 +21,7 @@ import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { type OutgoingRow, OutboxStore } from '../infra/outbox-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { Wakeup } from '../run-agent/wakeup.js';
-import { type ClientIdentity, SealOutgoing, subjectsOf } from '../send-message/seal-outgoing.js';
+import { type ClientIdentity, SealOutgoing, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { planRecipients } from './plan-recipients.js';
 
@@ -172,8 +172,8 @@ export class AskForInformation {
     },
   ): Promise<Sealed> {
     const { recipient, exchangeId, inReplyTo } = target;
-    const subject = pseudonymOfClient(agency, question.client);
-    const basis = await this.basisFor(agency, question, recipient, target.categories, subject);
+    const subject = subjectOf(agency, question.client);
+    const basis = await this.basisFor(agency, question, recipient, target.categories, subject.pseudonym);
     const kind = target.kind ?? (question.urgency === 'consultation' ? 'consultation' : 'request');
     const content: RequestContent = {
       type: 'request',
@@ -190,7 +190,7 @@ export class AskForInformation {
       kind,
       recipient,
       ...(inReplyTo === undefined ? {} : { inReplyTo }),
-      clients: [question.client],
+      subjects: [subject],
       purpose: question.purpose,
       categories: content.categories,
       basis,
@@ -208,7 +208,7 @@ export class AskForInformation {
         role: 'asker',
         counterpart: recipient,
         openedBy: kind,
-        subject,
+        subject: subject.pseudonym,
         purpose: question.purpose,
         categories: content.categories,
         caseNumber: question.caseNumber,
@@ -256,14 +256,6 @@ export class AskForInformation {
     if (exchange?.role !== 'asker' || exchange.request === null) throw new AppError('NOT_FOUND');
     return exchange;
   }
-}
-
-function pseudonymOfClient(agency: ServedAgency, client: ClientIdentity): Pseudonym {
-  const subjects = subjectsOf(agency, [client]);
-  if (!subjects.ok) throw subjects.error;
-  const [subject] = subjects.value;
-  if (!subject) throw new Error('a client without a pseudonym');
-  return subject.pseudonym;
 }
 
 const openedExchange = ({ row, basis }: Sealed): OpenedExchange => ({

@@ -1,4 +1,4 @@
-import { type Catalogue, type StatuteQuestion, statuteCovers, statutesCovering } from '#catalogue';
+import { type Catalogue, type Statute, type StatuteEffect, type StatuteQuestion, statutesCovering } from '#catalogue';
 import type { Basis, ConsentRecord } from '#envelope';
 import { type AgencyId, AppError, type ConsentId, err, ok, partyKindOf, type Pseudonym, type Result } from '#kernel';
 
@@ -68,6 +68,9 @@ export function consentCovers(
 
 type Lift = Basis['secrecyLift'];
 
+/** Questions about one catalogue: parties, categories and purposes of some days. */
+const MOST_REMEMBERED = 10_000;
+
 const questionFor = (
   question: BasisQuestion,
   category: number,
@@ -82,8 +85,22 @@ const questionFor = (
 });
 
 function statuteLift(question: BasisQuestion, category: number): Lift | undefined {
-  const [statute] = statutesCovering(question.catalogue.statutes, questionFor(question, category, 'secrecyLift'));
+  const [statute] = provisionsFor(question, category, 'secrecyLift');
   return statute && { statute: { id: statute.id, version: statute.version } };
+}
+
+/** What covers a category depends on the catalogue and the day alone, and is asked for again with every request. */
+const provisions = new WeakMap<Catalogue, Map<string, readonly Statute[]>>();
+
+function provisionsFor(question: BasisQuestion, category: number, effect: StatuteEffect): readonly Statute[] {
+  const asked = questionFor(question, category, effect);
+  const known = provisions.get(question.catalogue) ?? new Map<string, readonly Statute[]>();
+  provisions.set(question.catalogue, known);
+  const name = [effect, asked.asker, asked.holder, category, asked.purpose, asked.day].join(' ');
+  const found = known.get(name) ?? statutesCovering(question.catalogue.statutes, asked);
+  if (known.size >= MOST_REMEMBERED) known.clear();
+  known.set(name, found);
+  return found;
 }
 
 function consentLift(question: BasisQuestion, category: number): Lift | undefined {
@@ -96,14 +113,9 @@ function consentLift(question: BasisQuestion, category: number): Lift | undefine
 
 /** The provision that lifts secrecy where it also is a ground of processing, else the first that is one. */
 function processingFor(question: BasisQuestion, category: number, lift: Lift): string | undefined {
-  const asked = questionFor(question, category, 'processing');
-  const { statutes } = question.catalogue;
-  const lifting =
-    'statute' in lift
-      ? statutes.find(({ id, version }) => id === lift.statute.id && version === lift.statute.version)
-      : undefined;
-  if (lifting && statuteCovers(lifting, asked).ok) return lifting.id;
-  return statutesCovering(statutes, asked)[0]?.id;
+  const grounds = provisionsFor(question, category, 'processing');
+  const lifting = 'statute' in lift ? grounds.find(({ id }) => id === lift.statute.id) : undefined;
+  return (lifting ?? grounds[0])?.id;
 }
 
 const sameLift = (a: Lift, b: Lift): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -44,7 +44,7 @@ export class SendReplies {
       kind: content.type,
       recipient: request.sender,
       inReplyTo: request.manifestHash,
-      clients: request.subjects ?? [],
+      subjects: request.subjects ?? [],
       purpose: context.purpose,
       categories: content.type === 'answer' ? disclosed : request.categories,
       basis: basisOfAnswer(context, disclosed),

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { type ClearRecord, decodeEntry, thumbprintOf } from '#envelope';
 import { type AgencyId, AppError, type Clock, err, ok, type Result, type Thumbprint } from '#kernel';
 import {
@@ -41,6 +42,7 @@ export class LogFollower {
   private heads = new Map<number, SignedHead>();
   private broken = false;
   private running: Promise<void> | undefined;
+  private readonly agreed = new LRUCache<number, Buffer>({ max: 1_024 });
   private checkedAt: Date | undefined;
   /** The newest note under which the recomputed tree was written down. */
   private confirmed: string | undefined;
@@ -104,6 +106,8 @@ export class LogFollower {
     growth?: { readonly from: TreeHead; readonly proof: readonly Buffer[] },
   ): Promise<Result<void>> {
     if (this.broken) return err(new AppError('LOG_INCONSISTENT'));
+    // Receipts of one batch of the appender share their checkpoint.
+    if (this.agreed.get(checkpoint.size)?.equals(checkpoint.root)) return ok(undefined);
     if (growth) {
       const grown = verifyGrowth(growth.from, checkpoint, growth.proof);
       if (!grown.ok) {
@@ -116,7 +120,11 @@ export class LogFollower {
       if (checkpoint.size > this.range.size) await this.catchUp();
       if (checkpoint.size > this.range.size) throw new AppError('UNAVAILABLE', 'the log ends before the checkpoint');
     }
-    return checkpoint.size > this.range.size ? this.acceptBeyond(checkpoint) : this.acceptPast(checkpoint);
+    const accepted = await (checkpoint.size > this.range.size
+      ? this.acceptBeyond(checkpoint)
+      : this.acceptPast(checkpoint));
+    if (accepted.ok) this.agreed.set(checkpoint.size, checkpoint.root);
+    return accepted;
   }
 
   private async acceptBeyond(checkpoint: Checkpoint): Promise<Result<void>> {

@@ -110,7 +110,7 @@ export class OnboardAgency {
       exchangeId: newExchangeId(),
       kind: 'notice',
       recipient,
-      clients: [],
+      subjects: [],
       purpose: ONBOARDING_PURPOSE,
       categories: [],
       basis: [],

@@ -1,11 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConsentRecord, type Decider, signStatement } from '#envelope';
-import { AppError, type Clock, type ConsentId, newConsentId, numericDate, type Pseudonym, type Sha256 } from '#kernel';
+import { AppError, type Clock, type ConsentId, newConsentId, numericDate, type Sha256 } from '#kernel';
 import { CLOCK } from '#platform';
 import { knownConsents } from '../choose-basis/known-consents.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
-import { type ClientIdentity, subjectsOf } from '../send-message/seal-outgoing.js';
+import { type ClientIdentity, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { ConsentDto, ConsentsDto, RecordConsentDto, WithdrawDto } from './consent.dto.js';
 import { isPassing, PostConsents } from './post-consents.js';
@@ -73,7 +73,7 @@ export class RecordConsent {
 
   /** About one person: those collected here, and those in which the hub knows this agency as a party. */
   async find(agency: ServedAgency, client: ClientIdentity): Promise<ConsentsDto> {
-    const subject = subjectOf(agency, client);
+    const subject = subjectOf(agency, client).pseudonym;
     const own = (await this.consents.list(agency.id, subject, MOST_LISTED)).map(shown);
     const others = knownConsents(await agency.hub.consentsOf(subject))
       .filter(({ id, version }) => !own.some((one) => one.consentId === id && one.version === version))
@@ -92,7 +92,7 @@ export class RecordConsent {
       v: 1,
       id: earlier?.id ?? newConsentId(),
       version: (earlier?.version ?? 0) + 1,
-      subject: subjectOf(agency, wish.client),
+      subject: subjectOf(agency, wish.client).pseudonym,
       decidedBy: deciderOf(agency, wish),
       collectingAgency: agency.id,
       requesters: wish.requesters ?? [agency.id],
@@ -125,7 +125,7 @@ export class RecordConsent {
     client: ClientIdentity | undefined,
   ): Promise<KeptConsent> {
     if (!client) throw new AppError('NOT_FOUND', 'name the client for a consent that another agency collected');
-    const known = knownConsents(await agency.hub.consentsOf(subjectOf(agency, client)))
+    const known = knownConsents(await agency.hub.consentsOf(subjectOf(agency, client).pseudonym))
       .filter((consent) => consent.id === id)
       .sort((a, b) => a.version - b.version)
       .at(-1);
@@ -141,20 +141,12 @@ export class RecordConsent {
   }
 }
 
-function subjectOf(agency: ServedAgency, client: ClientIdentity): Pseudonym {
-  const subjects = subjectsOf(agency, [client]);
-  if (!subjects.ok) throw subjects.error;
-  const [subject] = subjects.value;
-  if (!subject) throw new Error('a client without a pseudonym');
-  return subject.pseudonym;
-}
-
 function deciderOf(agency: ServedAgency, { decidedBy }: RecordConsentDto): Decider {
   if (!decidedBy) return { role: 'self' };
   const { role, person, reference, verifiedAt } = decidedBy;
   return {
     role,
-    ...(person === undefined ? {} : { pseudonym: subjectOf(agency, person) }),
+    ...(person === undefined ? {} : { pseudonym: subjectOf(agency, person).pseudonym }),
     ...(reference === undefined ? {} : { reference }),
     ...(verifiedAt === undefined ? {} : { verifiedAt: new Date(verifiedAt).toISOString() }),
   };

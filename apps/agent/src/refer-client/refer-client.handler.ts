@@ -11,7 +11,7 @@ import { ExchangeStore } from '../infra/exchange-store.js';
 import { OutboxStore } from '../infra/outbox-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { Wakeup } from '../run-agent/wakeup.js';
-import { SealOutgoing, subjectsOf } from '../send-message/seal-outgoing.js';
+import { SealOutgoing, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { ReferDto } from './refer-client.dto.js';
 
@@ -33,17 +33,15 @@ export class ReferClient {
   async refer(agency: ServedAgency, referral: ReferDto): Promise<OpenedExchangeDto> {
     const at = this.clock.now();
     const content = await this.contentOf(referral, dayInHelsinki(at));
-    const subjects = subjectsOf(agency, [referral.client]);
-    if (!subjects.ok) throw subjects.error;
-    const subject = subjects.value[0]?.pseudonym ?? null;
+    const subject = subjectOf(agency, referral.client);
     const categories = content.items.map(({ category }) => category).sort((a, b) => a - b);
-    const basis = await this.basisFor(agency, referral, categories, subject, at);
+    const basis = await this.basisFor(agency, referral, categories, subject.pseudonym, at);
     const exchangeId = newExchangeId();
     const sealed = await this.sealOutgoing.seal(agency, {
       exchangeId,
       kind: 'referral',
       recipient: referral.recipient,
-      clients: [referral.client],
+      subjects: [subject],
       purpose: referral.purpose,
       categories,
       basis,
@@ -56,7 +54,7 @@ export class ReferClient {
         role: 'asker',
         counterpart: referral.recipient,
         openedBy: 'referral',
-        subject,
+        subject: subject.pseudonym,
         purpose: referral.purpose,
         categories,
         caseNumber: referral.caseNumber,
@@ -100,12 +98,11 @@ export class ReferClient {
     agency: ServedAgency,
     { recipient, purpose, consentId }: ReferDto,
     categories: readonly number[],
-    subject: Pseudonym | null,
+    subject: Pseudonym,
     at: Date,
   ): Promise<Basis[]> {
     const { catalogue } = await this.directory.catalogue();
-    const subjects = subject === null ? [] : [subject];
-    const named = consentId && subject ? await this.consents.named(agency, consentId, subject) : undefined;
+    const named = consentId ? await this.consents.named(agency, consentId, subject) : undefined;
     const question = {
       catalogue,
       asker: recipient,
@@ -114,10 +111,10 @@ export class ReferClient {
       purpose,
       day: dayInHelsinki(at),
       at,
-      subjects,
+      subjects: [subject],
     };
     const byStatute = chooseBasis({ ...question, consents: [], ...(named ? { named } : {}) });
-    if (byStatute.ok || subject === null) return taken(byStatute);
+    if (byStatute.ok) return taken(byStatute);
     return taken(chooseBasis({ ...question, consents: await this.consents.inForce(agency, subject) }));
   }
 }

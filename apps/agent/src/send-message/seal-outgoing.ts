@@ -44,7 +44,8 @@ export interface Outgoing {
   readonly kind: MessageKind;
   readonly recipient: AgencyId;
   readonly inReplyTo?: Sha256;
-  readonly clients: readonly ClientIdentity[];
+  /** From `subjectsOf`, or as they stood in what is answered. */
+  readonly subjects: readonly SubjectIdentity[];
   readonly purpose: string;
   readonly categories: readonly number[];
   readonly basis: readonly Basis[];
@@ -54,7 +55,7 @@ export interface Outgoing {
   readonly content: MessageContent;
 }
 
-/** Seals what an agency sends: pseudonyms, keys from the log only, and the layers of the envelope. */
+/** Seals what an agency sends, by keys from the log only. */
 @Injectable()
 export class SealOutgoing {
   constructor(
@@ -63,13 +64,10 @@ export class SealOutgoing {
   ) {}
 
   /**
-   * Errors: IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING, RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN, RELEASE_KEY_UNKNOWN,
-   * MALFORMED, BASIS_MALFORMED, CONTENT_TOO_LARGE.
+   * Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN, RELEASE_KEY_UNKNOWN, MALFORMED, BASIS_MALFORMED, CONTENT_TOO_LARGE.
    */
   async seal(agency: ServedAgency, outgoing: Outgoing): Promise<Result<OutgoingRow>> {
     const now = this.clock.now();
-    const subjects = subjectsOf(agency, outgoing.clients);
-    if (!subjects.ok) return subjects;
     const recipientKey = await this.recipientKey(outgoing.recipient, now);
     if (!recipientKey.ok) return recipientKey;
     const releaseKey = await this.log.keys.releaseKey(now);
@@ -87,7 +85,7 @@ export class SealOutgoing {
       sender: agency.id,
       recipient: outgoing.recipient,
       recipientKey: recipientKey.value.kid,
-      subjects: subjects.value.map(({ pseudonym }) => pseudonym),
+      subjects: outgoing.subjects.map(({ pseudonym }) => pseudonym),
       purpose: outgoing.purpose,
       categories: [...outgoing.categories].sort((a, b) => a - b),
       basis: [...outgoing.basis],
@@ -99,7 +97,7 @@ export class SealOutgoing {
     };
     const sealed = await sealMessage({
       context,
-      subjects: subjects.value,
+      subjects: [...outgoing.subjects],
       content: JSON.parse(JSON.stringify(outgoing.content)) as JsonObject,
       signingKey: agency.signingKey(),
       recipientKey: recipientKey.value,
@@ -150,4 +148,13 @@ export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentit
     });
   }
   return ok(subjects);
+}
+
+/** The one client of a request or referral, with the pseudonym by which the hub knows the person. @throws AppError as `subjectsOf` */
+export function subjectOf(agency: ServedAgency, client: ClientIdentity): SubjectIdentity {
+  const subjects = subjectsOf(agency, [client]);
+  if (!subjects.ok) throw subjects.error;
+  const [subject] = subjects.value;
+  if (!subject) throw new Error('a client without a pseudonym');
+  return subject;
 }
