@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { Logger } from '@nestjs/common';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
 
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
@@ -36,6 +37,9 @@ function read() {
     return misused(error instanceof Error ? error.message : String(error));
   }
 }
+
+// The floor's Kafka client writes through Nest's logger, which would mix with the figures on stdout.
+Logger.overrideLogger(['error']);
 
 const { positionals, values } = read();
 if (positionals.length !== 1 || positionals[0] !== 'exchange') misused('Which bench? There is: exchange');

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { DirectoryServiceClient } from '#contracts';
 import { grpcClient } from '#platform';
@@ -94,7 +95,6 @@ const registerAdapter = (databaseUrlFile: string) => ({
 
 /** The county's client register, a database of its own beside the agents'. Returns the file with its address. */
 async function createRegister(stack: Stack, clients: readonly TestPerson[]): Promise<string> {
-  const { writeFileSync } = await import('node:fs');
   await execute(stack.agenciesDatabaseUrl, 'CREATE DATABASE bench_register');
   const url = Object.assign(new URL(stack.agenciesDatabaseUrl), { pathname: '/bench_register' }).toString();
   await execute(

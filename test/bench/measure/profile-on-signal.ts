@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
 
-const SAMPLE_EVERY_US = 500;
+const SAMPLE_EVERY_US = 1_000;
 const file = join(process.env['BENCH_PROFILE_FOLDER'] ?? '.', `${process.pid}.cpuprofile`);
 const session = new Session();
 let running = false;
