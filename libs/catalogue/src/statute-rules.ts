@@ -27,7 +27,7 @@ export const findStatute = (
 /** The provisions that cover the question, confirmed ones first: what is suggested to a case worker. */
 export const statutesCovering = (statutes: readonly Statute[], question: StatuteQuestion): readonly Statute[] =>
   statutes
-    .filter((statute) => statuteCovers(statute, question).ok)
+    .filter((statute) => inForce(statute, question.day) && applies(statute, question))
     .sort((a, b) => Number(b.confirmed) - Number(a.confirmed));
 
 /**
@@ -38,6 +38,17 @@ export const statutesCovering = (statutes: readonly Statute[], question: Statute
  */
 export function statuteCovers(statute: Statute | undefined, question: StatuteQuestion): Result<Statute> {
   if (!statute || !inForce(statute, question.day)) return err(new AppError('STATUTE_UNKNOWN'));
+  if (applies(statute, question)) return ok(statute);
+  return err(
+    new AppError('STATUTE_NOT_APPLICABLE', undefined, {
+      statute: statute.id,
+      categories: question.categories.map(String),
+    }),
+  );
+}
+
+/** Whether or not it is in force. A plain answer: most provisions do not apply, and an error costs more than the question. */
+function applies(statute: Statute, question: StatuteQuestion): boolean {
   const covered = new Set(
     statute.scopes
       .filter(
@@ -46,15 +57,9 @@ export function statuteCovers(statute: Statute | undefined, question: StatuteQue
       )
       .flatMap(({ categories }) => categories),
   );
-  const applies =
+  return (
     statute.effects.includes(question.effect) &&
     question.categories.length > 0 &&
-    question.categories.every((category) => covered.has(category));
-  if (applies) return ok(statute);
-  return err(
-    new AppError('STATUTE_NOT_APPLICABLE', undefined, {
-      statute: statute.id,
-      categories: question.categories.map(String),
-    }),
+    question.categories.every((category) => covered.has(category))
   );
 }
