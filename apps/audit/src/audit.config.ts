@@ -31,6 +31,11 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   LOG_KEY_FILE: string;
 
+  /** The last checkpoint given out, outside PostgreSQL and its backups. Default: beside LOG_KEY_FILE. */
+  @IsOptional()
+  @IsString()
+  LOG_HEAD_FILE?: string;
+
   /** As the others are configured with; where given, it must be the key in LOG_KEY_FILE. */
   @IsOptional()
   @IsString()

@@ -24,6 +24,7 @@ import {
   CLOCK,
   Database,
   DirectoryWatch,
+  EXIT_CONFIG,
   LOGGER,
   type Logger,
   Readiness,
@@ -36,6 +37,7 @@ import { AuditConfig } from './audit.config.js';
 import { recordedTopics } from './domain/entry-types.js';
 import { AgencyKeys } from './infra/agency-keys.js';
 import { EntryKek } from './infra/entry-kek.js';
+import { HeadFile } from './infra/head-file.js';
 import { LeafOpenings } from './infra/leaf-openings.js';
 import { LogKey } from './infra/log-key.js';
 import { tileSource } from './infra/log-store.js';
@@ -68,6 +70,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(Appender) private readonly appender: Appender,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
+    @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -86,6 +89,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
   async onApplicationShutdown(): Promise<void> {
     this.hubKeys.close();
     await this.appender.close();
+    await this.head.flush();
     await this.relay.stop();
     await this.kafka.disconnect();
     this.directory.close();
@@ -130,12 +134,20 @@ export class AuditModule {
           provide: LogKey,
           useFactory: () => LogKey.load(config.LOG_ORIGIN, config.LOG_KEY_FILE, config.LOG_VERIFIER_KEY),
         },
+        {
+          provide: HeadFile,
+          inject: [LOGGER],
+          useFactory: (logger: Logger) =>
+            new HeadFile(config.LOG_HEAD_FILE ?? `${config.LOG_KEY_FILE}.head`, (error) =>
+              logger.error({ err: error }, 'the head of the log could not be kept'),
+            ),
+        },
         { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, OutboxRelay, LOGGER],
-          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, logger: Logger) =>
+          inject: [LogKey, OutboxRelay, HeadFile, LOGGER],
+          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, head: HeadFile, logger: Logger) =>
             new Appender({
               connect: () =>
                 new pg.Client({
@@ -150,7 +162,14 @@ export class AuditModule {
               outbox: new Outbox(auditSchema),
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
-              afterCommit: () => relay.wake(),
+              publishedBefore: () => head.read(verifier),
+              afterCommit: (checkpoint) => {
+                relay.wake();
+                head.keep(checkpoint);
+              },
+              onHalted: ({ code }) => {
+                if (code === 'CONFIG_INVALID') process.exit(EXIT_CONFIG);
+              },
             }),
         },
         {

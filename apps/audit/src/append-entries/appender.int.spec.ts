@@ -4,7 +4,7 @@ import { AuditEvent } from '#contracts';
 import { type LogBody, openBody, parseLogBody, sealingKeyOf } from '#envelope';
 import { type EventId, newEventId, unwrap } from '#kernel';
 import { MemoryTree, leafHash, openCheckpoint, verifyConsistency, verifyInclusion } from '#merkle';
-import { AuditGround, AuditInstance, eventually } from '../testing/audit.fixture.js';
+import { AuditGround, AuditInstance, type InstanceOptions, eventually } from '../testing/audit.fixture.js';
 import { directoryOf } from '../testing/parties.fixture.js';
 import { tileSource } from '../infra/log-store.js';
 import { consistencyProof, inclusionProof } from '../read-log/proofs.js';
@@ -23,8 +23,8 @@ afterEach(async () => {
 });
 afterAll(() => ground.clear());
 
-async function start(connect?: (url: string) => pg.Client): Promise<AuditInstance> {
-  const instance = await AuditInstance.start(ground, directoryOf([]), connect);
+async function start(options: InstanceOptions = {}): Promise<AuditInstance> {
+  const instance = await AuditInstance.start(ground, directoryOf([]), options);
   running.push(instance);
   return instance;
 }
@@ -201,7 +201,7 @@ class FailingClient extends pg.Client {
 
 describe('an uncertain commit', () => {
   it.each(['before', 'after'] as const)('lost %s it took effect leaves one leaf for each event', async (when) => {
-    const { appender } = await start((url) => new FailingClient({ connectionString: url }));
+    const { appender } = await start({ connect: (url) => new FailingClient({ connectionString: url }) });
     await isActive(appender);
     const size = await expectSound();
     FailingClient.failNext = when;
@@ -214,7 +214,7 @@ describe('an uncertain commit', () => {
   });
 
   it('shows no checkpoint that is not committed', async () => {
-    const { appender } = await start((url) => new FailingClient({ connectionString: url }));
+    const { appender } = await start({ connect: (url) => new FailingClient({ connectionString: url }) });
     await isActive(appender);
     const seen = new Set<number>();
     FailingClient.failNext = 'before';
@@ -228,6 +228,42 @@ describe('an uncertain commit', () => {
     const committed = await rowsOf<{ tree_size: string }>('SELECT tree_size FROM audit.checkpoint');
     const sizes = new Set(committed.map(({ tree_size }) => Number(tree_size)));
     expect([...seen].filter((size) => !sizes.has(size))).toEqual([]);
+  });
+});
+
+describe('what was given out before', () => {
+  it('is gone on from', async () => {
+    const { checkpoint } = await (await start()).appender.append(plainProposal(entries(3)));
+    await running.pop()?.stop();
+    const { appender } = await start({ appender: { publishedBefore: async () => checkpoint } });
+    await expect(appender.append(plainProposal(entries(1)))).resolves.toBeDefined();
+  });
+
+  it.each([
+    ['is longer than the stored log, as after a restore from a backup', 1, false],
+    ['has another root', 0, true],
+    ['is a past of another log', -300, true],
+  ])('stops the appender when it %s', async (_name, more, otherRoot) => {
+    const { checkpoint } = await (await start()).appender.append(plainProposal(entries(1)));
+    await running.pop()?.stop();
+    const given = { ...checkpoint, size: checkpoint.size + more };
+    const root = otherRoot ? Buffer.alloc(32, 7) : given.root;
+    const { appender } = await start({ appender: { publishedBefore: async () => ({ ...given, root }) } });
+    await expect(appender.append(plainProposal(entries(1)))).rejects.toMatchObject({ code: 'LOG_INCONSISTENT' });
+  });
+});
+
+describe('a database that may lose what it has committed', () => {
+  it('is not appended to where a synchronous standby is required', async () => {
+    const { appender } = await start({ appender: { requireSynchronousStandby: true } });
+    await expect(appender.append(plainProposal(entries(1)))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it('is not appended to with synchronous_commit off', async () => {
+    const { appender } = await start({
+      connect: (url) => new pg.Client({ connectionString: url, options: '-c synchronous_commit=off' }),
+    });
+    await expect(appender.append(plainProposal(entries(1)))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
 

@@ -1,7 +1,15 @@
 import type pg from 'pg';
 import { LRUCache } from 'lru-cache';
 import { AppError, type EventId } from '#kernel';
-import { type NoteSigner, type NoteVerifier, formatCheckpoint, openCheckpoint, signCheckpoint } from '#merkle';
+import {
+  type NoteSigner,
+  type NoteVerifier,
+  assembleRoot,
+  formatCheckpoint,
+  openCheckpoint,
+  rootNodes,
+  signCheckpoint,
+} from '#merkle';
 import type { Outbox } from '#messaging';
 import { type Logger, isTransientDatabaseError } from '#platform';
 import {
@@ -29,8 +37,12 @@ export interface AppenderOptions {
   readonly logger: Logger;
   /** Without a synchronous standby a failover could lose a logged release (design 3): production refuses to do without. */
   readonly requireSynchronousStandby?: boolean;
+  /** What was given out before this process began; asked once. The stored log must contain it. */
+  readonly publishedBefore?: () => Promise<StoredCheckpoint | undefined>;
   /** After each commit: wakes the relay. */
-  readonly afterCommit?: () => void;
+  readonly afterCommit?: (checkpoint: StoredCheckpoint) => void;
+  /** The log must not go on: its state contradicts what was given out, or the database may lose commits. */
+  readonly onHalted?: (error: AppError) => void;
   /** Entries of one batch, about. Default 1,000. */
   readonly maxBatch?: number;
 }
@@ -215,12 +227,9 @@ export class Appender {
       signed.value.root.equals(stored.root) &&
       tree.root().equals(stored.root);
     if (!sound) throw new AppError('LOG_INCONSISTENT', 'entries, tiles and the last checkpoint do not fit together');
-    const { published } = this;
-    if (
-      published &&
-      (published.size > stored.size || (published.size === stored.size && !published.root.equals(stored.root)))
-    )
-      throw new AppError('LOG_INCONSISTENT', 'the stored log is behind a checkpoint that was given out');
+    this.published ??= await this.options.publishedBefore?.();
+    if (this.published && !(await contains(tree, this.published, client)))
+      throw new AppError('LOG_INCONSISTENT', 'the stored log does not contain a checkpoint that was given out');
     this.published = stored;
     return { tree, checkpoint: stored };
   }
@@ -300,7 +309,7 @@ export class Appender {
     }
     const { checkpoint, tree } = session;
     for (const { ticket, outcome, leaves } of decided) ticket.resolve({ outcome, leaves, checkpoint, tree });
-    if (fresh.length > 0) this.options.afterCommit?.();
+    if (fresh.length > 0) this.options.afterCommit?.(checkpoint);
   }
 
   /** From here on a failure leaves the tree in memory ahead of the stored one: the session is then given up. */
@@ -353,6 +362,7 @@ export class Appender {
   private halt(error: AppError): void {
     this.halted = error;
     this.options.logger.fatal({ err: error }, 'the log must not go on');
+    this.options.onHalted?.(error);
   }
 
   private async waitFor(milliseconds?: number): Promise<void> {
@@ -365,6 +375,13 @@ export class Appender {
     });
     this.wakeUp = undefined;
   }
+}
+
+/** Whether the tree is the one of this checkpoint or has grown out of it. */
+async function contains(tree: TiledTree, { size, root }: StoredCheckpoint, client: pg.Client): Promise<boolean> {
+  if (size > tree.size) return false;
+  const read = await tree.reader(rootNodes(size), tileSource(client));
+  return assembleRoot(size, read).equals(root);
 }
 
 async function hasLock(client: pg.Client): Promise<boolean> {

@@ -507,7 +507,7 @@ describe('audit refuses, whatever the others have checked,', () => {
     const message = await sealed();
     const item = await releaseItem(ground, recipient, message);
     const nowhere = (): pg.Client => new pg.Client({ connectionString: 'postgresql://nobody@127.0.0.1:9/none' });
-    const cutOff = await AuditInstance.start(ground, directory(), nowhere);
+    const cutOff = await AuditInstance.start(ground, directory(), { connect: nowhere });
     const [result] = await cutOff.release(item);
     expect(result).toMatchObject({ $case: 'refused', value: { code: 'UNAVAILABLE', final: false } });
     await cutOff.stop();

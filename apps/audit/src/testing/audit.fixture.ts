@@ -27,7 +27,7 @@ import {
   serviceDatabaseUrl,
 } from '#platform';
 import { type TestDatabase, createTestDatabase } from '#testing';
-import { Appender } from '../append-entries/appender.js';
+import { Appender, type AppenderOptions } from '../append-entries/appender.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { databaseSpec } from '../infra/database.js';
 import { EntryKek } from '../infra/entry-kek.js';
@@ -96,6 +96,11 @@ export class AuditGround {
   }
 }
 
+export interface InstanceOptions {
+  readonly connect?: (url: string) => pg.Client;
+  readonly appender?: Pick<AppenderOptions, 'publishedBefore' | 'requireSynchronousStandby'>;
+}
+
 /** One instance of the service's core over real PostgreSQL, without transports. */
 export class AuditInstance {
   readonly logger: Logger = createLogger('audit-test', 'silent');
@@ -110,9 +115,10 @@ export class AuditInstance {
     readonly ground: AuditGround,
     readonly keys: AgencyKeys,
     permitKey: Awaited<ReturnType<typeof verificationKeyOf>>,
-    connect: (url: string) => pg.Client,
+    options: InstanceOptions,
   ) {
     const { serviceUrl, logKey, kek, keyring, clock } = ground;
+    const { connect = (url) => new pg.Client({ connectionString: url }), appender } = options;
     this.database = new Database(serviceUrl);
     this.appender = new Appender({
       connect: () => connect(serviceUrl),
@@ -120,6 +126,7 @@ export class AuditInstance {
       verifier: logKey.verifier,
       outbox: new Outbox(auditSchema),
       logger: this.logger,
+      ...appender,
     });
     const evidence = new EvidenceVerifier(keys);
     this.preparer = new RecordPreparer(keys, evidence, kek, clock);
@@ -146,10 +153,10 @@ export class AuditInstance {
   static async start(
     ground: AuditGround,
     directory: DirectoryView,
-    connect: (url: string) => pg.Client = (url) => new pg.Client({ connectionString: url }),
+    options: InstanceOptions = {},
   ): Promise<AuditInstance> {
     const permitKey = await verificationKeyOf(ground.permitKey);
-    const instance = new AuditInstance(ground, new AgencyKeys(directory), permitKey, connect);
+    const instance = new AuditInstance(ground, new AgencyKeys(directory), permitKey, options);
     instance.appender.start();
     return instance;
   }
