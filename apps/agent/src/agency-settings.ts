@@ -50,7 +50,7 @@ export class SystemSettings {
 
 /** Which rows answer a category, and how a row becomes its fields. */
 export class CategoryQuery {
-  /** One statement with `$1` …; it runs in a read-only transaction. */
+  /** One statement with `$1` …; it runs in a session that may only read. */
   @IsString()
   @MaxLength(8192)
   text: string;

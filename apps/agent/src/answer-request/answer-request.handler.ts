@@ -142,7 +142,7 @@ export class AnswerRequest {
       await this.inbox.setReply(client, agency.id, request, 'sent');
       await this.exchanges.setState(client, agency.id, request.exchangeId, 'question', undefined, at);
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return sealed.value.messageId;
   }
 
@@ -175,7 +175,7 @@ export class AnswerRequest {
       const settled = await this.settleReply.settle(client, agency, request, loaded.catalogue);
       if (!settled.ok) throw settled.error;
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'reply');
     return this.replyState(agency, messageId);
   }
 

@@ -100,7 +100,7 @@ export class AskForInformation {
         await this.outbox.add(client, row, at);
       }
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return sealed.map(openedExchange);
   }
 
@@ -128,7 +128,7 @@ export class AskForInformation {
       await this.outbox.add(client, sealed.row, at);
       await this.exchanges.setState(client, agency.id, id, 'open', undefined, at);
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return openedExchange(sealed);
   }
 
@@ -154,7 +154,7 @@ export class AskForInformation {
       await this.exchanges.open(client, agency.id, sealed.exchange);
       await this.outbox.add(client, sealed.row, at);
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return openedExchange(sealed);
   }
 

@@ -16,6 +16,8 @@ import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { Adapters } from './adapters.js';
 import { SettleReply } from './settle-reply.js';
 
+/** Requests taken at a time. */
+export const DRAFT_BATCH = 16;
 const RETRY_AFTER_MS = 1_000;
 /** Then a person answers instead of the register. */
 const MOST_ATTEMPTS = 8;
@@ -35,8 +37,8 @@ export class Drafter {
   ) {}
 
   async runOnce(agency: ServedAgency): Promise<number> {
-    const due = await this.drafts.toFill(agency.id, this.clock.now(), 16);
-    for (const request of due) await this.draft(agency, request);
+    const due = await this.drafts.toFill(agency.id, this.clock.now(), DRAFT_BATCH);
+    await Promise.all(due.map((request) => this.draft(agency, request)));
     return due.length;
   }
 

@@ -29,7 +29,7 @@ export class SendReplies {
 
   async runOnce(agency: ServedAgency): Promise<number> {
     const due = await this.inbox.repliesDue(agency.id, this.clock.now());
-    for (const request of due) await this.reply(agency, request);
+    await Promise.all(due.map((request) => this.reply(agency, request)));
     return due.length;
   }
 

@@ -68,19 +68,10 @@ export class SqlAdapter implements DraftAdapter {
   }
 }
 
+/** The session may only read (`default_transaction_read_only`), whatever the statement tries. */
 async function readOnly(pool: pg.Pool, query: CategoryQuery, question: RegisterQuestion): Promise<Row[]> {
-  const client = await pool.connect();
-  let broken = true;
-  try {
-    await client.query('BEGIN TRANSACTION READ ONLY');
-    const values = (query.parameters ?? ['identifier']).map((name) => valueOf(name, question));
-    const { rows } = await client.query<Row>({ text: query.text, values });
-    await client.query('COMMIT');
-    broken = false;
-    return rows;
-  } finally {
-    client.release(broken);
-  }
+  const values = (query.parameters ?? ['identifier']).map((name) => valueOf(name, question));
+  return (await pool.query<Row>({ text: query.text, values })).rows;
 }
 
 function valueOf(name: CategoryQuery['parameters'][number], { client, request }: RegisterQuestion): string | null {

@@ -41,13 +41,16 @@ export class ConsentStore {
   }
 
   /** Signed here and not yet at the hub: records, and withdrawals, which go first. */
-  async toPost(agency: AgencyId): Promise<{ id: ConsentId; version: number; state: string; token: string }[]> {
+  async toPost(
+    agency: AgencyId,
+    limit: number,
+  ): Promise<{ id: ConsentId; version: number; state: string; token: string }[]> {
     const { rows } = await this.database.query<{ id: ConsentId; version: number; state: string; token: string }>({
       name: 'consents-to-post',
       text: `SELECT id, version, state, CASE state WHEN 'withdrawing' THEN withdrawal ELSE token END AS token
              FROM consents WHERE agency = $1 AND state IN ('signed', 'withdrawing')
-             ORDER BY state DESC, created_at LIMIT 16`,
-      values: [agency],
+             ORDER BY state DESC, created_at LIMIT $2`,
+      values: [agency, limit],
     });
     return rows;
   }

@@ -53,14 +53,14 @@ export interface Exchange {
 export class ExchangeStore {
   constructor(@Inject(Database) private readonly database: Database) {}
 
-  /** Opens it, if it is not known yet. */
+  /** Opens it; of one that is known, as when a request is made clear, the state is set. */
   async open(client: Queryable, agency: AgencyId, exchange: Omit<Exchange, 'changedAt'>): Promise<void> {
     await client.query({
       name: 'exchange-open',
       text: `INSERT INTO exchanges (agency, id, role, counterpart, opened_by, subject, purpose, categories, case_number,
                opening, state, code, request, forwarded_from, forwarded_to, created_at, changed_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)
-             ON CONFLICT DO NOTHING`,
+             ON CONFLICT (agency, id) DO UPDATE SET state = EXCLUDED.state, changed_at = EXCLUDED.changed_at`,
       values: [
         agency,
         exchange.id,
@@ -132,6 +132,15 @@ export class ExchangeStore {
       values: [agency, id, to, at],
     });
     return rowCount === 1;
+  }
+
+  async findAll(agency: AgencyId, ids: readonly ExchangeId[]): Promise<ReadonlyMap<ExchangeId, Exchange>> {
+    const { rows } = await this.database.query<ExchangeRow>({
+      name: 'exchange-find-all',
+      text: 'SELECT * FROM exchanges WHERE agency = $1 AND id = ANY($2)',
+      values: [agency, ids],
+    });
+    return new Map(rows.map((row) => [row.id, exchangeOf(row)]));
   }
 
   async find(agency: AgencyId, id: ExchangeId): Promise<Exchange | undefined> {

@@ -36,6 +36,16 @@ export interface SentMessage {
   readonly createdAt: Date;
 }
 
+/** A message whose notice came. */
+export interface ClosedMessage {
+  readonly messageId: MessageId;
+  readonly state: 'accepted' | 'rejected';
+  /** Of the entry that the receipt proves. */
+  readonly leafIndex: number;
+  readonly code: string | undefined;
+  readonly detail: string | undefined;
+}
+
 export interface DueMessage {
   readonly message_id: MessageId;
   readonly manifest: string;
@@ -117,19 +127,26 @@ export class OutboxStore {
     });
   }
 
-  /** The notice came, with the log's receipt. The sealed parts are no longer needed. */
-  async close(
-    client: Queryable,
-    agency: AgencyId,
-    messageId: MessageId,
-    end: { state: 'accepted' | 'rejected'; leafIndex: number; code?: string; detail?: string; at: Date },
-  ): Promise<void> {
+  /** Their notices came, with the log's receipts. The sealed parts are no longer needed. */
+  async close(client: Queryable, agency: AgencyId, ended: readonly ClosedMessage[], at: Date): Promise<void> {
+    if (ended.length === 0) return;
     await client.query({
       name: 'outbox-close',
-      text: `UPDATE outbox SET state = $3, leaf_index = $4, code = $5, detail = $6, closed_at = $7, capsule = NULL,
-               outer_token = NULL
-             WHERE agency = $1 AND message_id = $2 AND state IN ('sealed', 'posted', 'refused')`,
-      values: [agency, messageId, end.state, end.leafIndex, end.code ?? null, end.detail ?? null, end.at],
+      text: `UPDATE outbox SET state = e.state, leaf_index = e.leaf_index, code = e.code, detail = e.detail,
+               closed_at = $2, capsule = NULL, outer_token = NULL
+             FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+               AS e (message_id, state, leaf_index, code, detail)
+             WHERE outbox.agency = $1 AND outbox.message_id = e.message_id
+               AND outbox.state IN ('sealed', 'posted', 'refused')`,
+      values: [
+        agency,
+        at,
+        ended.map(({ messageId }) => messageId),
+        ended.map(({ state }) => state),
+        ended.map(({ leafIndex }) => leafIndex),
+        ended.map(({ code }) => code ?? null),
+        ended.map(({ detail }) => detail ?? null),
+      ],
     });
   }
 
@@ -148,22 +165,26 @@ export class OutboxStore {
     });
   }
 
-  async find(agency: AgencyId, messageId: MessageId): Promise<SentMessage | undefined> {
+  /** By message id. */
+  async find(agency: AgencyId, messageIds: readonly MessageId[]): Promise<ReadonlyMap<MessageId, SentMessage>> {
+    if (messageIds.length === 0) return new Map();
     const { rows } = await this.database.query<SentRow>({
       name: 'outbox-find',
-      text: `${SELECT_SENT} WHERE agency = $1 AND message_id = $2`,
-      values: [agency, messageId],
+      text: `${SELECT_SENT} WHERE agency = $1 AND message_id = ANY($2)`,
+      values: [agency, messageIds],
     });
-    return rows.map(sentOf)[0];
+    return new Map(rows.map((row) => [row.message_id, sentOf(row)]));
   }
 
-  async findByHash(agency: AgencyId, manifestHash: Sha256): Promise<SentMessage | undefined> {
+  /** By the hash that names a message everywhere. */
+  async findByHash(agency: AgencyId, hashes: readonly Sha256[]): Promise<ReadonlyMap<Sha256, SentMessage>> {
+    if (hashes.length === 0) return new Map();
     const { rows } = await this.database.query<SentRow>({
       name: 'outbox-find-by-hash',
-      text: `${SELECT_SENT} WHERE agency = $1 AND manifest_hash = $2`,
-      values: [agency, manifestHash],
+      text: `${SELECT_SENT} WHERE agency = $1 AND manifest_hash = ANY($2)`,
+      values: [agency, hashes],
     });
-    return rows.map(sentOf)[0];
+    return new Map(rows.map((row) => [row.manifest_hash, sentOf(row)]));
   }
 
   async ofExchange(agency: AgencyId, exchangeId: ExchangeId): Promise<SentMessage[]> {

@@ -120,7 +120,7 @@ export class OnboardAgency {
     // What is kept for showing must not hold the key a second time.
     const row = { ...sealed.value, content: { type: 'pseudonym-key' as const, token: 'sent' } };
     await this.outbox.add(this.database, row, this.clock.now());
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return { exchangeId: row.exchangeId, messageId: row.messageId };
   }
 

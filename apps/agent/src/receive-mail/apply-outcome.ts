@@ -5,7 +5,7 @@ import { CLOCK, type Queryable } from '#platform';
 import { DraftStore } from '../infra/draft-store.js';
 import { type ExchangeState, ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore } from '../infra/inbox-store.js';
-import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
+import { type ClosedMessage, OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 
 const endOf: Readonly<Partial<Record<Outcome['type'], ExchangeState>>> = {
@@ -26,30 +26,29 @@ export class ApplyOutcome {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @param sent the message that it is about, where this agency sent it */
-  async apply(client: Queryable, agency: ServedAgency, outcome: Outcome, sent: SentMessage | undefined): Promise<void> {
-    if (sent) return this.aboutOurs(client, agency, outcome, sent);
-    if (outcome.sender !== agency.id) return this.aboutTheirs(client, agency, outcome);
+  /** Outcomes in the order of the mailbox; `sent` is the message that one is about, where this agency sent it. */
+  async apply(
+    client: Queryable,
+    agency: ServedAgency,
+    outcomes: readonly { readonly outcome: Outcome; readonly sent: SentMessage | undefined }[],
+  ): Promise<void> {
+    const closed = outcomes.flatMap(({ outcome, sent }) => (sent ? closedBy(outcome) : []));
+    await this.outbox.close(client, agency.id, closed, this.clock.now());
+    for (const { outcome, sent } of outcomes) {
+      if (sent) await this.aboutOurs(client, agency, outcome, sent);
+      else if (outcome.sender !== agency.id) await this.aboutTheirs(client, agency, outcome);
+    }
   }
 
   private async aboutOurs(
     client: Queryable,
     agency: ServedAgency,
-    { type, code, detail, receipt, exchangeId, messageId }: Outcome,
+    { type, code, exchangeId, messageId }: Outcome,
     sent: SentMessage,
   ): Promise<void> {
+    if (type === 'accepted') return;
     const at = this.clock.now();
-    if (type === 'accepted' || type === 'rejected') {
-      await this.outbox.close(client, agency.id, messageId, {
-        state: type,
-        leafIndex: receipt?.leafIndex ?? 0,
-        ...(code === undefined ? {} : { code }),
-        ...(detail === undefined ? {} : { detail }),
-        at,
-      });
-      if (type === 'rejected') await this.rejected(client, agency, sent, code, at);
-      return;
-    }
+    if (type === 'rejected') return this.rejected(client, agency, sent, code, at);
     await this.outbox.setOutcome(client, agency.id, messageId, type, code);
     const end = endOf[type];
     // Only the fate of what asks is the exchange's: an answer that expires unopened was given all the same.
@@ -83,6 +82,11 @@ export class ApplyOutcome {
     await this.exchanges.end(client, agency.id, exchangeId, end ?? 'withdrawn', code, at);
   }
 }
+
+const closedBy = ({ type, messageId, receipt, code, detail }: Outcome): ClosedMessage[] =>
+  type === 'accepted' || type === 'rejected'
+    ? [{ messageId, state: type, leafIndex: receipt?.leafIndex ?? 0, code, detail }]
+    : [];
 
 const asksOrHandsOver = ({ kind }: SentMessage): boolean =>
   kindRules[kind].asks || kind === 'referral' || kind === 'transfer';

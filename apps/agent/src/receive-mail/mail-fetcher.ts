@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { readManifest } from '#envelope';
-import type { Clock } from '#kernel';
+import type { AgencyId, Clock } from '#kernel';
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import type { MailItem } from '../hub-client/hub-client.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
@@ -13,6 +13,8 @@ export const ON_ARRIVAL = 'on-arrival';
 /** Fetches mail by long poll. What is stored is acknowledged by the next poll and not before. */
 @Injectable()
 export class MailFetcher {
+  private readonly positions = new Map<AgencyId, number>();
+
   constructor(
     @Inject(InboxStore) private readonly inbox: InboxStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
@@ -27,7 +29,7 @@ export class MailFetcher {
    */
   async runOnce(agency: ServedAgency, wait: number, signal?: AbortSignal): Promise<number> {
     if (agency.onboarding) return 0;
-    const after = await this.inbox.position(agency.id);
+    const after = this.positions.get(agency.id) ?? (await this.inbox.position(agency.id));
     const items = await agency.hub.readMailbox(after, wait, signal);
     if (items.length === 0) return 0;
     const messages = items.flatMap((item) => this.messageOf(agency, item));
@@ -35,8 +37,9 @@ export class MailFetcher {
       agency.id,
       messages.map(({ exchangeId }) => exchangeId),
     );
+    const position = Math.max(...items.map(({ number }) => number));
     await this.inbox.store(agency.id, {
-      after: Math.max(...items.map(({ number }) => number)),
+      after: position,
       messages: messages.map((message) => {
         const opening = openings.get(message.exchangeId) ?? agency.settings.opening;
         // Notices tell nothing about a person, and the pseudonym key comes by one.
@@ -46,6 +49,8 @@ export class MailFetcher {
       notices: items.flatMap(noticeOf),
       at: this.clock.now(),
     });
+    // Only now: what is acknowledged was stored.
+    this.positions.set(agency.id, position);
     return items.length;
   }
 

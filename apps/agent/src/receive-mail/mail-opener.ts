@@ -20,7 +20,7 @@ import { Directory } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { openProven, proveRelease } from './open-released.js';
-import { type OpenedToTake, TakeOpened } from './take-opened.js';
+import { type KnownExchanges, type OpenedToTake, TakeOpened } from './take-opened.js';
 
 /** A release request is good for 60 s at audit; ours is made anew a little earlier. */
 const REQUEST_GOOD_FOR_MS = 50_000;
@@ -131,10 +131,14 @@ export class MailOpener {
       );
       return;
     }
+    const known = await this.takeOpened.known(
+      agency,
+      requested.map(({ manifest }) => manifest),
+    );
     const opened = await Promise.all(
       requested.map(async (one, index) => {
         const outcome = outcomes[index];
-        if (outcome && 'released' in outcome) return this.open(agency, one, outcome.released, head);
+        if (outcome && 'released' in outcome) return this.open(agency, one, outcome.released, head, known);
         if (outcome) await this.refusedRelease(agency, one.message, outcome.refused, outcome.final);
         return undefined;
       }),
@@ -180,6 +184,7 @@ export class MailOpener {
     { message, manifest, senderKey }: Checked,
     released: Extract<ReleaseOutcome, { released: unknown }>['released'],
     head: TreeHead,
+    known: KnownExchanges,
   ): Promise<OpenedToTake | undefined> {
     const { leafIndex } = released.receipt;
     const proven = await proveRelease(agency, manifest, released.receipt, this.log.verifier);
@@ -192,7 +197,7 @@ export class MailOpener {
     const { check } = await this.directory.catalogue();
     const opened = await openProven(agency, message, proven.value, senderKey, manifest, check);
     if (!opened.ok) return this.notOpened(agency, message, opened.error, { reported: true, leafIndex });
-    const admitted = await this.takeOpened.admit(agency, manifest, opened.value);
+    const admitted = await this.takeOpened.admit(agency, manifest, opened.value, known);
     if (!admitted.ok) return this.notOpened(agency, message, admitted.error, { reported: true, leafIndex });
     return { message, manifest, opened: opened.value, leafIndex };
   }

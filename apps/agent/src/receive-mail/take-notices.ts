@@ -8,7 +8,7 @@ import {
   verifyReceipt,
   verifyStatement,
 } from '#envelope';
-import { AppError, type Clock, err, ok, type Result } from '#kernel';
+import { AppError, type Clock, err, type MessageId, ok, type Result } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { type ArrivedNotice, InboxStore } from '../infra/inbox-store.js';
@@ -53,8 +53,10 @@ export class TakeNotices {
   /** One batch. Returns how many notices were done with. */
   async runOnce(agency: ServedAgency): Promise<number> {
     const notices = await this.inbox.noticesToTake(agency.id);
+    if (notices.length === 0) return 0;
+    const sent = await this.sentBy(agency, notices);
     const results = await Promise.all(
-      notices.map(async (notice) => ({ notice, result: await this.check(agency, notice) })),
+      notices.map(async (notice) => ({ notice, result: await this.check(agency, notice, sent) })),
     );
     const proven: Proven[] = [];
     let done = 0;
@@ -71,22 +73,38 @@ export class TakeNotices {
   }
 
   /** Errors: SIGNATURE_INVALID, RECEIPT_INVALID, LEAF_MISMATCH, CHECKPOINT_INVALID, LOG_INCONSISTENT, UNAVAILABLE … */
-  private async check(agency: ServedAgency, notice: ArrivedNotice): Promise<Result<Proven>> {
+  private async check(
+    agency: ServedAgency,
+    notice: ArrivedNotice,
+    sentById: ReadonlyMap<MessageId, SentMessage>,
+  ): Promise<Result<Proven>> {
     const verified = await verifyStatement('outcome', notice.token, this.outcomeKey);
     if (!verified.ok) return verified;
     const outcome = verified.value;
     const proven = await this.prove(agency, outcome);
     if (!proven.ok) return proven;
-    const sent = outcome.sender === agency.id ? await this.outbox.find(agency.id, outcome.messageId) : undefined;
+    const sent = outcome.sender === agency.id ? sentById.get(outcome.messageId) : undefined;
     if (sent && outcome.manifestHash !== undefined && outcome.manifestHash !== sent.manifestHash)
       return err(new AppError('HASH_MISMATCH', 'the notice is about another message of that id'));
     return ok({ notice, outcome, sent });
   }
 
+  /** The agency's own messages that notices name, whether or not they are to be believed. */
+  private sentBy(
+    agency: ServedAgency,
+    notices: readonly ArrivedNotice[],
+  ): Promise<ReadonlyMap<MessageId, SentMessage>> {
+    const named = notices.flatMap(({ token }) => {
+      const read = readStatement('outcome', token);
+      return read.ok ? [read.value.payload.messageId] : [];
+    });
+    return this.outbox.find(agency.id, named);
+  }
+
   /** In the order of the mailbox, all or none: a batch that fails comes again. */
   private async take(agency: ServedAgency, proven: readonly Proven[]): Promise<void> {
     await this.database.transaction(async (client) => {
-      for (const { outcome, sent } of proven) await this.applyOutcome.apply(client, agency, outcome, sent);
+      await this.applyOutcome.apply(client, agency, proven);
       await this.inbox.markTaken(
         client,
         agency.id,

@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Manifest, openPseudonymKey } from '#envelope';
-import { AppError, type Clock, err, ok, type Result } from '#kernel';
+import { AppError, type Clock, err, type ExchangeId, ok, type Result, type Sha256 } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger, type Queryable } from '#platform';
 import type { AnswerContent, MessageContent } from '../domain/content.js';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { DraftStore } from '../infra/draft-store.js';
-import { ExchangeStore } from '../infra/exchange-store.js';
+import { type Exchange, ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type MessageToOpen } from '../infra/inbox-store.js';
-import { OutboxStore } from '../infra/outbox-store.js';
+import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { OpenedMail } from './open-released.js';
 
@@ -16,6 +16,12 @@ export interface OpenedToTake {
   readonly manifest: Manifest;
   readonly opened: OpenedMail;
   readonly leafIndex: number;
+}
+
+/** Exchanges and sent messages that a batch of mail refers to. */
+export interface KnownExchanges {
+  readonly exchanges: ReadonlyMap<ExchangeId, Exchange>;
+  readonly sent: ReadonlyMap<Sha256, SentMessage>;
 }
 
 /** What an opened message does at this agency: opens drafts, closes an exchange, asks back, brings the pseudonym key. */
@@ -40,9 +46,14 @@ export class TakeOpened {
    * beyond what was asked), FORBIDDEN (a pseudonym key from an agency that was not agreed on), CONFLICT (another key of that
    * version), and those of `openPseudonymKey`.
    */
-  async admit(agency: ServedAgency, manifest: Manifest, { content }: OpenedMail): Promise<Result<void>> {
+  async admit(
+    agency: ServedAgency,
+    manifest: Manifest,
+    { content }: OpenedMail,
+    known: KnownExchanges,
+  ): Promise<Result<void>> {
     const { exchangeId, sender, inReplyTo, categories } = manifest.context;
-    const exchange = await this.exchanges.find(agency.id, exchangeId);
+    const exchange = known.exchanges.get(exchangeId);
     if (exchange && exchange.counterpart !== sender) return err(new AppError('EXCHANGE_PARTIES_MISMATCH'));
     switch (content.type) {
       case 'pseudonym-key':
@@ -53,13 +64,29 @@ export class TakeOpened {
       case 'answer':
       case 'refusal':
       case 'clarification': {
-        const asked = inReplyTo && (await this.outbox.findByHash(agency.id, inReplyTo));
+        const asked = inReplyTo && known.sent.get(inReplyTo);
         if (!asked || asked.exchangeId !== exchangeId || asked.recipient !== sender)
           return err(new AppError('EXCHANGE_ORDER'));
         const beyond = categories.find((category) => !exchange?.categories.includes(category));
         return beyond === undefined ? ok(undefined) : err(new AppError('CATEGORY_NOT_HELD'));
       }
     }
+  }
+
+  /** What a batch of mail is about, looked up at once. */
+  async known(agency: ServedAgency, manifests: readonly Manifest[]): Promise<KnownExchanges> {
+    const contexts = manifests.map(({ context }) => context);
+    const [exchanges, sent] = await Promise.all([
+      this.exchanges.findAll(
+        agency.id,
+        contexts.map(({ exchangeId }) => exchangeId),
+      ),
+      this.outbox.findByHash(
+        agency.id,
+        contexts.flatMap(({ inReplyTo }) => inReplyTo ?? []),
+      ),
+    ]);
+    return { exchanges, sent };
   }
 
   /** All or none: what fails stays as it was and is released again. */
@@ -104,21 +131,13 @@ export class TakeOpened {
           categories: context.categories,
           caseNumber: null,
           opening: agency.settings.opening,
-          state: 'open',
+          state: content.type === 'request' ? 'open' : 'informed',
           code: null,
           request: null,
           forwardedFrom: null,
           forwardedTo: null,
           createdAt: at,
         });
-        await this.exchanges.setState(
-          client,
-          agency.id,
-          exchangeId,
-          content.type === 'request' ? 'open' : 'informed',
-          undefined,
-          at,
-        );
         if (content.type === 'request') await this.drafts.open(client, agency, context, at);
         return;
       case 'answer':

@@ -5,6 +5,9 @@ import { member } from '../hub-client/hub-http.js';
 import { ConsentStore } from '../infra/consent-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 
+/** Records taken at a time. */
+export const CONSENT_BATCH = 16;
+
 /** Brings signed consents and withdrawals to the hub: at once when somebody waits, and again until it has taken them. */
 @Injectable()
 export class PostConsents {
@@ -16,7 +19,7 @@ export class PostConsents {
 
   async runOnce(agency: ServedAgency): Promise<number> {
     if (agency.onboarding) return 0;
-    const due = await this.consents.toPost(agency.id);
+    const due = await this.consents.toPost(agency.id, CONSENT_BATCH);
     for (const { id, version, state, token } of due) {
       const posted =
         state === 'withdrawing'

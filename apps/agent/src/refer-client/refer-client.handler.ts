@@ -68,7 +68,7 @@ export class ReferClient {
       });
       await this.outbox.add(client, sealed.value, at);
     });
-    this.wakeup.notify(agency.id);
+    this.wakeup.notify(agency.id, 'send');
     return { exchangeId, messageId: sealed.value.messageId, recipient: referral.recipient, categories, basis };
   }
 

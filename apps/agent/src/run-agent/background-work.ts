@@ -2,18 +2,19 @@ import { setMaxListeners } from 'node:events';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AppError } from '#kernel';
 import { Database, LOGGER, type Logger, Readiness } from '#platform';
-import { Drafter } from '../draft-answer/drafter.js';
+import { DRAFT_BATCH, Drafter } from '../draft-answer/drafter.js';
 import { SendReplies } from '../draft-answer/send-replies.js';
 import { LogFollower } from '../follow-log/log-follower.js';
+import { MAX_BATCH } from '../hub-client/hub-client.js';
 import { MailFetcher } from '../receive-mail/mail-fetcher.js';
 import { MailOpener } from '../receive-mail/mail-opener.js';
 import { ReportMismatches } from '../receive-mail/report-mismatches.js';
 import { TakeNotices } from '../receive-mail/take-notices.js';
-import { PostConsents } from '../record-consent/post-consents.js';
+import { CONSENT_BATCH, PostConsents } from '../record-consent/post-consents.js';
 import { OutboxSender } from '../send-message/outbox-sender.js';
 import { ServedAgencies } from '../serve-agencies/served-agencies.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import { Wakeup } from './wakeup.js';
+import { Wakeup, type Work } from './wakeup.js';
 
 /** Seconds of a long poll. */
 const POLL_S = 25;
@@ -22,6 +23,16 @@ const LOOK_AGAIN_MS = 1_000;
 const FOLLOW_EVERY_MS = 2_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
+
+/** One kind of work of one agency. */
+interface Step {
+  readonly work: Work;
+  /** How much it takes at a time. */
+  readonly batch: number;
+  readonly run: () => Promise<number>;
+  /** What it makes work for. */
+  readonly next: readonly Work[];
+}
 
 /** Runs the steps of every served agency side by side until the process stops. Each step is safe to be cut anywhere. */
 @Injectable()
@@ -57,14 +68,14 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     this.loops.push(this.follow());
     for (const agency of this.agencies.all) {
       this.loops.push(this.fetch(agency));
-      const steps = [
-        this.opener,
-        this.notices,
-        this.sender,
-        this.drafter,
-        this.replies,
-        this.mismatches,
-        this.consents,
+      const steps: readonly Step[] = [
+        { work: 'open', batch: MAX_BATCH, run: () => this.opener.runOnce(agency), next: ['draft', 'report'] },
+        { work: 'notices', batch: MAX_BATCH, run: () => this.notices.runOnce(agency), next: [] },
+        { work: 'send', batch: MAX_BATCH, run: () => this.sender.runOnce(agency), next: [] },
+        { work: 'draft', batch: DRAFT_BATCH, run: () => this.drafter.runOnce(agency), next: ['reply'] },
+        { work: 'reply', batch: MAX_BATCH, run: () => this.replies.runOnce(agency), next: ['send'] },
+        { work: 'report', batch: MAX_BATCH, run: () => this.mismatches.runOnce(agency), next: [] },
+        { work: 'consents', batch: CONSENT_BATCH, run: () => this.consents.runOnce(agency), next: [] },
       ];
       for (const step of steps) this.loops.push(this.work(agency, step));
     }
@@ -77,9 +88,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async follow(): Promise<void> {
     await this.repeat('follow-log', undefined, async () => {
-      const before = this.log.head().size;
       await this.log.catchUp();
-      if (this.log.head().size !== before) for (const { id } of this.agencies.all) this.wakeup.notify(id);
       await pause(FOLLOW_EVERY_MS, this.stop.signal);
     });
   }
@@ -87,15 +96,18 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
   private async fetch(agency: ServedAgency): Promise<void> {
     await this.repeat('fetch-mail', agency, async () => {
       if (agency.onboarding) return pause(LOOK_AGAIN_MS, this.stop.signal);
-      if ((await this.fetcher.runOnce(agency, POLL_S, this.stop.signal)) > 0) this.wakeup.notify(agency.id);
+      const items = await this.fetcher.runOnce(agency, POLL_S, this.stop.signal);
+      if (items > 0) this.wakeup.notify(agency.id, 'open', 'notices');
     });
   }
 
-  private async work(agency: ServedAgency, step: { runOnce(agency: ServedAgency): Promise<number> }): Promise<void> {
-    await this.repeat(step.constructor.name, agency, async () => {
-      const seen = this.wakeup.count(agency.id);
-      if ((await step.runOnce(agency)) > 0) this.wakeup.notify(agency.id);
-      else await this.wakeup.wait(agency.id, seen, LOOK_AGAIN_MS, this.stop.signal);
+  private async work(agency: ServedAgency, step: Step): Promise<void> {
+    await this.repeat(step.work, agency, async () => {
+      const seen = this.wakeup.count(agency.id, step.work);
+      const done = await step.run();
+      if (done > 0) this.wakeup.notify(agency.id, ...step.next);
+      // A full batch says that there may be more; what comes meanwhile notifies.
+      if (done < step.batch) await this.wakeup.wait(agency.id, step.work, seen, LOOK_AGAIN_MS, this.stop.signal);
     });
   }
 

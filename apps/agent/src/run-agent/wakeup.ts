@@ -1,38 +1,41 @@
 import { Injectable } from '@nestjs/common';
 import type { AgencyId } from '#kernel';
 
+/** Kinds of work that wait for something to do. */
+export type Work = 'open' | 'notices' | 'send' | 'draft' | 'reply' | 'report' | 'consents';
+
 /** Wakes an agency's work as soon as there is some, so that nothing waits for the next look at the database. */
 @Injectable()
 export class Wakeup {
-  private readonly waiting = new Map<AgencyId, Set<() => void>>();
-  private readonly counts = new Map<AgencyId, number>();
+  private readonly waiting = new Map<string, () => void>();
+  private readonly counts = new Map<string, number>();
 
-  notify(agency: AgencyId): void {
-    this.counts.set(agency, this.count(agency) + 1);
-    const waiting = this.waiting.get(agency);
-    this.waiting.delete(agency);
-    for (const wake of waiting ?? []) wake();
+  notify(agency: AgencyId, ...works: readonly Work[]): void {
+    for (const work of works) {
+      const name = `${agency} ${work}`;
+      this.counts.set(name, this.count(agency, work) + 1);
+      this.waiting.get(name)?.();
+    }
   }
 
   /** How often it was notified: taken before looking for work, so that no notification in between is missed. */
-  count(agency: AgencyId): number {
-    return this.counts.get(agency) ?? 0;
+  count(agency: AgencyId, work: Work): number {
+    return this.counts.get(`${agency} ${work}`) ?? 0;
   }
 
-  /** Until the next notification after `seen`, at most `ms`. */
-  wait(agency: AgencyId, seen: number, ms: number, signal: AbortSignal): Promise<void> {
-    if (this.count(agency) !== seen || signal.aborted) return Promise.resolve();
+  /** Until the next notification after `seen`, at most `ms`. One wait for each agency and work at a time. */
+  wait(agency: AgencyId, work: Work, seen: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.count(agency, work) !== seen || signal.aborted) return Promise.resolve();
+    const name = `${agency} ${work}`;
     return new Promise((resolve) => {
-      const waiting = this.waiting.get(agency) ?? new Set();
-      this.waiting.set(agency, waiting);
       const done = (): void => {
         clearTimeout(timer);
-        waiting.delete(done);
+        this.waiting.delete(name);
         signal.removeEventListener('abort', done);
         resolve();
       };
       const timer = setTimeout(done, ms);
-      waiting.add(done);
+      this.waiting.set(name, done);
       signal.addEventListener('abort', done);
     });
   }

@@ -110,7 +110,7 @@ export class SeeExchanges {
     const by = caller.worker ?? caller.system;
     const found = await this.mail.wantOpened(caller.agency.id, messageId, by, this.clock.now());
     if (!found && !(await this.mail.find(caller.agency.id, messageId))) throw new AppError('NOT_FOUND');
-    this.wakeup.notify(caller.agency.id);
+    this.wakeup.notify(caller.agency.id, 'open');
   }
 
   private recordLook({ agency, system, worker }: CallingSystem, exchangeId: ExchangeId, what: string): Promise<void> {
