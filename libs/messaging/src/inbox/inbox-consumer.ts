@@ -4,6 +4,7 @@ import type { LogBatch, LogMessage } from '../log/message-log.js';
 import { inTransaction } from '../sql/transaction.js';
 import { failureCode, isTransient } from '../sql/transient-failure.js';
 import { delayAfter } from './backoff.js';
+import { Gathering, type Settled } from './gathering.js';
 import { HeldQueue } from './held-queue.js';
 import {
   type InboxConsumerOptions,
@@ -20,20 +21,31 @@ interface Unparsable {
 }
 
 interface ParsedBatch<T> {
+  readonly batch: LogBatch;
   readonly messages: readonly InboxMessage<T>[];
   readonly unparsable: readonly Unparsable[];
 }
 
+/** Messages of one transaction, so that it stays short. */
+const MOST_GATHERED = 500;
+
+const taken: Settled = { taken: true };
+
 /**
- * The receiving side (design 4). One transaction per batch: inbox rows, effect, own outbox rows, offset. When it fails
- * through a message's fault, the messages go singly, and the one that fails again is held with those of its exchange
- * behind it, so nothing blocks a partition. A transient failure is thrown to the log, which brings the batch again.
+ * The receiving side (design 4). One transaction per batch, or for those of several partitions that came during the last one:
+ * inbox rows, effect, own outbox rows, offsets. When it fails through a message's fault, the batches go apart and then the
+ * messages singly, and the one that fails again is held with those of its exchange behind it, so nothing blocks a partition.
+ * A transient failure is thrown to the log, which brings the batch again.
  */
 export class InboxConsumer<T> {
   /** The messages held by this consumer. */
   readonly held: HeldQueue<T>;
   private readonly logger = new Logger(InboxConsumer.name);
   private readonly sql: InboxStatements;
+  private readonly gathering = new Gathering<ParsedBatch<T>>((group) => this.takeGroup(group), {
+    most: MOST_GATHERED,
+    sizeOf: ({ batch }) => batch.messages.length,
+  });
 
   constructor(private readonly options: InboxConsumerOptions<T>) {
     this.sql = inboxStatements(options.schema);
@@ -51,14 +63,7 @@ export class InboxConsumer<T> {
 
   /** To be given to `subscribe` or called by an `@EventPattern` handler. Rejects only where the batch must come again. */
   async consumeBatch(batch: LogBatch): Promise<void> {
-    const parsed = this.parse(batch);
-    try {
-      await this.takeTogether(batch, parsed);
-    } catch (error) {
-      if (isTransient(error)) throw error;
-      this.logger.warn(`${batch.topic}/${batch.partition}: taken singly after ${failureCode(error)}`);
-      await this.takeSingly(batch, parsed);
-    }
+    await this.gathering.submit(this.parse(batch));
   }
 
   /** Deletes ids older than so many milliseconds, which must exceed Kafka's retention plus the longest re-send window. */
@@ -85,22 +90,44 @@ export class InboxConsumer<T> {
         unparsable.push({ raw, failure: failureCode(error) });
       }
     }
-    return { messages, unparsable };
+    return { batch, messages, unparsable };
   }
 
-  private async takeTogether(batch: LogBatch, { messages, unparsable }: ParsedBatch<T>): Promise<void> {
-    const jump = await inTransaction(this.options.pool, async (client) => {
-      const { fresh, jump } = await this.take(client, batch, messages);
-      for (const one of unparsable) await this.quarantine(client, batch, one);
-      const { free, blocked } = await this.splitByHeld(client, fresh);
+  private async takeGroup(group: readonly ParsedBatch<T>[]): Promise<Settled[]> {
+    try {
+      await this.takeTogether(group);
+      return group.map(() => taken);
+    } catch (error) {
+      if (isTransient(error)) return group.map(() => ({ taken: false, error }));
+      const [first, ...others] = group;
+      if (first && others.length === 0) return [await settled(this.takeSingly(first, error))];
+      const apart: Settled[] = [];
+      for (const one of group) apart.push(...(await this.takeGroup([one])));
+      return apart;
+    }
+  }
+
+  private async takeTogether(group: readonly ParsedBatch<T>[]): Promise<void> {
+    const jumps = await inTransaction(this.options.pool, async (client) => {
+      const all: InboxMessage<T>[] = [];
+      const jumps: OffsetJump[] = [];
+      // In one order for every instance: offsets are locked here.
+      for (const { batch, messages, unparsable } of [...group].sort(byPlace)) {
+        const { fresh, jump } = await this.take(client, batch, messages);
+        for (const one of unparsable) await this.quarantine(client, batch, one);
+        all.push(...fresh);
+        if (jump) jumps.push(jump);
+      }
+      const { free, blocked } = await this.splitByHeld(client, all);
       for (const message of blocked) await this.hold(client, message);
       if (free.length > 0) await this.options.handle(client, free);
-      return jump;
+      return jumps;
     });
-    this.committed(jump);
+    this.committed(jumps);
   }
 
-  private async takeSingly(batch: LogBatch, { messages, unparsable }: ParsedBatch<T>): Promise<void> {
+  private async takeSingly({ batch, messages, unparsable }: ParsedBatch<T>, reason: unknown): Promise<void> {
+    this.logger.warn(`${batch.topic}/${batch.partition}: taken singly after ${failureCode(reason)}`);
     const parsed = new Map(messages.map((message) => [message.raw, message]));
     const failed = new Map(unparsable.map((one) => [one.raw, one]));
     for (const raw of batch.messages) {
@@ -108,7 +135,7 @@ export class InboxConsumer<T> {
       const message = parsed.get(raw);
       const unreadable = failed.get(raw);
       if (message) await this.takeOne(part, message);
-      else if (unreadable) await this.takeTogether(part, { messages: [], unparsable: [unreadable] });
+      else if (unreadable) await this.takeTogether([{ batch: part, messages: [], unparsable: [unreadable] }]);
     }
   }
 
@@ -121,7 +148,7 @@ export class InboxConsumer<T> {
         if (free.length > 0) await handleOne(this.options, client, message);
         return jump;
       });
-      this.committed(jump);
+      this.committed(jump ? [jump] : []);
     } catch (error) {
       if (isTransient(error)) throw error;
       const failure = failureCode(error);
@@ -131,7 +158,7 @@ export class InboxConsumer<T> {
         if (fresh.length > 0) await this.hold(client, message, failure);
         return jump;
       });
-      this.committed(jump);
+      this.committed(jump ? [jump] : []);
     }
   }
 
@@ -206,16 +233,26 @@ export class InboxConsumer<T> {
     await this.options.onQuarantined?.(client, { topic, partition, offset: raw.offset, key: raw.key, failure });
   }
 
-  private committed(jump: OffsetJump | undefined): void {
+  private committed(jumps: readonly OffsetJump[]): void {
     this.options.afterCommit?.();
-    if (!jump) return;
-    const { topic, partition, kind, expected, found } = jump;
-    const line = `offset ${kind} on ${topic}/${partition}: expected ${expected}, found ${found}`;
-    if (kind === 'gap') this.logger.error(line);
-    else this.logger.warn(line);
-    this.options.onOffsetJump?.(jump);
+    for (const jump of jumps) {
+      const { topic, partition, kind, expected, found } = jump;
+      const line = `offset ${kind} on ${topic}/${partition}: expected ${expected}, found ${found}`;
+      if (kind === 'gap') this.logger.error(line);
+      else this.logger.warn(line);
+      this.options.onOffsetJump?.(jump);
+    }
   }
 }
+
+const byPlace = ({ batch: a }: { batch: LogBatch }, { batch: b }: { batch: LogBatch }): number =>
+  a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1;
+
+const settled = (work: Promise<void>): Promise<Settled> =>
+  work.then(
+    () => taken,
+    (error: unknown) => ({ taken: false, error }),
+  );
 
 /** The first batch of a partition has nothing to compare with: Kafka may have dropped old messages before we came. */
 function jumpOf(topic: string, partition: number, before: string | null, found: bigint): OffsetJump | undefined {

@@ -123,6 +123,46 @@ describe('the inbox', () => {
     expect(written.rows).toEqual([{ transactions: 1 }]);
   });
 
+  describe('batches of several partitions', () => {
+    const onPartition = (partition: number, batch: LogBatch): LogBatch => ({ ...batch, partition });
+
+    /** The first batch is under way while the others come. */
+    const together = (inbox: InboxConsumer<Fact>, ...batches: LogBatch[]) =>
+      Promise.all(batches.map((batch, partition) => inbox.consumeBatch(onPartition(partition, batch))));
+
+    it('that came during one transaction share the next, each with its own offset', async () => {
+      const [a, b, c] = [fact('e1', 'a'), fact('e2', 'b'), fact('e3', 'c')];
+      await together(consumer(), batchOf(10, a), batchOf(20, b), batchOf(30, c));
+      expect(await column('SELECT count(DISTINCT xmin::text)::int FROM exchange.effect')).toEqual([2]);
+      expect(await column('SELECT next_offset::int FROM exchange.inbox_offset ORDER BY partition')).toEqual([
+        11, 21, 31,
+      ]);
+    });
+
+    it('do not suffer from the poison of one among them', async () => {
+      failing.set('poison', poison);
+      const inbox = consumer();
+      await together(inbox, batchOf(0, fact('e1', 'a')), batchOf(0, fact('e2', 'poison')), batchOf(0, fact('e3', 'c')));
+      expect(await effects()).toEqual(['a', 'c']);
+      expect(await heldTexts()).toEqual(['poison']);
+    });
+
+    it('come again together when the reason passes', async () => {
+      const inbox = consumer();
+      await inbox.consumeBatch(onPartition(9, batchOf(0, fact('e9', 'first'))));
+      failing.set('b', () => new TransientFailure('consent is away'));
+      const batches = [batchOf(0, fact('e1', 'a')), batchOf(0, fact('e2', 'b')), batchOf(0, fact('e3', 'c'))];
+      const outcomes = await Promise.allSettled(
+        batches.map((batch, partition) => inbox.consumeBatch(onPartition(partition, batch))),
+      );
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+      expect(await effects()).toEqual(['first', 'a']);
+      failing.clear();
+      await together(inbox, ...batches);
+      expect((await effects()).sort()).toEqual(['a', 'b', 'c', 'first']);
+    });
+  });
+
   it('gives an event one effect, however often it comes', async () => {
     const [a, b] = [fact('e1', 'a'), fact('e1', 'b')];
     await consumer().consumeBatch(batchOf(0, a, a, b));

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { AppError } from '#kernel';
 import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
+import { PARTITIONS } from './create-topics.js';
 import { errorNamesOf } from './kafka-client.js';
 import type { LogBatch, LogMessage, SubscribeOptions, Subscription } from './message-log.js';
 import { topicName } from './topic-name.js';
@@ -68,7 +69,7 @@ export class KafkaSubscription implements Subscription {
     await consumer.run({
       // The offset is resolved below, only after onBatch, and committed right after that.
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.options.concurrency ?? 4,
+      partitionsConsumedConcurrently: this.options.concurrency ?? PARTITIONS,
       eachBatch: (payload) => this.take(payload),
     });
   }

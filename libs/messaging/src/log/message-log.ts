@@ -30,7 +30,7 @@ export interface SubscribeOptions {
    * after a restart or a rebalance: the receiver dedupes.
    */
   readonly onBatch: (batch: LogBatch) => Promise<void>;
-  /** How many partitions may be worked on at once. Default 4. */
+  /** How many partitions may be worked on at once. Default: all of a topic, so that a receiver can take them together. */
   readonly concurrency?: number;
   /** Messages of one batch, so that a transaction stays short. Default 500. */
   readonly maxBatch?: number;
