@@ -80,7 +80,20 @@ export interface ReleaseResult {
   readonly refused?: Problem & { final: boolean };
 }
 
+interface TokenAnswer {
+  readonly access_token?: string;
+  readonly expires_in?: number;
+  readonly error?: string;
+}
+
+interface SignedBy {
+  readonly key: CryptoKeyOf | Uint8Array;
+  readonly alg: string;
+  readonly kid: string | undefined;
+}
+
 const DAY_MS = 86_400_000;
+
 /** Code in a notice, unverified. */
 export const codeOf = (notice: string): string | undefined => unwrap(readStatement('outcome', notice)).payload.code;
 export const hashOf = (manifest: string): Sha256 => unwrap(readManifest(manifest)).manifestHash;
@@ -189,31 +202,43 @@ export class HubAgency {
     return { status: response.status, body: await response.json(), headers: response.headers };
   }
 
-  async accessToken(overrides: Record<string, unknown> = {}): Promise<string> {
+  async accessToken(): Promise<string> {
     if (this.token && this.token.expiresAt > Date.now() + 10_000) return this.token.value;
-    const assertion = await this.assertion(overrides);
-    const response = await fetch(`${this.hub.issuer}/token`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        dpop: await this.proof('POST', `${this.hub.issuer}/token`),
-      },
-      body: new URLSearchParams({
-        grant_type: 'client_credentials',
-        client_id: this.id,
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: assertion,
-        scope: 'exchange',
-        resource: this.hub.audience,
-      }),
-    });
-    const body = (await response.json()) as { access_token?: string; expires_in?: number; error?: string };
-    if (!body.access_token) throw new Error(`no token: ${response.status} ${JSON.stringify(body)}`);
+    const { status, body } = await this.requestToken(await this.assertion(), await this.proof('POST', this.tokenUrl));
+    if (!body.access_token) throw new Error(`no token: ${status} ${JSON.stringify(body)}`);
     this.token = { value: body.access_token, expiresAt: Date.now() + (body.expires_in ?? 0) * 1000 };
     return body.access_token;
   }
 
-  async assertion(overrides: Record<string, unknown> = {}): Promise<string> {
+  get tokenUrl(): string {
+    return `${this.hub.issuer}/token`;
+  }
+
+  /** @param form replaces members of the request; undefined leaves one out */
+  async requestToken(
+    assertion: string | undefined,
+    proof: string | undefined,
+    form: Record<string, string | undefined> = {},
+  ): Promise<HttpAnswer<TokenAnswer>> {
+    const members = {
+      grant_type: 'client_credentials',
+      client_id: this.id,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+      scope: 'exchange',
+      resource: this.hub.audience,
+      ...form,
+    };
+    const response = await fetch(this.tokenUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...(proof === undefined ? {} : { dpop: proof }) },
+      body: new URLSearchParams(present(members)),
+    });
+    return { status: response.status, body: (await response.json()) as TokenAnswer, headers: response.headers };
+  }
+
+  /** @param by another key, algorithm or `kid` than is right */
+  async assertion(overrides: Record<string, unknown> = {}, by: Partial<SignedBy> = {}): Promise<string> {
     const now = numericDate(new Date());
     const claims = {
       iss: this.id,
@@ -224,16 +249,20 @@ export class HubAgency {
       exp: now + 60,
       ...overrides,
     };
-    const given = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
-    const kid = await calculateJwkThumbprint(this.client.jwk);
-    return new SignJWT(given).setProtectedHeader({ alg: 'ES256', kid, typ: 'JWT' }).sign(this.client.key);
+    const kid = 'kid' in by ? by.kid : await calculateJwkThumbprint(this.client.jwk);
+    return new SignJWT(present(claims))
+      .setProtectedHeader({ alg: by.alg ?? 'ES256', typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
+      .sign(by.key ?? this.client.key);
   }
 
-  async proof(method: string, url: string, overrides: Record<string, unknown> = {}): Promise<string> {
-    if (!this.dpop) {
-      const pair = await generateKeyPair('ES256', { extractable: true });
-      this.dpop = { key: pair.privateKey, jwk: await exportJWK(pair.publicKey) };
-    }
+  /** @param header replaces members of the protected header */
+  async proof(
+    method: string,
+    url: string,
+    overrides: Record<string, unknown> = {},
+    header: Record<string, unknown> = {},
+  ): Promise<string> {
+    const { key, jwk } = await this.dpopKey();
     const claims = {
       htm: method,
       htu: url,
@@ -242,9 +271,16 @@ export class HubAgency {
       ...(this.nonce && !url.startsWith(this.hub.issuer) ? { nonce: this.nonce } : {}),
       ...overrides,
     };
-    return new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: this.dpop.jwk })
-      .sign(this.dpop.key);
+    return new SignJWT(present(claims)).setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk, ...header }).sign(key);
+  }
+
+  /** The key that this agency's tokens are bound to. */
+  async dpopKey(): Promise<{ key: CryptoKeyOf; jwk: JWK }> {
+    if (!this.dpop) {
+      const pair = await generateKeyPair('ES256', { extractable: true });
+      this.dpop = { key: pair.privateKey, jwk: await exportJWK(pair.publicKey) };
+    }
+    return this.dpop;
   }
 
   /** One authenticated call; repeated once when the gateway asks for its nonce. */
@@ -500,6 +536,9 @@ export class HubAgency {
     if (status !== 200) throw new Error(`consent not withdrawn: ${status} ${JSON.stringify(body)}`);
   }
 }
+
+const present = <T>(members: Record<string, T | undefined>): Record<string, T> =>
+  Object.fromEntries(Object.entries(members).filter((member): member is [string, T] => member[1] !== undefined));
 
 type CryptoKeyOf = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 

@@ -22,6 +22,7 @@ import {
 } from '#platform';
 import { IdentityConfig } from './identity.config.js';
 import { purgeExpired } from './infra/provider-records.js';
+import { answerFailures } from './issue-tokens/answer-failures.js';
 import { createProvider } from './issue-tokens/provider.js';
 
 const PURGE_EVERY_MS = 60_000;
@@ -74,14 +75,13 @@ export class IdentityModule {
         },
         {
           provide: Provider,
-          inject: [Database, DirectoryWatch, CLOCK],
-          useFactory: async (database: Database, directory: DirectoryWatch, clock: Clock) =>
-            createProvider(config, {
-              database,
-              directory,
-              clock,
-              signingKey: await loadOrCreateServiceKey(config.IDENTITY_KEY_FILE, newTokenKey),
-            }),
+          inject: [Database, DirectoryWatch, CLOCK, LOGGER],
+          useFactory: async (database: Database, directory: DirectoryWatch, clock: Clock, logger: Logger) => {
+            const signingKey = await loadOrCreateServiceKey(config.IDENTITY_KEY_FILE, newTokenKey);
+            const provider = createProvider(config, { database, directory, clock, signingKey });
+            answerFailures(provider, logger);
+            return provider;
+          },
         },
         IdentityConnections,
       ],

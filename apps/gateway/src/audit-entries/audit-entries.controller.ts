@@ -4,7 +4,7 @@ import { Type } from 'class-transformer';
 import { IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 const MAX_PAGE = 500;
 

@@ -3,7 +3,7 @@ import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { IsString, Matches, MaxLength } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { CONSENT, type ConsentClient } from '../infra/peers.js';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 const MAX_STATEMENT = 16 * 1024;
 

@@ -3,7 +3,7 @@ import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, MaxLength } from 'class-validator';
 import { Public } from '#platform';
 import { DIRECTORY, type DirectoryClient } from '../infra/peers.js';
-import { OpenRoutes } from '../open-api.js';
+import { OpenRoutes } from '../describe-api/open-api.js';
 
 const MAX_RECORD = 4_096;
 

@@ -5,7 +5,7 @@ import { unwrap } from '#kernel';
 import { Type } from 'class-transformer';
 import { IsInt, IsISO8601, IsOptional, Matches, Max, Min } from 'class-validator';
 import { DIRECTORY, type DirectoryClient } from '../infra/peers.js';
-import { OpenRoutes } from '../open-api.js';
+import { OpenRoutes } from '../describe-api/open-api.js';
 
 const CODE = /^[a-z][a-z0-9-]{0,39}$/;
 

@@ -4,7 +4,7 @@ import type { MessageState } from '#contracts';
 import { AppError, isExchangeId } from '#kernel';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { EXCHANGE, type ExchangeClient } from '../infra/peers.js';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 class MessageStateDto {
   @ApiProperty() messageId: string;

@@ -4,7 +4,7 @@ import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
 import { Public } from '#platform';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
-import { OpenRoutes } from '../open-api.js';
+import { OpenRoutes } from '../describe-api/open-api.js';
 
 export class RangeQuery {
   @ApiProperty({ description: 'First index' })

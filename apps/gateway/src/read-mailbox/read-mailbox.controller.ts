@@ -9,7 +9,7 @@ import { MailboxHeads } from '../infra/mailbox-heads.js';
 import { MAX_BATCH } from '../submit-messages/submit-messages.dto.js';
 import { whenGone } from './when-gone.js';
 import type { FastifyReply } from 'fastify';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 export class MailboxQuery {
   @ApiPropertyOptional({

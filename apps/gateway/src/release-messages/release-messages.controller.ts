@@ -16,9 +16,9 @@ import {
 } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { EXCHANGE, type ExchangeClient } from '../infra/peers.js';
-import { ProblemDto } from '../problem.dto.js';
+import { ProblemDto } from '../describe-api/problem.dto.js';
 import { MAX_BATCH } from '../submit-messages/submit-messages.dto.js';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 /** A batch waits for permits, the log's commit and up to 64 openings. */
 const RELEASE_DEADLINE_MS = 8_000;

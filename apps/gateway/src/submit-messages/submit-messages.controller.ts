@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { SubmissionsDto, SubmitMessagesDto } from './submit-messages.dto.js';
 import { SubmitMessages } from './submit-messages.handler.js';
-import { AgencyRoutes } from '../open-api.js';
+import { AgencyRoutes } from '../describe-api/open-api.js';
 
 @AgencyRoutes('messages')
 @Controller('v1/messages')

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, MaxLength, ValidateNested } from 'class-validator';
-import { ProblemDto } from '../problem.dto.js';
+import { ProblemDto } from '../describe-api/problem.dto.js';
 
 export const MAX_BATCH = 64;
 /** Manifest, capsule and outer of one message together (design: Attachments and large bodies). */
