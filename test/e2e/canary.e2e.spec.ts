@@ -7,7 +7,7 @@ import { topics } from '#contracts';
 import { KafkaLog } from '#messaging';
 import { Stack } from '../../deploy/src/stack.js';
 import { testPerson } from '../../deploy/src/demo/people.js';
-import { byConsent, type HubAgency } from './hub-agency.js';
+import { byConsent } from './hub-agency.js';
 import { hubOn } from './running-hub.js';
 
 const TEXT = 'kanarialintu-5f1c0e7b9a34';
@@ -64,10 +64,7 @@ describe('a canary in the content', () => {
   beforeAll(async () => {
     stack = await Stack.start({ dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-canary-')), environment: {} });
     const hub = await hubOn(stack, { LOG_LEVEL: 'debug' });
-    const [municipality, county] = (await Promise.all([hub.agency('K-235'), hub.agency('H-03')])) as [
-      HubAgency,
-      HubAgency,
-    ];
+    const [municipality, county] = await Promise.all([hub.agency('K-235'), hub.agency('H-03')]);
     const consent = await municipality.recordConsent({ requesters: [municipality.id], disclosers: [county.id] });
     const context = municipality.context(county, 'request', { categories: [12], basis: [byConsent([12], consent)] });
     const sealed = await municipality.seal(county, context, { type: 'test', text: TEXT, person: { ...person } });
