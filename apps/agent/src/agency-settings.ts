@@ -86,6 +86,13 @@ export class AdapterSettings {
   @IsBoolean()
   autoSend = false;
 
+  /**
+   * What the register's silence means. `told`: the basis of these categories covers saying that there is no record.
+   * `not-disclosed`: it does not, so that an unknown person is refused as a known one would be.
+   */
+  @IsIn(['told', 'not-disclosed'])
+  noRecord: 'told' | 'not-disclosed' = 'told';
+
   /** Register that answers, told to the asker. */
   @IsOptional()
   @IsString()

@@ -22,12 +22,17 @@ const decision = (by: Decision['by']): Decision => ({
 
 describe('who lets a draft leave', () => {
   it('is a person where the catalogue says that a person decides, whatever the adapter may', () => {
-    expect(leavesByItself({ autoSend: true }, { decides: true })).toBe(false);
+    expect(leavesByItself({ autoSend: true }, { decides: true }, undefined)).toBe(false);
   });
 
   it('is nobody else for an adapter that may send', () => {
-    expect(leavesByItself({ autoSend: true }, { decides: false })).toBe(true);
-    expect(leavesByItself({ autoSend: false }, { decides: false })).toBe(false);
+    expect(leavesByItself({ autoSend: true }, { decides: false }, undefined)).toBe(true);
+    expect(leavesByItself({ autoSend: false }, { decides: false }, undefined)).toBe(false);
+  });
+
+  it('is a person for a refusal that must not show whether somebody is a client', () => {
+    expect(leavesByItself({ autoSend: true }, { decides: false }, reason(NOT_DISCLOSED))).toBe(false);
+    expect(leavesByItself({ autoSend: true }, { decides: false }, reason('consent-missing'))).toBe(true);
   });
 
   it('refuses an answer in which a register decided what a person must', () => {

@@ -71,9 +71,15 @@ export function refusedItem(
 export const draftOfNoRow = (basisCovers: boolean, asOf: string, source: string): Draft =>
   basisCovers ? { outcome: 'no-record', asOf, source } : { outcome: 'refused', reason: NOT_DISCLOSED };
 
-/** May a draft leave without a person? Only where the adapter may, and the catalogue leaves no decision to a person. */
-export const leavesByItself = (settings: { autoSend: boolean }, category: { decides: boolean }): boolean =>
-  settings.autoSend && !category.decides;
+/**
+ * May a draft leave without a person? Only where the adapter may, and the catalogue leaves no decision to a person. A refusal
+ * that must tell nothing never does: coming from a register alone it would show that no person had anything to refuse.
+ */
+export const leavesByItself = (
+  settings: { readonly autoSend: boolean },
+  category: { readonly decides: boolean },
+  refusal: Pick<RefusalWording, 'delayed'> | undefined,
+): boolean => settings.autoSend && !category.decides && !(refusal?.delayed ?? false);
 
 /**
  * May these decisions leave? Every category that the catalogue marks "decides" needs a person by name, title and unit.

@@ -11,6 +11,7 @@ import { ask, client, exchangeAt, mailOf, officer, requestAt, type ShownItem } f
 import { FakeHub } from '../fake-hub/fake-hub.fixture.js';
 import { bodyOf, eventually, TestAgent } from '../fake-hub/test-agent.fixture.js';
 
+const WINDOW_S = 3;
 const SECRET = 'a shared secret of at least thirty-two bytes';
 const unknownClient = { type: 'henkilotunnus', value: '020290-9016' };
 
@@ -110,6 +111,21 @@ describe('drafts', () => {
                 parameters: ['identifier'],
               },
             },
+          },
+        ],
+      },
+      {
+        id: 'H-05',
+        pseudonymKeyFrom: ['K-235'],
+        refusalWindow: { afterSeconds: 1, everySeconds: WINDOW_S },
+        adapters: [
+          {
+            kind: 'sql',
+            categories: [13],
+            autoSend: true,
+            noRecord: 'not-disclosed',
+            databaseUrlFile: join(folder, 'register-url'),
+            queries: { '13': { text: `SELECT 'rental' AS situation FROM asiakas WHERE hetu = $1 AND false` } },
           },
         ],
       },
@@ -244,6 +260,34 @@ describe('drafts', () => {
     const exchangeId = await ask(agent, 'H-03', [12], { consentId, client: unknownClient });
     const { draft } = await drafted(exchangeId);
     expect(draft).toMatchObject([{ category: 12, draft: { outcome: 'refused', reason: 'consent-withdrawn' } }]);
+  });
+
+  it('do not show whether somebody is a client: unknown and refused by hand read alike and leave at the same step', async () => {
+    const refusal = async (of: object, decide: (messageId: string) => Promise<unknown>) => {
+      const exchangeId = await ask(agent, 'H-05', [13], { client: of });
+      const { messageId } = await requestAt(agent, 'H-05', exchangeId);
+      await eventually('a draft', async () => {
+        const { draft } = await bodyOf<{ draft: Draft[] }>(agent.system('H-05').get(`/v1/inbox/${messageId}`));
+        return draft[0]?.state === 'waiting' ? true : undefined;
+      });
+      await decide(messageId);
+      const { messages } = await exchangeAt(agent, 'K-235', exchangeId, ({ state }) => state === 'refused');
+      const held = [...hub.messages.values()].findLast(({ manifest }) => manifest.context.exchangeId === exchangeId);
+      return { content: messages.at(-1)?.content, step: (held?.manifest.context.iat ?? 0) % WINDOW_S };
+    };
+    const person = officer;
+    const unknown = await refusal(unknownClient, (messageId) =>
+      agent.system('H-05').post(`/v1/inbox/${messageId}/approve`, { person }).expect(200),
+    );
+    const byHand = await refusal(client, (messageId) =>
+      agent
+        .system('H-05')
+        .post(`/v1/inbox/${messageId}/refuse`, { person, refusals: [{ reason: 'not-disclosed' }] })
+        .expect(200),
+    );
+    expect(unknown.content).toEqual(byHand.content);
+    // Sealed at a full step of the window, give or take the second in which the work is looked for.
+    expect([unknown.step, byHand.step].every((step) => step <= 1)).toBe(true);
   });
 
   it('come from the agency’s system by a signed call', async () => {

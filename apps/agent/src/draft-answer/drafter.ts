@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { dayInHelsinki } from '#calendar';
-import { findCategory } from '#catalogue';
+import { findCategory, findRefusalReason } from '#catalogue';
 import { type MessageContext, readManifest } from '#envelope';
 import { AppError, type Clock, type Result, err, ok } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
@@ -109,7 +109,9 @@ export class Drafter {
         }
         const settings = agency.settings.adapters.find(({ categories }) => categories.includes(category));
         const known = findCategory(catalogue.categories, category, day);
-        const byItself = settings && known && leavesByItself(settings, known);
+        const refusal =
+          draft.outcome === 'refused' ? findRefusalReason(catalogue.refusalReasons, draft.reason, day) : undefined;
+        const byItself = settings && known && leavesByItself(settings, known, refusal);
         const decision = byItself ? this.settleReply.decide(catalogue, category, draft, 'register') : undefined;
         await this.drafts.fill(client, agency.id, request, category, draft, decision?.ok ? decision.value : undefined);
       }

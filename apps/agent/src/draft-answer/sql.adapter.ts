@@ -46,7 +46,7 @@ export class SqlAdapter implements DraftAdapter {
     const source = this.settings.source ?? 'register';
     const rows = await readOnly(pool, query, question);
     const [first] = rows;
-    if (!first) return draftOfNoRow(true, question.today, source);
+    if (!first) return draftOfNoRow(this.settings.noRecord === 'told', question.today, source);
     const content =
       query.into === undefined ? mapped(first, query) : { [query.into]: rows.map((row) => mapped(row, query)) };
     return { outcome: 'given', content, asOf: question.today, source };

@@ -89,7 +89,7 @@ export class WebhookAdapter implements DraftAdapter {
       case 'given':
         return isObject(content) ? { outcome: 'given', content, asOf, source } : undefined;
       case 'no-record':
-        return draftOfNoRow(true, asOf, source);
+        return draftOfNoRow(this.settings.noRecord === 'told', asOf, source);
       case 'refused':
         return reason === undefined
           ? undefined

@@ -101,9 +101,11 @@ export class OutboxStore {
   async markPosted(agency: AgencyId, posted: readonly { messageId: MessageId; nextAt: Date }[]): Promise<void> {
     await this.database.query({
       name: 'outbox-posted',
-      text: `UPDATE outbox SET state = 'posted', attempts = attempts + 1, next_at = due.next_at
+      text: `WITH ${LOCKED}
+             UPDATE outbox SET state = 'posted', attempts = attempts + 1, next_at = due.next_at
              FROM unnest($2::uuid[], $3::timestamptz[]) AS due (message_id, next_at)
-             WHERE outbox.agency = $1 AND outbox.message_id = due.message_id AND state IN ('sealed', 'posted')`,
+             WHERE outbox.agency = $1 AND outbox.message_id = due.message_id AND state IN ('sealed', 'posted')
+               AND EXISTS (SELECT FROM locked)`,
       values: [agency, posted.map(({ messageId }) => messageId), posted.map(({ nextAt }) => nextAt)],
     });
   }
@@ -132,16 +134,17 @@ export class OutboxStore {
     if (ended.length === 0) return;
     await client.query({
       name: 'outbox-close',
-      text: `UPDATE outbox SET state = e.state, leaf_index = e.leaf_index, code = e.code, detail = e.detail,
-               closed_at = $2, capsule = NULL, outer_token = NULL
-             FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+      text: `WITH ${LOCKED}
+             UPDATE outbox SET state = e.state, leaf_index = e.leaf_index, code = e.code, detail = e.detail,
+               closed_at = $3, capsule = NULL, outer_token = NULL
+             FROM unnest($2::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[])
                AS e (message_id, state, leaf_index, code, detail)
              WHERE outbox.agency = $1 AND outbox.message_id = e.message_id
-               AND outbox.state IN ('sealed', 'posted', 'refused')`,
+               AND outbox.state IN ('sealed', 'posted', 'refused') AND EXISTS (SELECT FROM locked)`,
       values: [
         agency,
-        at,
         ended.map(({ messageId }) => messageId),
+        at,
         ended.map(({ state }) => state),
         ended.map(({ leafIndex }) => leafIndex),
         ended.map(({ code }) => code ?? null),
@@ -196,6 +199,10 @@ export class OutboxStore {
     return rows.map(sentOf);
   }
 }
+
+/** Posting and notices change the same rows side by side: locked in one order, they cannot wait for each other. */
+const LOCKED = `locked AS MATERIALIZED (
+    SELECT FROM outbox WHERE agency = $1 AND message_id = ANY($2::uuid[]) ORDER BY message_id FOR UPDATE)`;
 
 const SELECT_SENT = `SELECT message_id, exchange_id, kind, recipient, manifest_hash, in_reply_to, content, state, code,
   detail, leaf_index, outcome, outcome_code, created_at FROM outbox`;
