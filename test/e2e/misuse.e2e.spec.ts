@@ -42,7 +42,8 @@ describe('misuse', () => {
   let log: KafkaLog;
 
   beforeAll(async () => {
-    hub = await startTestHub();
+    // Most cases are about one person.
+    hub = await startTestHub({ QUOTA_SUBJECT_PER_DAY: '10000' });
     [municipality, county, employment, kela] = await Promise.all([
       hub.agency('K-235'),
       hub.agency('H-03'),

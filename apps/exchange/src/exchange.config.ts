@@ -35,15 +35,20 @@ export class ExchangeConfig extends ServiceConfig {
   @IsString()
   OUTCOME_KEY_FILE: string;
 
-  /** Messages that one agency may have accepted in an hour. */
+  /** Messages that one agency may send in an hour of the clock. */
   @IsInt()
   @Min(1)
   QUOTA_AGENCY_PER_HOUR = 100_000;
 
-  /** Messages about one subject that one agency may have accepted in a day. */
+  /** Messages other than replies that one agency may send about one subject in a UTC day. */
   @IsInt()
   @Min(1)
-  QUOTA_SUBJECT_PER_DAY = 500;
+  QUOTA_SUBJECT_PER_DAY = 100;
+
+  /** Different subjects about whom one agency may send messages other than replies in a UTC day. */
+  @IsInt()
+  @Min(1)
+  QUOTA_SUBJECTS_PER_DAY = 2_000;
 
   /** Outbox age in milliseconds beyond which the service is not ready and releases nothing. */
   @IsInt()

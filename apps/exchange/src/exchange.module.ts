@@ -41,6 +41,7 @@ import { MailboxHeads } from './read-mailbox/mailbox-heads.js';
 import { MailboxController } from './read-mailbox/mailbox.controller.js';
 import { ReadMailbox } from './read-mailbox/read-mailbox.handler.js';
 import { SubmissionJudge } from './receive-submissions/judge-submissions.js';
+import { quotaAlarm } from './receive-submissions/quota-alarm.js';
 import { ReceiveSubmissions } from './receive-submissions/receive-submissions.handler.js';
 import { SubmissionQuotas } from './receive-submissions/submission-quotas.js';
 import { SubmissionsConsumer } from './receive-submissions/submissions.consumer.js';
@@ -191,7 +192,7 @@ export class ExchangeModule {
         },
         {
           provide: SubmissionsConsumer,
-          inject: [DirectoryWatch, CurrentCatalogue, ReleaseKeys, Peers, LEDGER_PARTS, INBOX_PARTS, CLOCK],
+          inject: [DirectoryWatch, CurrentCatalogue, ReleaseKeys, Peers, LEDGER_PARTS, INBOX_PARTS, CLOCK, LOGGER],
           useFactory: (
             directory: DirectoryWatch,
             catalogue: CurrentCatalogue,
@@ -200,6 +201,7 @@ export class ExchangeModule {
             parts: LedgerParts,
             inbox: InboxParts,
             clock: Clock,
+            logger: Logger,
           ) =>
             new SubmissionsConsumer(
               new SubmissionJudge(directory, catalogue, releaseKeys, consent, clock),
@@ -208,7 +210,9 @@ export class ExchangeModule {
                 new SubmissionQuotas({
                   agencyPerHour: config.QUOTA_AGENCY_PER_HOUR,
                   subjectPerDay: config.QUOTA_SUBJECT_PER_DAY,
+                  subjectsPerDay: config.QUOTA_SUBJECTS_PER_DAY,
                 }),
+                quotaAlarm(logger),
                 clock,
               ),
               inbox,

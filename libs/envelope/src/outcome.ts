@@ -1,7 +1,7 @@
 import type { AgencyId, ErrorCode, ExchangeId, MessageId, Sha256 } from '#kernel';
 import { agency, errorCode, exchangeId, hash, instant, messageId, numericDate, worker } from './fields.js';
 import { type Receipt, receiptShape } from './receipt.js';
-import { type Check, closed, oneOf, optional, text } from './shape.js';
+import { type Check, closed, integer, oneOf, optional, text } from './shape.js';
 
 export const outcomeTypes = [
   'accepted',
@@ -26,6 +26,8 @@ export interface Outcome {
   code?: ErrorCode;
   /** For people; no personal data. */
   detail?: string;
+  /** Of a quota: seconds after `at` before which another message meets the same refusal. */
+  retryAfter?: number;
   at: string;
   receipt?: Receipt;
 }
@@ -47,6 +49,7 @@ export const outcome: Check<Outcome> = closed<Outcome>({
   manifestHash: optional(hash),
   code: optional(errorCode),
   detail: optional(text(/^[^\p{Cc}]{1,500}$/u)),
+  retryAfter: optional(integer(1, 86_400)),
   at: instant,
   receipt: optional(receiptShape),
 });

@@ -13,6 +13,14 @@ export const errorCodes = {
   CONFLICT: [409, 'The state has changed. Read it again, then decide.'],
   CONTENT_TOO_LARGE: [413, 'Content may have 32 KiB and a post 128 KiB. Send less.'],
   RATE_LIMITED: [429, 'Too many requests. Wait for the time in Retry-After.'],
+  SUBJECT_QUOTA_EXCEEDED: [
+    429,
+    'This agency has asked about this person as often as a day allows. Wait for the time in Retry-After.',
+  ],
+  ENUMERATION_QUOTA_EXCEEDED: [
+    429,
+    'This agency has asked about as many different persons as a day allows. Wait for the time in Retry-After.',
+  ],
   INTERNAL: [500, 'An error on our side. Send the same again later; nothing was half-stored.'],
   UNAVAILABLE: [503, 'A part of the service is down. Send the same again after Retry-After.'],
   DIRECTORY_STALE: [503, 'The directory snapshot is too old to decide on. Send the same again after Retry-After.'],

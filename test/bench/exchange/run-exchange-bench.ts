@@ -62,7 +62,7 @@ async function benchOn(
   options: ExchangeBenchOptions,
   profiles: ServiceProfiles | undefined,
 ): Promise<number> {
-  const hub = await startHub(stack);
+  const hub = await startHub(stack, { QUOTA_SUBJECTS_PER_DAY: '1000000' });
   const agencies = await startAgencies(stack, hub, options.warmUp + options.exchanges);
   const watch = await Watch.open(stack);
   try {

@@ -9,7 +9,7 @@ const NOTICES = 6;
 describe('many exchanges at once', () => {
   let stack: ExchangeStack;
   beforeAll(async () => {
-    stack = await ExchangeStack.start();
+    stack = await ExchangeStack.start({ QUOTA_SUBJECT_PER_DAY: 10_000 });
   });
   afterAll(() => stack.stop());
 

@@ -1,32 +1,29 @@
 import type { Submission } from '#contracts';
 import type { Manifest } from '#envelope';
-import {
-  type Clock,
-  type ErrorCode,
-  type Result,
-  type Sha256,
-  adviceOf,
-  AppError,
-  err,
-  fromNumericDate,
-} from '#kernel';
+import { type Clock, type ErrorCode, type Result, type Sha256, adviceOf, fromNumericDate } from '#kernel';
 import type { Queryable } from '#messaging';
 import type { ExchangeEvent } from '../domain/exchange-events.js';
 import { judgeArrival } from '../domain/exchange-state.js';
 import { isOpeningKind, kindOrder } from '../domain/message-kinds.js';
 import { ExchangeLedger, type LedgerParts, idOf } from '../infra/exchange-ledger.js';
 import type { MessageRow } from '../infra/rows.js';
-import type { SubmissionQuotas } from './submission-quotas.js';
+import type { QuotaAlarm, SubmissionQuotas } from './submission-quotas.js';
 import type { Judged } from './judge-submissions.js';
 
 type Sound = Extract<Judged, { verdict: 'sound' }>;
 type Attributed = Exclude<Judged, { verdict: 'unattributable' }>;
+type Refused = Extract<Judged, { verdict: 'refused' }>;
+
+/** What is refused counts like the rest: a refusal is an answer too. Not what a thief sent with a key that no longer counts. */
+const countsForItsSender = (one: Attributed): one is Sound | (Refused & { readonly ownsId: true }) =>
+  one.verdict === 'sound' || one.ownsId;
 
 /** The part of receiving that needs the transaction: ids, order within the exchanges, quotas, and all that is written. */
 export class ReceiveSubmissions {
   constructor(
     private readonly parts: LedgerParts,
     private readonly quotas: SubmissionQuotas,
+    private readonly onQuota: QuotaAlarm,
     private readonly clock: Clock,
   ) {}
 
@@ -45,7 +42,12 @@ export class ReceiveSubmissions {
       namedHashes(attributed),
       attributed.map(({ manifest }) => manifest.context),
     );
-    const counts = await this.quotas.read(client, sound, now);
+    const counted = attributed.filter(countsForItsSender);
+    const counts = await this.quotas.read(
+      client,
+      counted.map(({ manifest }) => manifest.context),
+      now,
+    );
 
     for (const one of judged) {
       if (one.verdict === 'unattributable') {
@@ -60,15 +62,22 @@ export class ReceiveSubmissions {
         this.reject(ledger, one.manifest, one.submission, 'MESSAGE_ID_REUSED', false);
         continue;
       }
-      if (one.verdict === 'refused') {
-        this.reject(ledger, one.manifest, one.submission, one.code, one.ownsId);
-        if (one.ownsId) owners.set(id, manifestHash);
+      if (!countsForItsSender(one)) {
+        this.reject(ledger, one.manifest, one.submission, one.code, false);
         continue;
       }
       owners.set(id, manifestHash);
-      const arrival = counts.take(one.manifest.context)
-        ? arrivalOf(ledger, one.manifest, now)
-        : err(new AppError('RATE_LIMITED'));
+      const taken = counts.take(context);
+      if (!taken.ok) {
+        this.onQuota(context.sender, taken.error);
+        this.reject(ledger, one.manifest, one.submission, taken.error.code, true, taken.error.retryAfter);
+        continue;
+      }
+      if (one.verdict === 'refused') {
+        this.reject(ledger, one.manifest, one.submission, one.code, true);
+        continue;
+      }
+      const arrival = arrivalOf(ledger, one.manifest, now);
       if (arrival.ok) this.accept(ledger, one, arrival.value);
       else this.reject(ledger, one.manifest, one.submission, arrival.error.code, true);
     }
@@ -100,6 +109,7 @@ export class ReceiveSubmissions {
     submission: Submission,
     code: ErrorCode,
     ownsId: boolean,
+    retryAfter?: number,
   ): void {
     const { context } = manifest;
     const row = rowOf(manifest, submission, 'rejected', code);
@@ -109,6 +119,7 @@ export class ReceiveSubmissions {
     ledger.notifyWithReceipt(fact, context.sender, {
       ...ledger.outcomeOf(row, 'rejected', code),
       detail: adviceOf(code),
+      ...(retryAfter !== undefined && { retryAfter }),
     });
     ledger.addMessage({ row, ownsId, inReplyTo: context.inReplyTo, consents: [], body: undefined });
   }
