@@ -65,7 +65,7 @@ describe('a canary in the content', () => {
     stack = await Stack.start({ dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-canary-')), environment: {} });
     const hub = await hubOn(stack, { LOG_LEVEL: 'debug' });
     const [municipality, county] = await Promise.all([hub.agency('K-235'), hub.agency('H-03')]);
-    const consent = await municipality.recordConsent({ requesters: [municipality.id], disclosers: [county.id] });
+    const consent = await municipality.recordConsent({ disclosers: [county.id] });
     const context = municipality.context(county, 'request', { categories: [12], basis: [byConsent([12], consent)] });
     const sealed = await municipality.seal(county, context, { type: 'test', text: TEXT, person: { ...person } });
     await municipality.post(sealed);

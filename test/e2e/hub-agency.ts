@@ -5,6 +5,7 @@ import {
   type Basis,
   type ClearRecord,
   type ConsentRecord,
+  grantEach,
   generateReceivingKey,
   generateSigningKey,
   importRecipientKey,
@@ -498,7 +499,8 @@ export class HubAgency {
   }
 
   async recordConsent(
-    record: Partial<ConsentRecord> & Pick<ConsentRecord, 'requesters' | 'disclosers'>,
+    { categories = [12], disclosers, recipients = [this.id] }: ConsentedTerms,
+    record: Partial<ConsentRecord> = {},
   ): Promise<ConsentId> {
     const id = newConsentId();
     const full: ConsentRecord = {
@@ -506,9 +508,10 @@ export class HubAgency {
       id,
       version: 1,
       subject: aPseudonym('client'),
-      decidedBy: { role: 'self' },
+      standing: 'adult',
+      deciders: [{ role: 'self' }],
       collectingAgency: this.id,
-      categories: [12],
+      grants: grantEach(categories, { disclosers, recipients }),
       purposes: ['plan'],
       uses: { kind: 'repeated' },
       validFrom: new Date(Date.now() - 60_000).toISOString(),
@@ -528,11 +531,22 @@ export class HubAgency {
 
   async withdraw(consentId: ConsentId, version = 1): Promise<void> {
     const token = await signStatement(
-      'consent-withdrawal',
-      { consentId, version, agency: this.id, worker: 'w-1', jti: randomUUID(), iat: numericDate(new Date()) },
+      'consent-act',
+      {
+        v: 1,
+        consentId,
+        version,
+        act: 'withdraw',
+        by: 'subject',
+        channel: 'in-person',
+        agency: this.id,
+        worker: 'w-1',
+        jti: randomUUID(),
+        iat: numericDate(new Date()),
+      },
       this.signing,
     );
-    const { status, body } = await this.call('POST', '/v1/consents/withdrawals', { withdrawal: token });
+    const { status, body } = await this.call('POST', '/v1/consents/acts', { act: token });
     if (status !== 200) throw new Error(`consent not withdrawn: ${status} ${JSON.stringify(body)}`);
   }
 }
@@ -543,6 +557,13 @@ const present = <T>(members: Record<string, T | undefined>): Record<string, T> =
 type CryptoKeyOf = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 
 const processing = { sender: '2016/679-6.1.e', recipient: '2016/679-6.1.e' };
+/** What a client agreed to: without recipients, to the agency that collected it. */
+export interface ConsentedTerms {
+  readonly categories?: readonly number[];
+  readonly disclosers: readonly AgencyId[];
+  readonly recipients?: readonly AgencyId[];
+}
+
 export const statute = (categories: number[]): Basis => ({
   categories,
   processing,

@@ -8,6 +8,7 @@ import { compactDecrypt, CompactEncrypt, type JWK } from 'jose';
 import pg from 'pg';
 import { Submission, topics } from '#contracts';
 import {
+  grantEach,
   type Basis,
   generateReceivingKey,
   generateSigningKey,
@@ -100,8 +101,8 @@ describe('misuse', () => {
     return [status, body.code ?? ''];
   };
 
-  const consented = (given: Parameters<HubAgency['recordConsent']>[0] | object = {}): Promise<ConsentId> =>
-    municipality.recordConsent({ requesters: [municipality.id], disclosers: [county.id], ...given });
+  const consented = (given: Parameters<HubAgency['recordConsent']>[1] = {}): Promise<ConsentId> =>
+    municipality.recordConsent({ disclosers: [county.id] }, given);
 
   const resting = (id: ConsentId, version = 1, categories = [12]): { categories: number[]; basis: Basis[] } => ({
     categories,
@@ -251,7 +252,11 @@ describe('misuse', () => {
     it('a consent that a newer version replaced between sending and opening, and then again for sending', async () => {
       const id = await consented();
       const { sealed: message } = await delivered(municipality, county, resting(id));
-      await consented({ id, version: 2, categories: [11] });
+      await consented({
+        id,
+        version: 2,
+        grants: grantEach([11], { disclosers: [county.id], recipients: [municipality.id] }),
+      });
       expect(whyNot(await county.release(message.manifestHash))).toBe('CONSENT_SUPERSEDED');
       expect(await rejected(municipality, county, resting(id))).toBe('CONSENT_SUPERSEDED');
     });

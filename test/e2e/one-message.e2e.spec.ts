@@ -15,7 +15,7 @@ describe('one sealed request through the hub', () => {
   afterAll(() => running?.stop());
 
   it('is accepted, delivered, released with a receipt, and opened as it was sealed', async () => {
-    const consent = await municipality.recordConsent({ requesters: [municipality.id], disclosers: [county.id] });
+    const consent = await municipality.recordConsent({ disclosers: [county.id] });
     const context = municipality.context(county, 'request', {
       categories: [11, 12],
       basis: [statute([11]), byConsent([12], consent)],
@@ -33,7 +33,7 @@ describe('one sealed request through the hub', () => {
   });
 
   it('is not released once the consent is withdrawn, and both sides are told', async () => {
-    const consent = await municipality.recordConsent({ requesters: [municipality.id], disclosers: [county.id] });
+    const consent = await municipality.recordConsent({ disclosers: [county.id] });
     const context = municipality.context(county, 'request', { categories: [12], basis: [byConsent([12], consent)] });
     const sealed = await municipality.seal(county, context);
     await municipality.post(sealed);

@@ -11,7 +11,7 @@ import { hubOn, type RunningHub, until } from './running-hub.js';
 
 /** A request that rests on a consent, so that every service has its part in it. */
 async function sealedRequest(from: HubAgency, to: HubAgency): Promise<SealedMessage> {
-  const consent = await from.recordConsent({ requesters: [from.id], disclosers: [to.id] });
+  const consent = await from.recordConsent({ disclosers: [to.id] });
   return from.seal(to, from.context(to, 'request', { categories: [12], basis: [byConsent([12], consent)] }));
 }
 

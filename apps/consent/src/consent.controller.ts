@@ -1,6 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, GrpcMethod, Payload } from '@nestjs/microservices';
 import {
+  type ActOnConsentRequest,
+  type ActOnConsentResponse,
   type CheckBasisRequest,
   type CheckBasisResponse,
   type ListConsentsRequest,
@@ -10,8 +12,6 @@ import {
   type RecordConsentRequest,
   type RecordConsentResponse,
   topics,
-  type WithdrawConsentRequest,
-  type WithdrawConsentResponse,
 } from '#contracts';
 import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
 import { type KafkaBatch, LoggedConsumer } from '#messaging';
@@ -40,9 +40,9 @@ export class ConsentController {
     return this.recordConsents.record(caller(agency), record);
   }
 
-  @GrpcMethod('ConsentService', 'withdrawConsent')
-  async withdrawConsent({ agency, withdrawal }: WithdrawConsentRequest): Promise<WithdrawConsentResponse> {
-    return this.withdrawals.withdraw(caller(agency), withdrawal);
+  @GrpcMethod('ConsentService', 'actOnConsent')
+  async actOnConsent({ agency, act }: ActOnConsentRequest): Promise<ActOnConsentResponse> {
+    return { ...(await this.withdrawals.withdraw(caller(agency), act)), state: 'withdrawn', uses: [] };
   }
 
   @GrpcMethod('ConsentService', 'listConsents')

@@ -127,8 +127,8 @@ describe('the consent service', () => {
     const { consents } = await consent.listConsents({ agency, subject: client });
     expect(consents).toContainEqual(expect.objectContaining({ state: 'active', uses: 1 }));
 
-    const withdrawal = await parties.withdrawal(parties.municipality, { consentId: id });
-    const withdrawn = await consent.withdrawConsent({ agency, withdrawal });
+    const act = await parties.withdrawal(parties.municipality, { consentId: id });
+    const withdrawn = await consent.actOnConsent({ agency, act });
     expect(withdrawn.effectiveAt?.getTime()).toBeLessThanOrEqual(clock.now().getTime());
     const refused = await consent.permit({ items: [item] });
     expect(refused.results.map(({ result }) => result?.$case)).toEqual(['refusal']);

@@ -30,7 +30,7 @@ export async function sendWhatMustBeRefused(
   const county = await HubAgency.create(agencyId('H-03'), hub);
   const countyKey = await faulty.receivingKeyOf(county.id);
   const nobody = await HubAgency.create(agencyId('K-998'), hub);
-  const consent = await faulty.recordConsent({ requesters: [faulty.id], disclosers: [county.id], categories: [10] });
+  const consent = await faulty.recordConsent({ disclosers: [county.id], categories: [10] });
   const now = numericDate(new Date());
 
   const outside = faulty.context(county, 'request', {

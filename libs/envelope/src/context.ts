@@ -13,7 +13,18 @@ import {
   sha256,
 } from '#kernel';
 import { type Basis, basisItem, coversOnce, purposeCode } from './basis.js';
-import { agency, categories, day, exchangeId, hash, messageId, numericDate, subjects, thumbprint } from './fields.js';
+import {
+  agency,
+  categories,
+  dataPeriod,
+  day,
+  exchangeId,
+  hash,
+  messageId,
+  numericDate,
+  subjects,
+  thumbprint,
+} from './fields.js';
 import { closed, list, oneOf, optional, parseAs } from './shape.js';
 
 export const messageKinds = [
@@ -80,6 +91,8 @@ export interface MessageContext {
   /** Sorted, unique. Of an answer: the disclosed ones. */
   categories: number[];
   basis: Basis[];
+  /** Calendar dates, both included, to which the asked or disclosed data belongs. */
+  dataPeriod?: { from: string; to: string };
   urgency?: 'urgent' | 'normal' | 'consultation';
   /** Calendar date that the asker wishes; exchange decides the real one. */
   deadline?: string;
@@ -106,6 +119,7 @@ const contextShape = closed<MessageContext>({
   categories,
   // Judged apart, because it has an error code of its own.
   basis: () => undefined,
+  dataPeriod: optional(dataPeriod),
   urgency: optional(oneOf('urgent', 'normal', 'consultation')),
   deadline: optional(day),
   iat: numericDate,
@@ -126,6 +140,7 @@ export function parseContext(value: unknown): Result<MessageContext> {
   if (context.sender === context.recipient) return malformed('recipient');
   if (context.exp <= context.iat) return malformed('exp');
   if (rule.repliesTo === 'required' && context.inReplyTo === undefined) return malformed('inReplyTo');
+  if (!rule.needsBasis && context.dataPeriod !== undefined) return malformed('dataPeriod');
   if (!rule.asks && context.urgency !== undefined) return malformed('urgency');
   if (!rule.asks && context.deadline !== undefined) return malformed('deadline');
   if (rule.needsBasis && context.categories.length === 0) return malformed('categories');

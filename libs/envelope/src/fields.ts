@@ -60,6 +60,12 @@ export const someCategories = also(list(categoryId, { min: 1, max: 64 }), isAsce
 export const agencies = also(list(agency, { min: 1, max: 64 }), areUnique);
 export const subjects = also(list(pseudonym, { max: 16 }), areUnique);
 
+/** Calendar dates, both included. */
+export const dataPeriod = also(
+  closed<{ from: string; to: string }>({ from: day, to: day }),
+  ({ from, to }) => from <= to,
+);
+
 export const consentVersion = closed<{ id: ConsentId; version: number }>({
   id: consentId,
   version,

@@ -1,7 +1,7 @@
 // First: jose must find fast base64 in place.
 import './fast-base64.js';
 
-export type { Basis } from './basis.js';
+export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
 export {
   type KindRule,
   type MessageContext,

@@ -1,6 +1,17 @@
 import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
-import { type ConsentRecord, type ConsentWithdrawal, consentRecord, consentWithdrawal } from './consent-record.js';
+import {
+  type ConsentAct,
+  type ConsentProposal,
+  type ConsentRecord,
+  type DeciderExclusion,
+  type SubjectLink,
+  consentAct,
+  consentProposal,
+  consentRecord,
+  deciderExclusion,
+  subjectLink,
+} from './consent-record.js';
 import {
   type HubKeyRecord,
   type KeyRecord,
@@ -14,6 +25,17 @@ import { type Mismatch, type Outcome, mismatch, outcome } from './outcome.js';
 import { type Check, parseAs } from './shape.js';
 
 export type * from './consent-record.js';
+export {
+  consentActs,
+  deciderRoles,
+  disclosersOf,
+  frequencyPeriods,
+  grantEach,
+  grantsCover,
+  partiesOf,
+  recipientsOf,
+  subjectStandings,
+} from './consent-record.js';
 export type * from './key-record.js';
 export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './outcome.js';
 
@@ -21,7 +43,10 @@ export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './o
 export interface Statements {
   outcome: Outcome;
   consent: ConsentRecord;
-  'consent-withdrawal': ConsentWithdrawal;
+  'consent-proposal': ConsentProposal;
+  'consent-act': ConsentAct;
+  'subject-link': SubjectLink;
+  'decider-exclusion': DeciderExclusion;
   'agency-key': KeyRecord;
   'agency-key-revocation': KeyRevocation;
   mismatch: Mismatch;
@@ -32,7 +57,10 @@ export type StatementType = keyof Statements;
 const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   outcome,
   consent: consentRecord,
-  'consent-withdrawal': consentWithdrawal,
+  'consent-proposal': consentProposal,
+  'consent-act': consentAct,
+  'subject-link': subjectLink,
+  'decider-exclusion': deciderExclusion,
   'agency-key': keyRecord,
   'agency-key-revocation': keyRevocation,
   mismatch,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConsentRecord } from '#envelope';
+import { type ConsentRecord, grantEach } from '#envelope';
 import { agencyId, newConsentId, type Pseudonym } from '#kernel';
 import { referenceCatalogue } from './catalogue.fixture.js';
 import { type AvailableConsent, type BasisQuestion, chooseBasis, consentCovers } from './choose-basis.js';
@@ -22,17 +22,19 @@ const ask = (more: Partial<BasisQuestion> = {}): BasisQuestion => ({
   ...more,
 });
 
+const granted = ({ categories = [12], disclosers = [county], recipients = [municipality] } = {}) =>
+  grantEach(categories, { disclosers, recipients });
+
 const consent = (more: Partial<ConsentRecord> = {}): AvailableConsent => {
   const record: ConsentRecord = {
     v: 1,
     id: newConsentId(),
     version: 1,
     subject,
-    decidedBy: { role: 'self' },
+    standing: 'adult',
+    deciders: [{ role: 'self' }],
     collectingAgency: municipality,
-    requesters: [municipality],
-    disclosers: [county],
-    categories: [12],
+    grants: granted(),
     purposes: ['plan'],
     uses: { kind: 'repeated' },
     validFrom: '2026-01-01T00:00:00Z',
@@ -49,7 +51,7 @@ const consent = (more: Partial<ConsentRecord> = {}): AvailableConsent => {
 
 describe('choosing a basis', () => {
   it('takes the statute where the law gives the right, though there is a consent', () => {
-    const chosen = chooseBasis(ask({ consents: [consent({ categories: [11] })] }));
+    const chosen = chooseBasis(ask({ consents: [consent({ grants: granted({ categories: [11] }) })] }));
     expect(chosen).toMatchObject({ ok: true, value: [{ secrecyLift: { statute: { id: '681/2023-87' } } }] });
   });
 
@@ -104,9 +106,9 @@ describe('a consent as signed', () => {
   const question = ask({ categories: [12] });
 
   it.each([
-    ['another asker', { requesters: [kela] }],
-    ['another discloser', { disclosers: [kela] }],
-    ['other categories', { categories: [11] }],
+    ['another asker', { grants: granted({ recipients: [kela] }) }],
+    ['another discloser', { grants: granted({ disclosers: [kela] }) }],
+    ['other categories', { grants: granted({ categories: [11] }) }],
     ['another purpose', { purposes: ['guidance'] }],
     ['another person', { subject: `p1.${'B'.repeat(43)}` as Pseudonym }],
     ['a later time', { validFrom: '2026-12-01T00:00:00Z' }],

@@ -1,5 +1,5 @@
 import { type Catalogue, type Statute, type StatuteEffect, type StatuteQuestion, statutesCovering } from '#catalogue';
-import type { Basis, ConsentRecord } from '#envelope';
+import { type Basis, type ConsentRecord, grantsCover } from '#envelope';
 import { type AgencyId, AppError, type ConsentId, err, ok, partyKindOf, type Pseudonym, type Result } from '#kernel';
 
 /** A consent that may lift secrecy, as far as the chooser knows it. */
@@ -55,9 +55,7 @@ export function consentCovers(
   category: number,
 ): boolean {
   return (
-    record.requesters.includes(question.asker) &&
-    record.disclosers.includes(question.holder) &&
-    record.categories.includes(category) &&
+    grantsCover(record.grants, { category, discloser: question.holder, recipient: question.asker }) &&
     record.purposes.includes(question.purpose) &&
     question.subjects.length > 0 &&
     question.subjects.every((subject) => subject === record.subject) &&

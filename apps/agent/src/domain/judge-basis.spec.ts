@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Basis, ConsentRecord, MessageContext } from '#envelope';
+import { type Basis, type ConsentRecord, grantEach, type MessageContext } from '#envelope';
 import { agencyId, newConsentId, newExchangeId, newMessageId, type Pseudonym, sha256, type Thumbprint } from '#kernel';
 import { referenceCatalogue } from './catalogue.fixture.js';
 import { basisOfAnswer, judgeBasis, type KnownConsent } from './judge-basis.js';
@@ -32,6 +32,9 @@ const context: MessageContext = {
   exp: 2,
   blobs: [],
 };
+const granted = (category: number) =>
+  grantEach([category], { disclosers: [agencyId('H-03')], recipients: [agencyId('K-235')] });
+
 const consent = (state: string, more: Partial<ConsentRecord> = {}): KnownConsent => ({
   id,
   version: 1,
@@ -42,11 +45,10 @@ const consent = (state: string, more: Partial<ConsentRecord> = {}): KnownConsent
     id,
     version: 1,
     subject,
-    decidedBy: { role: 'self' },
+    standing: 'adult',
+    deciders: [{ role: 'self' }],
     collectingAgency: agencyId('K-235'),
-    requesters: [agencyId('K-235')],
-    disclosers: [agencyId('H-03')],
-    categories: [12],
+    grants: granted(12),
     purposes: ['plan'],
     uses: { kind: 'repeated' },
     validFrom: '2026-01-01T00:00:00Z',
@@ -84,7 +86,7 @@ describe('the discloser’s look at a basis', () => {
     ['consent-missing', []],
     ['consent-withdrawn', [consent('withdrawn')]],
     ['consent-expired', [consent('expired')]],
-    ['consent-too-narrow', [consent('active', { categories: [11] })]],
+    ['consent-too-narrow', [consent('active', { grants: granted(11) })]],
   ])('says %s', (reason, consents) => {
     expect(judgeBasis(context, 12, facts(consents))).toEqual({ may: false, reason });
   });

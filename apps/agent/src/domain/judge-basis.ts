@@ -1,5 +1,5 @@
 import { holdingOf, findCategory, statuteCovers, findStatute, type Catalogue } from '#catalogue';
-import type { Basis, ConsentRecord, MessageContext } from '#envelope';
+import { type Basis, type ConsentRecord, liftingConsents, type MessageContext } from '#envelope';
 import { type ConsentId, partyKindOf } from '#kernel';
 import { consentCovers } from './choose-basis.js';
 
@@ -56,19 +56,23 @@ export function judgeBasis(
     });
     return covers.ok ? { may: true } : { may: false, reason: 'no-basis' };
   }
-  const consent = facts.consents.find(({ id, version }) => id === lift.consent.id && version === lift.consent.version);
-  if (!consent) return { may: false, reason: 'consent-missing' };
-  if (consent.state !== 'active') return { may: false, reason: reasonOfState[consent.state] ?? 'consent-missing' };
   const question = {
     asker: context.sender,
     holder: context.recipient,
     purpose: context.purpose,
     at: facts.at,
-    subjects: context.subjects,
   };
-  return consentCovers(consent.record, question, category)
-    ? { may: true }
-    : { may: false, reason: 'consent-too-narrow' };
+  const named = liftingConsents(lift).map(({ id, version }) =>
+    facts.consents.find((consent) => consent.id === id && consent.version === version),
+  );
+  for (const consent of named) {
+    if (!consent) return { may: false, reason: 'consent-missing' };
+    if (consent.state !== 'active') return { may: false, reason: reasonOfState[consent.state] ?? 'consent-missing' };
+  }
+  const covered = context.subjects.every((subject) =>
+    named.some((consent) => consent && consentCovers(consent.record, { ...question, subjects: [subject] }, category)),
+  );
+  return covered && context.subjects.length > 0 ? { may: true } : { may: false, reason: 'consent-too-narrow' };
 }
 
 /** The discloser's basis for an answer: the request's, for what is disclosed, with the two sides exchanged. */

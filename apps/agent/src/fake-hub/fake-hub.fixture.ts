@@ -283,11 +283,9 @@ export class FakeHub {
       this.consents.set(payload.id, { token, record: payload, state: 'active' });
       return { consentId: payload.id, version: payload.version, recordedAt: new Date().toISOString() };
     });
-    this.server.post('/v1/consents/withdrawals', (request, reply) => {
+    this.server.post('/v1/consents/acts', (request, reply) => {
       this.caller(request, reply);
-      const { payload } = unwrap(
-        readStatement('consent-withdrawal', (request.body as { withdrawal: string }).withdrawal),
-      );
+      const { payload } = unwrap(readStatement('consent-act', (request.body as { act: string }).act));
       const known = this.consents.get(payload.consentId);
       if (known) this.consents.set(payload.consentId, { ...known, state: 'withdrawn' });
       return { effectiveAt: new Date().toISOString() };

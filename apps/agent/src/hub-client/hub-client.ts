@@ -83,8 +83,8 @@ export class HubClient {
     return this.post('/v1/consents', { record });
   }
 
-  withdrawConsent(withdrawal: string): Promise<unknown> {
-    return this.post('/v1/consents/withdrawals', { withdrawal });
+  actOnConsent(act: string): Promise<unknown> {
+    return this.post('/v1/consents/acts', { act });
   }
 
   /** Consents about a subject of which this agency is a party. */

@@ -42,7 +42,7 @@ export class PostConsents {
 
   /** The instant after which no permit is given. Errors: the hub's. */
   async withdraw(agency: ServedAgency, id: ConsentId, version: number, token: string): Promise<Result<Date>> {
-    const answer = await this.post(() => agency.hub.withdrawConsent(token));
+    const answer = await this.post(() => agency.hub.actOnConsent(token));
     if (!answer.ok) {
       if (!isPassing(answer.error))
         await this.consents.mark(agency.id, id, version, 'recorded', { code: answer.error.code });

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type ConsentRecord, type Decider, signStatement } from '#envelope';
+import { type ConsentRecord, type Decider, disclosersOf, grantEach, recipientsOf, signStatement } from '#envelope';
 import { AppError, type Clock, type ConsentId, newConsentId, numericDate, type Sha256 } from '#kernel';
 import { CLOCK } from '#platform';
 import { knownConsents } from '../choose-basis/known-consents.js';
@@ -50,10 +50,14 @@ export class RecordConsent {
     const consent = own ?? (await this.anothers(agency, id, client));
     if (consent.state === 'withdrawn') throw new AppError('CONFLICT', 'it is withdrawn already');
     const withdrawal = await signStatement(
-      'consent-withdrawal',
+      'consent-act',
       {
+        v: 1,
         consentId: id,
         version: consent.version,
+        act: 'withdraw',
+        by: 'subject',
+        channel: 'in-person',
         agency: agency.id,
         worker: agency.workerPseudonym(officer.name),
         jti: randomUUID(),
@@ -93,11 +97,13 @@ export class RecordConsent {
       id: earlier?.id ?? newConsentId(),
       version: (earlier?.version ?? 0) + 1,
       subject: subjectOf(agency, wish.client).pseudonym,
-      decidedBy: deciderOf(agency, wish),
+      standing: 'adult',
+      deciders: [deciderOf(agency, wish)],
       collectingAgency: agency.id,
-      requesters: wish.requesters ?? [agency.id],
-      disclosers: wish.disclosers,
-      categories: [...wish.categories].sort((a, b) => a - b),
+      grants: grantEach(wish.categories, {
+        disclosers: wish.disclosers,
+        recipients: wish.requesters ?? [agency.id],
+      }),
       purposes: wish.purposes,
       ...(wish.dataPeriod === undefined ? {} : { dataPeriod: { ...wish.dataPeriod } }),
       uses: usesOf(wish),
@@ -161,11 +167,11 @@ function usesOf({ uses, method }: RecordConsentDto): ConsentRecord['uses'] {
 const saltedHash = (evidence: string, salt: string): Sha256 =>
   createHash('sha256').update(`${salt}\0${evidence}`, 'utf8').digest('base64url') as Sha256;
 
-const factsOf = ({ categories, purposes, requesters, disclosers, validFrom, validUntil }: ConsentRecord) => ({
-  categories,
+const factsOf = ({ grants, purposes, validFrom, validUntil }: ConsentRecord) => ({
+  categories: grants.map(({ category }) => category),
   purposes,
-  requesters,
-  disclosers,
+  requesters: recipientsOf(grants),
+  disclosers: disclosersOf(grants),
   validFrom,
   validUntil,
 });

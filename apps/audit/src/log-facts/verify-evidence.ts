@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Evidence, LogRecord } from '#contracts';
 import {
+  type ConsentActType,
   type Manifest,
+  type StatementType,
   type VerificationKey,
   readManifest,
   readStatement,
@@ -9,7 +11,17 @@ import {
   verifyManifest,
   verifyStatement,
 } from '#envelope';
-import { AppError, type Result, type Sha256, canonicalJson, err, ok, sha256 } from '#kernel';
+import {
+  type AgencyId,
+  AppError,
+  type Result,
+  type Sha256,
+  type Thumbprint,
+  canonicalJson,
+  err,
+  ok,
+  sha256,
+} from '#kernel';
 import type { Assertion } from '../domain/entry-body.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 
@@ -20,7 +32,31 @@ const assertedBy: Readonly<Record<string, readonly string[]>> = {
   'exchange-refused': ['manifest'],
   'consent-recorded': ['consent'],
   'consent-superseded': ['consent'],
-  'consent-withdrawn': ['consent-withdrawal'],
+  'consent-requested': ['consent-proposal'],
+  'consent-withdrawn': ['consent-act'],
+  'consent-suspended': ['consent-act'],
+  'consent-resumed': ['consent-act'],
+  'consent-revoked': ['consent-act'],
+  'consent-invalidated': ['consent-act'],
+  'consent-denied': ['consent-act'],
+  'consent-cancelled': ['consent-act'],
+  'consent-expired': ['consent-act'],
+  'consent-mandate-verified': ['consent-act'],
+  'subject-linked': ['subject-link'],
+  'decider-excluded': ['decider-exclusion'],
+};
+
+/** What an entry about an act is called: the entry and the agency's own words must say the same. */
+const typeOfAct: Readonly<Record<ConsentActType, string>> = {
+  withdraw: 'consent-withdrawn',
+  suspend: 'consent-suspended',
+  resume: 'consent-resumed',
+  revoke: 'consent-revoked',
+  invalidate: 'consent-invalidated',
+  deny: 'consent-denied',
+  cancel: 'consent-cancelled',
+  'end-plan': 'consent-expired',
+  'verify-mandate': 'consent-mandate-verified',
 };
 
 const evidenceKind = /^[a-z][A-Za-z0-9-]{0,31}$/;
@@ -70,12 +106,53 @@ export class EvidenceVerifier {
         (version === record.consentVersion || record.type === 'consent-superseded')
       );
     }
-    const read = readStatement('consent-withdrawal', token);
+    if (kind === 'consent-act') return this.actCarries(token, record, at);
+    if (kind === 'consent-proposal') {
+      const read = readStatement('consent-proposal', token);
+      if (!read.ok) return false;
+      const { id, collectingAgency } = read.value.payload;
+      return id === record.consentId && this.isSigned('consent-proposal', token, collectingAgency, read.value.kid, at);
+    }
+    if (kind === 'subject-link') {
+      const read = readStatement('subject-link', token);
+      if (!read.ok) return false;
+      const { subject, earlier, agency } = read.value.payload;
+      return (
+        record.subjects.join(' ') === [subject, earlier].join(' ') &&
+        this.isSigned('subject-link', token, agency, read.value.kid, at)
+      );
+    }
+    if (kind === 'decider-exclusion') {
+      const read = readStatement('decider-exclusion', token);
+      if (!read.ok) return false;
+      const { subject, agency } = read.value.payload;
+      return (
+        record.subjects.join(' ') === subject && this.isSigned('decider-exclusion', token, agency, read.value.kid, at)
+      );
+    }
+    return false;
+  }
+
+  private async actCarries(token: string, record: LogRecord, at: Date): Promise<boolean> {
+    const read = readStatement('consent-act', token);
     if (!read.ok) return false;
-    const key = await this.keys.signing(read.value.payload.agency, read.value.kid, at);
-    const verified = key.ok && (await verifyStatement('consent-withdrawal', token, key.value)).ok;
-    const { consentId, version } = read.value.payload;
-    return verified && consentId === record.consentId && version === record.consentVersion;
+    const { consentId, act, agency } = read.value.payload;
+    return (
+      consentId === record.consentId &&
+      typeOfAct[act] === record.type &&
+      this.isSigned('consent-act', token, agency, read.value.kid, at)
+    );
+  }
+
+  private async isSigned(
+    type: StatementType,
+    token: string,
+    agency: AgencyId,
+    kid: Thumbprint,
+    at: Date,
+  ): Promise<boolean> {
+    const key = await this.keys.signing(agency, kid, at);
+    return key.ok && (await verifyStatement(type, token, key.value)).ok;
   }
 
   private async manifestCarries(token: string, record: LogRecord, at: Date): Promise<boolean> {

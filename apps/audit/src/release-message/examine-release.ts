@@ -7,6 +7,7 @@ import {
   capsuleKid,
   checkCapsule,
   checkPermit,
+  consentsNamedBy,
   openCapsule,
   readManifest,
   readReleaseRequest,
@@ -109,7 +110,7 @@ const messageFacts = ({ manifestHash, context, signable }: VerifiedManifest): Me
   signable,
   iat: context.iat,
   exp: context.exp,
-  consents: context.basis.flatMap(({ secrecyLift }) => ('consent' in secrecyLift ? [secrecyLift.consent] : [])),
+  consents: consentsNamedBy(context.basis),
 });
 
 function requestFor(

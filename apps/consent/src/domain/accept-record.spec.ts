@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConsentRecord } from '#envelope';
-import { catalogue, client, consentOf, county, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
+import { catalogue, client, consentOf, county, grants, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
 import { acceptRecord } from './accept-record.js';
 import type { Consent } from './consent-state.js';
 
@@ -20,12 +20,11 @@ describe('the first version of a consent', () => {
     ['that begins later', { validFrom: '2026-12-01T00:00:00Z' }, 'accepted'],
     ['that lasts twelve months', { validUntil: '2027-11-01T21:00:00Z' }, 'accepted'],
     ['that lasts longer', { validUntil: '2027-11-03T00:00:00Z' }, 'CONSENT_INVALID'],
-    ['for a category that is none', { categories: [12, 99] }, 'CONSENT_INVALID'],
+    ['for a category that is none', { grants: grants([12, 99]) }, 'CONSENT_INVALID'],
     ['for a purpose that is none', { purposes: ['plan', 'curiosity'] }, 'CONSENT_INVALID'],
     ['by word of mouth for one contact', { method: 'oral-once', uses: { kind: 'once' } }, 'accepted'],
     ['by word of mouth for many', { method: 'oral-once' }, 'CONSENT_INVALID'],
-    ['by a guardian with a name', { decidedBy: { role: 'guardian', pseudonym: somebodyElse } }, 'accepted'],
-    ['by a guardian without one', { decidedBy: { role: 'guardian' } }, 'CONSENT_INVALID'],
+    ['by a guardian with a name', { deciders: [{ role: 'guardian', pseudonym: somebodyElse }] }, 'accepted'],
   ])('%s', (_what, changes, code) => {
     expect(codeOf(changes)).toBe(code);
   });
@@ -38,7 +37,7 @@ describe('the next version of a consent', () => {
     ['is not a newer one', { version: 1 }, {}, 'CONFLICT'],
     ['comes from another agency', { version: 2, collectingAgency: county }, {}, 'CONSENT_ID_REUSED'],
     ['is about somebody else', { version: 2, subject: somebodyElse }, {}, 'CONSENT_ID_REUSED'],
-    ['comes after the withdrawal', { version: 2 }, { state: 'withdrawn', withdrawnAt: now }, 'CONSENT_WITHDRAWN'],
+    ['comes after the withdrawal', { version: 2 }, { state: 'withdrawn', endedAt: now }, 'CONSENT_WITHDRAWN'],
     ['has an end that has passed', { version: 2, validUntil: '2026-11-21T00:00:00Z' }, {}, 'CONSENT_INVALID'],
   ])('%s', (_what, changes, present, code) => {
     expect(codeOf({ subject: client, ...changes }, consentOf(recordOf(), present))).toBe(code);

@@ -37,13 +37,11 @@ export function acceptRecord(
   if (!maximum.ok) return maximum;
   const latest = deadlineFor(maximum.value, new Date(record.validFrom));
   if (new Date(record.validUntil) > latest) return invalid('a consent lasts at most as long as the agreed maximum');
-  if (record.categories.some((number) => !findCategory(catalogue.categories, number, today)))
+  if (record.grants.some(({ category }) => !findCategory(catalogue.categories, category, today)))
     return invalid('a category is not in force');
   if (record.purposes.some((code) => !findPurpose(catalogue.purposes, code, today).ok))
     return invalid('a purpose is not in force');
   if (record.method === 'oral-once' && record.uses.kind !== 'once')
     return invalid('a consent by word of mouth is for one contact');
-  if (record.decidedBy.role !== 'self' && !record.decidedBy.pseudonym)
-    return invalid('who decides for the person must be named');
   return ok(undefined);
 }

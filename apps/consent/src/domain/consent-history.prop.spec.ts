@@ -11,6 +11,7 @@ import {
   employmentAuthority,
   exchange,
   factsOf,
+  grants,
   municipality,
   recordOf,
 } from '../testing/facts.fixture.js';
@@ -68,7 +69,7 @@ class History {
     const record = recordOf({
       version,
       uses,
-      requesters: [municipality, employmentAuthority],
+      grants: grants([12], { recipients: [municipality, employmentAuthority] }),
       collectedAt: '2026-11-22T00:00:00Z',
     });
     const accepted = acceptRecord(record, this.consent, catalogue, daysLater(day));
@@ -79,7 +80,7 @@ class History {
 
   private withdraw(day: number): string {
     if (!this.consent || !mayHappen('withdraw', this.consent.state)) return 'as before';
-    this.consent = { ...this.consent, state: 'withdrawn', withdrawnAt: daysLater(day) };
+    this.consent = { ...this.consent, state: 'withdrawn', endedAt: daysLater(day) };
     return 'withdrawn';
   }
 

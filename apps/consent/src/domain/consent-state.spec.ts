@@ -4,6 +4,7 @@ import {
   county,
   daysLater,
   employmentAuthority,
+  kela,
   municipality,
   now,
   recordOf,
@@ -42,7 +43,7 @@ describe('the parties of a consent', () => {
     ['who collected it', employmentAuthority, true],
     ['who may ask', municipality, true],
     ['who may disclose', county, true],
-    ['nobody else', 'L-KELA', false],
+    ['nobody else', kela, false],
   ] as const)('%s', (_who, agency, party) => {
     expect(isParty(record, agency)).toBe(party);
   });

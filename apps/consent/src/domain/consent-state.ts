@@ -1,44 +1,130 @@
-import type { ConsentId } from '#kernel';
-import type { ConsentRecord } from '#envelope';
+import { type ConsentActType, type ConsentRecord, partiesOf } from '#envelope';
+import type { AgencyId, ConsentId } from '#kernel';
 
 /**
- * States in which a consent can be *stored*. `expired` is never stored: it is computed when deciding (design: Basis). The
- * whole life cycle (requested, suspended, revoked …) adds rows to `transitions`.
+ * States in which a consent can be *stored*. That its time is over, or that a newer version replaced one, is computed when
+ * deciding and never trusted from a stored flag (design: Basis); `expired` is stored too where an agency said that the
+ * plan has ended, and as a fact for the log.
  */
-export const storedStates = ['active', 'withdrawn'] as const;
+export const storedStates = [
+  'requested',
+  'active',
+  'suspended',
+  'withdrawn',
+  'revoked',
+  'expired',
+  'invalidated',
+  'denied',
+  'lapsed',
+  'cancelled',
+] as const;
 export type StoredState = (typeof storedStates)[number];
-export type ConsentState = StoredState | 'not-yet-valid' | 'expired' | 'superseded';
+export type ConsentState = StoredState | 'not-yet-valid' | 'superseded';
 
-/** What may happen to a consent, and in which stored state. */
+/** Who may bring a transition about. The person and who decides for the person act through any agency that is a party. */
+export const actors = ['subject', 'decider', 'collecting-agency', 'disclosing-agency', 'hub'] as const;
+export type Actor = (typeof actors)[number];
+
+export interface TransitionRule {
+  /** `none`: there was no such consent. */
+  readonly from: readonly (StoredState | 'none')[];
+  readonly to: StoredState;
+  readonly by: readonly Actor[];
+  /** Type of the event and of the log's entry. */
+  readonly event: string;
+  /** The agency's statement about it; a record or proposal where it is no act. */
+  readonly act?: ConsentActType;
+}
+
+const person = ['subject', 'decider'] as const;
+const running = ['active', 'suspended'] as const;
+
+/** What may happen to a consent, in which state, by whom. Documentation and tests are made from this table. */
 export const transitions = {
-  'new-version': { from: ['active'], to: 'active' },
-  withdraw: { from: ['active'], to: 'withdrawn' },
-} as const satisfies Record<string, { from: readonly StoredState[]; to: StoredState }>;
+  propose: { from: ['none'], to: 'requested', by: ['collecting-agency'], event: 'consent-requested' },
+  record: { from: ['none', 'requested'], to: 'active', by: person, event: 'consent-recorded' },
+  deny: { from: ['requested'], to: 'denied', by: person, event: 'consent-denied', act: 'deny' },
+  cancel: {
+    from: ['requested'],
+    to: 'cancelled',
+    by: ['collecting-agency'],
+    event: 'consent-cancelled',
+    act: 'cancel',
+  },
+  lapse: { from: ['requested'], to: 'lapsed', by: ['hub'], event: 'consent-lapsed' },
+  'new-version': { from: running, to: 'active', by: person, event: 'consent-recorded' },
+  suspend: {
+    from: ['active'],
+    to: 'suspended',
+    by: [...person, 'collecting-agency', 'disclosing-agency'],
+    event: 'consent-suspended',
+    act: 'suspend',
+  },
+  resume: {
+    from: ['suspended'],
+    to: 'active',
+    by: [...person, 'collecting-agency', 'disclosing-agency'],
+    event: 'consent-resumed',
+    act: 'resume',
+  },
+  'verify-mandate': {
+    from: ['active'],
+    to: 'active',
+    by: ['collecting-agency'],
+    event: 'consent-mandate-verified',
+    act: 'verify-mandate',
+  },
+  withdraw: { from: running, to: 'withdrawn', by: person, event: 'consent-withdrawn', act: 'withdraw' },
+  revoke: {
+    from: running,
+    to: 'revoked',
+    by: ['collecting-agency', 'disclosing-agency'],
+    event: 'consent-revoked',
+    act: 'revoke',
+  },
+  invalidate: {
+    from: running,
+    to: 'invalidated',
+    by: ['collecting-agency'],
+    event: 'consent-invalidated',
+    act: 'invalidate',
+  },
+  'end-plan': { from: running, to: 'expired', by: ['collecting-agency'], event: 'consent-expired', act: 'end-plan' },
+  expire: { from: running, to: 'expired', by: ['hub'], event: 'consent-expired' },
+} as const satisfies Record<string, TransitionRule>;
 
 export type Transition = keyof typeof transitions;
 
-export const mayHappen = (transition: Transition, state: StoredState): boolean =>
-  (transitions[transition].from as readonly StoredState[]).includes(state);
+export const mayHappen = (transition: Transition, state: StoredState | 'none'): boolean =>
+  (transitions[transition].from as readonly string[]).includes(state);
 
-/** One consent as stored: its newest version and what has happened to it. */
+/** States out of which nothing leads. */
+export const finalStates: readonly StoredState[] = storedStates.filter(
+  (state) => !Object.values<TransitionRule>(transitions).some(({ from }) => from.includes(state)),
+);
+
+/** One recorded consent as stored: its newest version and what has happened to it. */
 export interface Consent {
   readonly id: ConsentId;
   /** The newest version. */
   readonly version: number;
   readonly state: StoredState;
   readonly record: ConsentRecord;
-  readonly withdrawnAt: Date | undefined;
+  /** When it reached its final state. */
+  readonly endedAt: Date | undefined;
+  /** When the deciders' right to decide was last verified after the record was made. */
+  readonly mandateVerifiedAt?: Date;
 }
 
 /** The state of one version at one moment. Withdrawal goes before everything else: it is the person's own word. */
 export function stateAt(consent: Consent, version: number, at: Date): ConsentState {
-  if (consent.state === 'withdrawn') return 'withdrawn';
+  if (finalStates.includes(consent.state)) return consent.state;
   if (version < consent.version) return 'superseded';
-  if (at < new Date(consent.record.validFrom)) return 'not-yet-valid';
   if (at >= new Date(consent.record.validUntil)) return 'expired';
+  if (consent.state === 'suspended') return 'suspended';
+  if (at < new Date(consent.record.validFrom)) return 'not-yet-valid';
   return 'active';
 }
 
 /** Whether an agency may know that this consent exists, and why it does not hold. */
-export const isParty = (record: ConsentRecord, agency: string): boolean =>
-  [record.collectingAgency, ...record.requesters, ...record.disclosers].some((party) => party === agency);
+export const isParty = (record: ConsentRecord, agency: AgencyId): boolean => partiesOf(record).includes(agency);

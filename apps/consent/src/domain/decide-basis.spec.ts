@@ -13,6 +13,7 @@ import {
   employmentAuthority,
   exchange,
   factsOf,
+  grants,
   kela,
   municipality,
   now,
@@ -39,7 +40,9 @@ const use = (changes: Partial<ConsentUse> = {}): ConsentUse => ({
 });
 const on = (day: string): Partial<MessageContext> => ({ iat: numericDate(new Date(`${day}T12:00:00Z`)) });
 const once = consentOf(recordOf({ uses: { kind: 'once' } }));
-const twoParties = recordOf({ requesters: [municipality, employmentAuthority], disclosers: [county, kela] });
+const twoParties = recordOf({
+  grants: grants([12], { recipients: [municipality, employmentAuthority], disclosers: [county, kela] }),
+});
 
 interface Case {
   readonly when: string;
@@ -122,18 +125,18 @@ const cases: readonly Case[] = [
   {
     when: 'a consent was withdrawn of which the recipient is no party',
     context: { recipient: employmentAuthority },
-    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', withdrawnAt: now })] },
+    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', endedAt: now })] },
     reasons: ['NO_BASIS: consent-of-both-parties'],
   },
 
   {
     when: 'it was withdrawn',
-    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', withdrawnAt: now })] },
+    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', endedAt: now })] },
     reasons: ['CONSENT_WITHDRAWN: consent-in-force'],
   },
   {
     when: 'it was withdrawn and has ended since',
-    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', withdrawnAt: now })], now: daysLater(365) },
+    facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', endedAt: now })], now: daysLater(365) },
     reasons: ['CONSENT_WITHDRAWN: consent-in-force'],
   },
   {
@@ -345,7 +348,7 @@ describe('uses', () => {
 
   it('of one consent that two items name are one', () => {
     const both = contextOf({ basis: [byConsent(), byConsent({ categories: [11] })], categories: [11, 12] });
-    const facts = factsOf({ stored: [consentOf(recordOf({ categories: [11, 12], uses: { kind: 'once' } }))] });
+    const facts = factsOf({ stored: [consentOf(recordOf({ grants: grants([11, 12]), uses: { kind: 'once' } }))] });
     const decision = decideBasis(both, facts);
     expect(decision).toMatchObject({ allowed: true, uses: [{ first: true }] });
   });
@@ -355,7 +358,7 @@ describe('uses', () => {
       basis: [byConsent(), byConsent({ categories: [11] }, otherConsentId)],
       categories: [11, 12],
     });
-    const second = consentOf(recordOf({ id: otherConsentId, categories: [11] }));
+    const second = consentOf(recordOf({ id: otherConsentId, grants: grants([11]) }));
     const decision = decideBasis(both, factsOf({ stored: [once, second] }));
     expect(decision).toMatchObject({ allowed: true, uses: [{ consentId }, { consentId: otherConsentId }] });
   });

@@ -1,6 +1,14 @@
 import { dayInHelsinki } from '#calendar';
 import { type Catalogue, findPurpose, findStatute, statuteCovers } from '#catalogue';
-import { type Basis, kindRules, type MessageContext } from '#envelope';
+import {
+  type Basis,
+  consentsNamedBy,
+  disclosersOf,
+  kindRules,
+  liftingConsents,
+  type MessageContext,
+  recipientsOf,
+} from '#envelope';
 import { type AgencyId, type ConsentId, type ErrorCode, fromNumericDate, partyKindOf } from '#kernel';
 import { type Consent, type ConsentState, isParty, stateAt } from './consent-state.js';
 
@@ -36,7 +44,14 @@ export type Decision =
 const passing: ReadonlySet<ErrorCode> = new Set(['CONSENT_NOT_YET_VALID', 'DIRECTORY_STALE']);
 
 const codeOfState: Readonly<Record<Exclude<ConsentState, 'active'>, ErrorCode>> = {
+  requested: 'CONSENT_INACTIVE',
+  suspended: 'CONSENT_INACTIVE',
   withdrawn: 'CONSENT_WITHDRAWN',
+  revoked: 'CONSENT_INACTIVE',
+  invalidated: 'CONSENT_INACTIVE',
+  denied: 'CONSENT_INACTIVE',
+  lapsed: 'CONSENT_INACTIVE',
+  cancelled: 'CONSENT_INACTIVE',
   expired: 'CONSENT_EXPIRED',
   superseded: 'CONSENT_SUPERSEDED',
   'not-yet-valid': 'CONSENT_NOT_YET_VALID',
@@ -79,10 +94,12 @@ export function decideBasis(context: MessageContext, facts: Facts): Decision {
       const covers = statuteCovers(statute, { ...question, effect: 'secrecyLift' });
       if (!covers.ok) reasons.push({ code: covers.error.code, rule: 'statute-lifts-secrecy' });
     } else {
-      const decided = decideConsent(lift.consent, basis, context, facts);
-      reasons.push(...decided.reasons);
-      // Two items may name one consent: that is one use.
-      uses.push(...decided.uses.filter((use) => !uses.some((other) => sameUse(other, use))));
+      for (const named of liftingConsents(lift)) {
+        const decided = decideConsent(named, basis, context, facts);
+        reasons.push(...decided.reasons);
+        // Two items may name one consent: that is one use.
+        uses.push(...decided.uses.filter((use) => !uses.some((other) => sameUse(other, use))));
+      }
     }
   }
   const [first, ...others] = reasons;
@@ -123,11 +140,11 @@ function decideConsent(
   const narrow = (rule: string, holds: boolean): void => {
     if (!holds) reasons.push({ code: 'CONSENT_TOO_NARROW', rule });
   };
-  narrow('consent-names-asker', record.requesters.includes(asker));
-  narrow('consent-names-discloser', record.disclosers.includes(holder));
+  narrow('consent-names-asker', recipientsOf(record.grants).includes(asker));
+  narrow('consent-names-discloser', disclosersOf(record.grants).includes(holder));
   narrow(
     'consent-covers-categories',
-    basis.categories.every((category) => record.categories.includes(category)),
+    basis.categories.every((category) => record.grants.some((grant) => grant.category === category)),
   );
   narrow('consent-covers-purpose', record.purposes.includes(context.purpose));
   narrow(
@@ -157,5 +174,5 @@ export const sameUse = (a: ConsentUse, b: ConsentUse): boolean =>
 
 /** Consents that a context names, each once. */
 export const consentsNamed = (context: MessageContext): ConsentId[] => [
-  ...new Set(context.basis.flatMap(({ secrecyLift }) => ('consent' in secrecyLift ? [secrecyLift.consent.id] : []))),
+  ...new Set(consentsNamedBy(context.basis).map(({ id }) => id)),
 ];

@@ -1,5 +1,5 @@
 import { ConsentEvent, LogRecord, topics } from '#contracts';
-import type { ConsentRecord } from '#envelope';
+import { type ConsentRecord, partiesOf } from '#envelope';
 import { type AgencyId, type EventId, newEventId } from '#kernel';
 import type { OutboxRow } from '#messaging';
 
@@ -11,13 +11,13 @@ export function consentEvent(fact: {
   actor: AgencyId;
   worker?: string;
   at: Date;
-  evidence: { kind: 'consent' | 'consent-withdrawal'; token: string };
+  evidence: { kind: 'consent' | 'consent-act'; token: string };
 }): OutboxRow {
   const eventId: EventId = newEventId();
   const { record } = fact;
   const payload = ConsentEvent.encode({
     state: fact.state,
-    parties: [...new Set<string>([record.collectingAgency, ...record.requesters, ...record.disclosers])],
+    parties: partiesOf(record),
     log: LogRecord.fromPartial({
       eventId,
       type: fact.type,
@@ -26,7 +26,7 @@ export function consentEvent(fact: {
       actorAgency: fact.actor,
       actorWorker: fact.worker ?? '',
       subjects: [record.subject],
-      categories: record.categories,
+      categories: record.grants.map(({ category }) => category),
       consentId: record.id,
       consentVersion: record.version,
       evidence: [fact.evidence],

@@ -104,7 +104,7 @@ const consentOf = (row: ConsentRow): StoredConsent => ({
   version: row.version,
   state: row.state,
   record: row.payload,
-  withdrawnAt: row.withdrawn_at ?? undefined,
+  endedAt: row.withdrawn_at ?? undefined,
   changedAt: row.changed_at,
   token: row.record,
   recordHash: row.record_hash,

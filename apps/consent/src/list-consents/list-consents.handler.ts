@@ -25,6 +25,12 @@ export class ListConsents {
       state: stateAt(consent, consent.version, now),
       uses: uses.filter(({ consentId }) => consentId === consent.id).length,
       changedAt: consent.changedAt,
+      proposal: '',
+      consentId: consent.id,
+      version: consent.version,
+      used: [],
+      acts: [],
+      endedAt: consent.endedAt,
     }));
   }
 }

@@ -4,7 +4,7 @@ import { Outbox } from '#messaging';
 import { SnapshotView } from '#platform';
 import { SCHEMA } from '../infra/database.js';
 import { ConsentGround, type Instance } from '../testing/consent-ground.fixture.js';
-import { client, county, now } from '../testing/facts.fixture.js';
+import { client, county, grants, now } from '../testing/facts.fixture.js';
 
 class FailingOutbox extends Outbox {
   override enqueue(): Promise<void> {
@@ -72,20 +72,23 @@ describe('recording a consent', () => {
 
   it('takes the next version, which replaces the one before', async () => {
     await byMunicipality(await ground.parties.record({ id }));
-    await byMunicipality(await ground.parties.record({ id, version: 2, categories: [11] }));
+    await byMunicipality(await ground.parties.record({ id, version: 2, grants: grants([11]) }));
     expect(await service.list.list(county, client)).toContainEqual(expect.objectContaining({ state: 'active' }));
     expect((await eventsAbout()).map(({ log }) => log?.consentVersion)).toEqual([1, 2]);
   });
 
   it('refuses another record under the same id and version', async () => {
     await byMunicipality(await ground.parties.record({ id }));
-    await expect(byMunicipality(await ground.parties.record({ id, categories: [11] }))).rejects.toMatchObject({
+    await expect(byMunicipality(await ground.parties.record({ id, grants: grants([11]) }))).rejects.toMatchObject({
       code: 'CONSENT_ID_REUSED',
     });
   });
 
   it('refuses one of two different records of one id that come at the same moment', async () => {
-    const tokens = await Promise.all([ground.parties.record({ id }), ground.parties.record({ id, categories: [11] })]);
+    const tokens = await Promise.all([
+      ground.parties.record({ id }),
+      ground.parties.record({ id, grants: grants([11]) }),
+    ]);
     const outcomes = await Promise.allSettled(tokens.map(byMunicipality));
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(await eventsAbout()).toHaveLength(1);
@@ -125,7 +128,7 @@ describe('recording a consent', () => {
 
   it('needs a signature over this very record', async () => {
     const [header, , signature] = (await ground.parties.record({ id })).split('.');
-    const [, payload] = (await ground.parties.record({ id, categories: [11] })).split('.');
+    const [, payload] = (await ground.parties.record({ id, grants: grants([11]) })).split('.');
     await expect(byMunicipality([header, payload, signature].join('.'))).rejects.toMatchObject({
       code: 'SIGNATURE_INVALID',
     });

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Catalogue, CategorySchema } from '#catalogue';
-import { type Basis, type ConsentRecord, kindRules, type MessageContext, type MessageKind } from '#envelope';
 import {
+  type Basis,
+  type ConsentRecord,
+  type Grant,
+  grantEach,
+  kindRules,
+  type MessageContext,
+  type MessageKind,
+} from '#envelope';
+import {
+  type AgencyId,
   agencyId,
   type ConsentId,
   type ExchangeId,
@@ -44,17 +53,22 @@ export const exchange = (n: number): ExchangeId =>
 export const now = new Date('2026-11-22T10:00:00Z');
 export const daysLater = (days: number): Date => new Date(now.getTime() + days * 86_400_000);
 
+/** From the county to the municipality, unless changed. */
+export const grants = (
+  numbers: readonly number[],
+  { disclosers = [county], recipients = [municipality] }: { disclosers?: AgencyId[]; recipients?: AgencyId[] } = {},
+): Grant[] => grantEach(numbers, { disclosers, recipients });
+
 /** Functional ability, from the county to the municipality, for making the plan. */
 export const recordOf = (changes: Partial<ConsentRecord> = {}): ConsentRecord => ({
   v: 1,
   id: consentId,
   version: 1,
   subject: client,
-  decidedBy: { role: 'self' },
+  standing: 'adult',
+  deciders: [{ role: 'self' }],
   collectingAgency: municipality,
-  requesters: [municipality],
-  disclosers: [county],
-  categories: [12],
+  grants: grants([12]),
   purposes: ['plan'],
   uses: { kind: 'repeated' },
   validFrom: '2026-11-01T00:00:00Z',
@@ -72,7 +86,7 @@ export const consentOf = (record: ConsentRecord = recordOf(), changes: Partial<C
   version: record.version,
   state: 'active',
   record,
-  withdrawnAt: undefined,
+  endedAt: undefined,
   ...changes,
 });
 

@@ -2,7 +2,7 @@ import { serializeCatalogue } from '#catalogue';
 import { type Agency, AgencyKey, type Snapshot } from '#contracts';
 import {
   type ConsentRecord,
-  type ConsentWithdrawal,
+  type ConsentAct,
   generateReceivingKey,
   generateSigningKey,
   importRecipientKey,
@@ -98,16 +98,20 @@ export class Parties {
     return signStatement('consent', record, signWith);
   }
 
-  withdrawal(by: Party, changes: Partial<ConsentWithdrawal> & Pick<ConsentWithdrawal, 'consentId'>): Promise<string> {
-    const withdrawal = {
+  withdrawal(by: Party, changes: Partial<ConsentAct> & Pick<ConsentAct, 'consentId'>): Promise<string> {
+    const withdrawal: ConsentAct = {
+      v: 1,
       version: 1,
+      act: 'withdraw',
+      by: 'subject',
+      channel: 'telephone',
       agency: by.id,
       worker: 'worker-1',
       jti: newEventId(),
       iat: numericDate(this.clock.now()),
       ...changes,
     };
-    return signStatement('consent-withdrawal', withdrawal, by.signing);
+    return signStatement('consent-act', withdrawal, by.signing);
   }
 
   /** The county's answer to the municipality unless changed, with the recipient's request to open it. */

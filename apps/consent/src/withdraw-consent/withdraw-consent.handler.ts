@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ConsentWithdrawal, readStatement, verifyStatement } from '#envelope';
+import { type ConsentAct, readStatement, verifyStatement } from '#envelope';
 import { type AgencyId, AppError, type Clock, numericDate, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
@@ -55,7 +55,7 @@ export class WithdrawConsent {
         actor: agency,
         worker: withdrawal.worker,
         at: now,
-        evidence: { kind: 'consent-withdrawal', token },
+        evidence: { kind: 'consent-act', token },
       });
       await client.query({
         name: 'withdraw-consent',
@@ -71,13 +71,14 @@ export class WithdrawConsent {
     return withdrawn;
   }
 
-  private async verify(agency: AgencyId, token: string): Promise<ConsentWithdrawal> {
-    const read = unwrap(readStatement('consent-withdrawal', token));
+  private async verify(agency: AgencyId, token: string): Promise<ConsentAct> {
+    const read = unwrap(readStatement('consent-act', token));
+    if (read.payload.act !== 'withdraw') throw new AppError('MALFORMED', 'not a withdrawal');
     if (read.payload.agency !== agency) throw new AppError('FORBIDDEN', 'the withdrawal is signed for another agency');
     unwrap(this.directory.fresh());
     const now = this.clock.now();
     const key = unwrap(await signingKeyOf(this.directory, agency, read.kid, now));
-    const withdrawal = unwrap(await verifyStatement('consent-withdrawal', token, key));
+    const withdrawal = unwrap(await verifyStatement('consent-act', token, key));
     const age = numericDate(now) - withdrawal.iat;
     if (age > MAX_AGE_S || age < -SKEW_S)
       throw new AppError('MALFORMED', 'the withdrawal is too old or from the future');

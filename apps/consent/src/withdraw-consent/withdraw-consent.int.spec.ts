@@ -45,7 +45,7 @@ describe('withdrawing a consent', () => {
     expect(await withdrawals()).toEqual([
       expect.objectContaining({
         state: 'withdrawn',
-        parties: ['K-235', 'H-07'],
+        parties: ['H-07', 'K-235'],
         log: expect.objectContaining({ eventId, actorWorker: 'worker-1', subjects: [client], at: effectiveAt }),
       }),
     ]);

@@ -1,5 +1,5 @@
 import type { Submission } from '#contracts';
-import type { Manifest } from '#envelope';
+import { consentsNamedBy, type Manifest } from '#envelope';
 import { type Clock, type ErrorCode, type Result, type Sha256, adviceOf, fromNumericDate } from '#kernel';
 import type { Queryable } from '#messaging';
 import type { ExchangeEvent } from '../domain/exchange-events.js';
@@ -96,7 +96,7 @@ export class ReceiveSubmissions {
       row: { ...row, acceptedEvent: fact.eventId as MessageRow['acceptedEvent'] },
       ownsId: true,
       inReplyTo: context.inReplyTo,
-      consents: context.basis.flatMap(({ secrecyLift }) => ('consent' in secrecyLift ? [secrecyLift.consent.id] : [])),
+      consents: consentsNamedBy(context.basis).map(({ id }) => id),
       body: { capsule: submission.capsule, outer: submission.outer },
     });
     ledger.deliver(context.recipient, manifestHash);

@@ -1,4 +1,4 @@
-import { readManifest } from '#envelope';
+import { liftingConsents, readManifest } from '#envelope';
 import { type Clock, type ConsentId, type ErrorCode, type ExchangeId, type Sha256, unwrap } from '#kernel';
 import type { Queryable } from '#messaging';
 import { isUnopened } from '../domain/message-state.js';
@@ -72,7 +72,7 @@ export class WithdrawConsented {
     const exchange = ledger.exchange(message.exchangeId);
     if (!exchange || exchange.state !== 'open' || exchange.openingMessage !== message.manifestHash) return;
     const { basis } = unwrap(readManifest(message.manifest)).context;
-    const allEnded = basis.every(({ secrecyLift }) => 'consent' in secrecyLift && consents.has(secrecyLift.consent.id));
+    const allEnded = basis.every(({ secrecyLift }) => liftingConsents(secrecyLift).some(({ id }) => consents.has(id)));
     if (!allEnded) return;
     const fact = ledger.moveExchange(exchange, 'end-basis', message, code);
     ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(message, 'withdrawn', code), fact);

@@ -50,7 +50,7 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/exchanges/{id}',
       'get /v1/mailbox',
       'post /v1/consents',
-      'post /v1/consents/withdrawals',
+      'post /v1/consents/acts',
       'post /v1/messages',
       'post /v1/mismatches',
       'post /v1/releases',

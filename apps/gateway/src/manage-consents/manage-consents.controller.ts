@@ -14,11 +14,11 @@ export class RecordConsentDto {
   record: string;
 }
 
-export class WithdrawConsentDto {
-  @ApiProperty({ description: 'Compact JWS of the withdrawal by an agency that is a party' })
+export class ConsentActDto {
+  @ApiProperty({ description: 'Compact JWS of the act by an agency that is a party' })
   @IsString()
   @MaxLength(MAX_STATEMENT)
-  withdrawal: string;
+  act: string;
 }
 
 export class ConsentsQuery {
@@ -33,8 +33,9 @@ class RecordedConsentDto {
   @ApiProperty() recordedAt: string;
 }
 
-class WithdrawnConsentDto {
-  @ApiProperty({ description: 'No permit is given after this instant' }) effectiveAt: string;
+class ConsentActedDto {
+  @ApiProperty({ description: 'Holds for every permit after this instant' }) effectiveAt: string;
+  @ApiProperty({ description: 'Afterwards' }) state: string;
 }
 
 class ConsentDto {
@@ -63,16 +64,15 @@ export class ManageConsentsController {
     return { consentId, version, recordedAt: instant(recordedAt) };
   }
 
-  @Post('withdrawals')
+  @Post('acts')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Withdraw a consent; answered after commit, holds for every later permit' })
-  @ApiResponse({ status: 200, type: WithdrawnConsentDto })
-  async withdraw(
-    @AuthenticatedCaller() caller: Caller,
-    @Body() body: WithdrawConsentDto,
-  ): Promise<WithdrawnConsentDto> {
-    const { effectiveAt } = await this.consent.withdrawConsent({ agency: caller.agency, withdrawal: body.withdrawal });
-    return { effectiveAt: instant(effectiveAt) };
+  @ApiOperation({
+    summary: 'Withdraw a consent, or another act about it; answered after commit, holds for every later permit',
+  })
+  @ApiResponse({ status: 200, type: ConsentActedDto })
+  async act(@AuthenticatedCaller() caller: Caller, @Body() body: ConsentActDto): Promise<ConsentActedDto> {
+    const { effectiveAt, state } = await this.consent.actOnConsent({ agency: caller.agency, act: body.act });
+    return { effectiveAt: instant(effectiveAt), state };
   }
 
   @Get()

@@ -34,15 +34,91 @@ export interface RecordConsentResponse {
   eventId: string;
 }
 
-export interface WithdrawConsentRequest {
+export interface ProposeConsentRequest {
   agency: string;
-  /** Compact JWS of the withdrawal by an agency that is a party. */
-  withdrawal: string;
+  /** Compact JWS of the proposal. */
+  proposal: string;
 }
 
-export interface WithdrawConsentResponse {
+export interface ProposeConsentResponse {
+  consentId: string;
+  recordedAt: Date | undefined;
+  eventId: string;
+}
+
+export interface ActOnConsentRequest {
+  agency: string;
+  /** Compact JWS of the act by an agency that is a party. */
+  act: string;
+}
+
+export interface ActOnConsentResponse {
   effectiveAt: Date | undefined;
   eventId: string;
+  /** State afterwards. */
+  state: string;
+  /** What had been opened on it before, for the client: it cannot be recalled. */
+  uses: ConsentUse[];
+}
+
+export interface LinkSubjectRequest {
+  agency: string;
+  /** Compact JWS of the subject link. */
+  link: string;
+}
+
+export interface LinkSubjectResponse {
+  recordedAt: Date | undefined;
+  eventId: string;
+}
+
+export interface ExcludeDeciderRequest {
+  agency: string;
+  /** Compact JWS of the exclusion. */
+  exclusion: string;
+}
+
+export interface ExcludeDeciderResponse {
+  recordedAt: Date | undefined;
+  eventId: string;
+}
+
+export interface AskBasisRequest {
+  agency: string;
+  /** Canonical JSON of the context that the message would have. */
+  contextJson: string;
+}
+
+export interface AskBasisResponse {
+  allowed: boolean;
+  /** All reasons, each with the rule that gave it. */
+  reasons: Reason[];
+  /** The answer is allowed without the consent that it names: do not ask for what the law already gives. */
+  consentNeedless: boolean;
+}
+
+export interface Reason {
+  code: string;
+  rule: string;
+}
+
+export interface ShowAccountRequest {
+  /** The agency that hosts the account, or one that has identified the client. */
+  agency: string;
+  subject: string;
+  /** Compact JWS by that agency: who was identified, how strongly and when. */
+  identification: string;
+}
+
+export interface ShowAccountResponse {
+  consents: Consent[];
+}
+
+export interface ConsentUse {
+  version: number;
+  exchangeId: string;
+  recipient: string;
+  usedAt: Date | undefined;
 }
 
 export interface ListConsentsRequest {
@@ -59,7 +135,17 @@ export interface Consent {
   /** active, withdrawn, expired, superseded; computed when asked. */
   state: string;
   uses: number;
-  changedAt: Date | undefined;
+  changedAt:
+    | Date
+    | undefined;
+  /** Of a consent that was only proposed: the proposal, and no record. */
+  proposal: string;
+  consentId: string;
+  version: number;
+  used: ConsentUse[];
+  /** Acts as signed, oldest first. */
+  acts: string[];
+  endedAt: Date | undefined;
 }
 
 export interface CheckBasisRequest {
@@ -321,22 +407,22 @@ export const RecordConsentResponse: MessageFns<RecordConsentResponse> = {
   },
 };
 
-function createBaseWithdrawConsentRequest(): WithdrawConsentRequest {
-  return { agency: "", withdrawal: "" };
+function createBaseProposeConsentRequest(): ProposeConsentRequest {
+  return { agency: "", proposal: "" };
 }
 
-export const WithdrawConsentRequest: MessageFns<WithdrawConsentRequest> = {
-  encode(message: WithdrawConsentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const ProposeConsentRequest: MessageFns<ProposeConsentRequest> = {
+  encode(message: ProposeConsentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.agency !== "") {
       writer.uint32(10).string(message.agency);
     }
-    if (message.withdrawal !== "") {
-      writer.uint32(18).string(message.withdrawal);
+    if (message.proposal !== "") {
+      writer.uint32(18).string(message.proposal);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): WithdrawConsentRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): ProposeConsentRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -345,7 +431,7 @@ export const WithdrawConsentRequest: MessageFns<WithdrawConsentRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseWithdrawConsentRequest();
+      const message = createBaseProposeConsentRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -362,7 +448,7 @@ export const WithdrawConsentRequest: MessageFns<WithdrawConsentRequest> = {
               break;
             }
 
-            message.withdrawal = reader.string();
+            message.proposal = reader.string();
             continue;
           }
         }
@@ -377,51 +463,54 @@ export const WithdrawConsentRequest: MessageFns<WithdrawConsentRequest> = {
     }
   },
 
-  fromJSON(object: any): WithdrawConsentRequest {
+  fromJSON(object: any): ProposeConsentRequest {
     return {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
-      withdrawal: isSet(object.withdrawal) ? globalThis.String(object.withdrawal) : "",
+      proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "",
     };
   },
 
-  toJSON(message: WithdrawConsentRequest): unknown {
+  toJSON(message: ProposeConsentRequest): unknown {
     const obj: any = {};
     if (message.agency !== "") {
       obj.agency = message.agency;
     }
-    if (message.withdrawal !== "") {
-      obj.withdrawal = message.withdrawal;
+    if (message.proposal !== "") {
+      obj.proposal = message.proposal;
     }
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WithdrawConsentRequest>, I>>(base?: I): WithdrawConsentRequest {
-    return WithdrawConsentRequest.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<ProposeConsentRequest>, I>>(base?: I): ProposeConsentRequest {
+    return ProposeConsentRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<WithdrawConsentRequest>, I>>(object: I): WithdrawConsentRequest {
-    const message = createBaseWithdrawConsentRequest();
+  fromPartial<I extends Exact<DeepPartial<ProposeConsentRequest>, I>>(object: I): ProposeConsentRequest {
+    const message = createBaseProposeConsentRequest();
     message.agency = object.agency ?? "";
-    message.withdrawal = object.withdrawal ?? "";
+    message.proposal = object.proposal ?? "";
     return message;
   },
 };
 
-function createBaseWithdrawConsentResponse(): WithdrawConsentResponse {
-  return { effectiveAt: undefined, eventId: "" };
+function createBaseProposeConsentResponse(): ProposeConsentResponse {
+  return { consentId: "", recordedAt: undefined, eventId: "" };
 }
 
-export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
-  encode(message: WithdrawConsentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.effectiveAt !== undefined) {
-      Timestamp.encode(toTimestamp(message.effectiveAt), writer.uint32(10).fork()).join();
+export const ProposeConsentResponse: MessageFns<ProposeConsentResponse> = {
+  encode(message: ProposeConsentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consentId !== "") {
+      writer.uint32(10).string(message.consentId);
+    }
+    if (message.recordedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.recordedAt), writer.uint32(18).fork()).join();
     }
     if (message.eventId !== "") {
-      writer.uint32(18).string(message.eventId);
+      writer.uint32(26).string(message.eventId);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): WithdrawConsentResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): ProposeConsentResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -430,7 +519,208 @@ export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseWithdrawConsentResponse();
+      const message = createBaseProposeConsentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.consentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recordedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProposeConsentResponse {
+    return {
+      consentId: isSet(object.consentId)
+        ? globalThis.String(object.consentId)
+        : isSet(object.consent_id)
+        ? globalThis.String(object.consent_id)
+        : "",
+      recordedAt: isSet(object.recordedAt)
+        ? fromJsonTimestamp(object.recordedAt)
+        : isSet(object.recorded_at)
+        ? fromJsonTimestamp(object.recorded_at)
+        : undefined,
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ProposeConsentResponse): unknown {
+    const obj: any = {};
+    if (message.consentId !== "") {
+      obj.consentId = message.consentId;
+    }
+    if (message.recordedAt !== undefined) {
+      obj.recordedAt = message.recordedAt.toISOString();
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProposeConsentResponse>, I>>(base?: I): ProposeConsentResponse {
+    return ProposeConsentResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProposeConsentResponse>, I>>(object: I): ProposeConsentResponse {
+    const message = createBaseProposeConsentResponse();
+    message.consentId = object.consentId ?? "";
+    message.recordedAt = object.recordedAt ?? undefined;
+    message.eventId = object.eventId ?? "";
+    return message;
+  },
+};
+
+function createBaseActOnConsentRequest(): ActOnConsentRequest {
+  return { agency: "", act: "" };
+}
+
+export const ActOnConsentRequest: MessageFns<ActOnConsentRequest> = {
+  encode(message: ActOnConsentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.act !== "") {
+      writer.uint32(18).string(message.act);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActOnConsentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActOnConsentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.act = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ActOnConsentRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      act: isSet(object.act) ? globalThis.String(object.act) : "",
+    };
+  },
+
+  toJSON(message: ActOnConsentRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.act !== "") {
+      obj.act = message.act;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ActOnConsentRequest>, I>>(base?: I): ActOnConsentRequest {
+    return ActOnConsentRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActOnConsentRequest>, I>>(object: I): ActOnConsentRequest {
+    const message = createBaseActOnConsentRequest();
+    message.agency = object.agency ?? "";
+    message.act = object.act ?? "";
+    return message;
+  },
+};
+
+function createBaseActOnConsentResponse(): ActOnConsentResponse {
+  return { effectiveAt: undefined, eventId: "", state: "", uses: [] };
+}
+
+export const ActOnConsentResponse: MessageFns<ActOnConsentResponse> = {
+  encode(message: ActOnConsentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.effectiveAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.effectiveAt), writer.uint32(10).fork()).join();
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    for (const v of message.uses) {
+      ConsentUse.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActOnConsentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActOnConsentResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -440,6 +730,210 @@ export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
             }
 
             message.effectiveAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.uses.push(ConsentUse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ActOnConsentResponse {
+    return {
+      effectiveAt: isSet(object.effectiveAt)
+        ? fromJsonTimestamp(object.effectiveAt)
+        : isSet(object.effective_at)
+        ? fromJsonTimestamp(object.effective_at)
+        : undefined,
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      uses: globalThis.Array.isArray(object?.uses) ? object.uses.map((e: any) => ConsentUse.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ActOnConsentResponse): unknown {
+    const obj: any = {};
+    if (message.effectiveAt !== undefined) {
+      obj.effectiveAt = message.effectiveAt.toISOString();
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.uses?.length) {
+      obj.uses = message.uses.map((e) => ConsentUse.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ActOnConsentResponse>, I>>(base?: I): ActOnConsentResponse {
+    return ActOnConsentResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActOnConsentResponse>, I>>(object: I): ActOnConsentResponse {
+    const message = createBaseActOnConsentResponse();
+    message.effectiveAt = object.effectiveAt ?? undefined;
+    message.eventId = object.eventId ?? "";
+    message.state = object.state ?? "";
+    message.uses = object.uses?.map((e) => ConsentUse.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLinkSubjectRequest(): LinkSubjectRequest {
+  return { agency: "", link: "" };
+}
+
+export const LinkSubjectRequest: MessageFns<LinkSubjectRequest> = {
+  encode(message: LinkSubjectRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.link !== "") {
+      writer.uint32(18).string(message.link);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkSubjectRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkSubjectRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LinkSubjectRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      link: isSet(object.link) ? globalThis.String(object.link) : "",
+    };
+  },
+
+  toJSON(message: LinkSubjectRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.link !== "") {
+      obj.link = message.link;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LinkSubjectRequest>, I>>(base?: I): LinkSubjectRequest {
+    return LinkSubjectRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LinkSubjectRequest>, I>>(object: I): LinkSubjectRequest {
+    const message = createBaseLinkSubjectRequest();
+    message.agency = object.agency ?? "";
+    message.link = object.link ?? "";
+    return message;
+  },
+};
+
+function createBaseLinkSubjectResponse(): LinkSubjectResponse {
+  return { recordedAt: undefined, eventId: "" };
+}
+
+export const LinkSubjectResponse: MessageFns<LinkSubjectResponse> = {
+  encode(message: LinkSubjectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recordedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.recordedAt), writer.uint32(10).fork()).join();
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkSubjectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkSubjectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recordedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
           case 2: {
@@ -462,12 +956,12 @@ export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
     }
   },
 
-  fromJSON(object: any): WithdrawConsentResponse {
+  fromJSON(object: any): LinkSubjectResponse {
     return {
-      effectiveAt: isSet(object.effectiveAt)
-        ? fromJsonTimestamp(object.effectiveAt)
-        : isSet(object.effective_at)
-        ? fromJsonTimestamp(object.effective_at)
+      recordedAt: isSet(object.recordedAt)
+        ? fromJsonTimestamp(object.recordedAt)
+        : isSet(object.recorded_at)
+        ? fromJsonTimestamp(object.recorded_at)
         : undefined,
       eventId: isSet(object.eventId)
         ? globalThis.String(object.eventId)
@@ -477,10 +971,10 @@ export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
     };
   },
 
-  toJSON(message: WithdrawConsentResponse): unknown {
+  toJSON(message: LinkSubjectResponse): unknown {
     const obj: any = {};
-    if (message.effectiveAt !== undefined) {
-      obj.effectiveAt = message.effectiveAt.toISOString();
+    if (message.recordedAt !== undefined) {
+      obj.recordedAt = message.recordedAt.toISOString();
     }
     if (message.eventId !== "") {
       obj.eventId = message.eventId;
@@ -488,13 +982,765 @@ export const WithdrawConsentResponse: MessageFns<WithdrawConsentResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WithdrawConsentResponse>, I>>(base?: I): WithdrawConsentResponse {
-    return WithdrawConsentResponse.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<LinkSubjectResponse>, I>>(base?: I): LinkSubjectResponse {
+    return LinkSubjectResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<WithdrawConsentResponse>, I>>(object: I): WithdrawConsentResponse {
-    const message = createBaseWithdrawConsentResponse();
-    message.effectiveAt = object.effectiveAt ?? undefined;
+  fromPartial<I extends Exact<DeepPartial<LinkSubjectResponse>, I>>(object: I): LinkSubjectResponse {
+    const message = createBaseLinkSubjectResponse();
+    message.recordedAt = object.recordedAt ?? undefined;
     message.eventId = object.eventId ?? "";
+    return message;
+  },
+};
+
+function createBaseExcludeDeciderRequest(): ExcludeDeciderRequest {
+  return { agency: "", exclusion: "" };
+}
+
+export const ExcludeDeciderRequest: MessageFns<ExcludeDeciderRequest> = {
+  encode(message: ExcludeDeciderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.exclusion !== "") {
+      writer.uint32(18).string(message.exclusion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExcludeDeciderRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExcludeDeciderRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.exclusion = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExcludeDeciderRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      exclusion: isSet(object.exclusion) ? globalThis.String(object.exclusion) : "",
+    };
+  },
+
+  toJSON(message: ExcludeDeciderRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.exclusion !== "") {
+      obj.exclusion = message.exclusion;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExcludeDeciderRequest>, I>>(base?: I): ExcludeDeciderRequest {
+    return ExcludeDeciderRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExcludeDeciderRequest>, I>>(object: I): ExcludeDeciderRequest {
+    const message = createBaseExcludeDeciderRequest();
+    message.agency = object.agency ?? "";
+    message.exclusion = object.exclusion ?? "";
+    return message;
+  },
+};
+
+function createBaseExcludeDeciderResponse(): ExcludeDeciderResponse {
+  return { recordedAt: undefined, eventId: "" };
+}
+
+export const ExcludeDeciderResponse: MessageFns<ExcludeDeciderResponse> = {
+  encode(message: ExcludeDeciderResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recordedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.recordedAt), writer.uint32(10).fork()).join();
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExcludeDeciderResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExcludeDeciderResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recordedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExcludeDeciderResponse {
+    return {
+      recordedAt: isSet(object.recordedAt)
+        ? fromJsonTimestamp(object.recordedAt)
+        : isSet(object.recorded_at)
+        ? fromJsonTimestamp(object.recorded_at)
+        : undefined,
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ExcludeDeciderResponse): unknown {
+    const obj: any = {};
+    if (message.recordedAt !== undefined) {
+      obj.recordedAt = message.recordedAt.toISOString();
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExcludeDeciderResponse>, I>>(base?: I): ExcludeDeciderResponse {
+    return ExcludeDeciderResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExcludeDeciderResponse>, I>>(object: I): ExcludeDeciderResponse {
+    const message = createBaseExcludeDeciderResponse();
+    message.recordedAt = object.recordedAt ?? undefined;
+    message.eventId = object.eventId ?? "";
+    return message;
+  },
+};
+
+function createBaseAskBasisRequest(): AskBasisRequest {
+  return { agency: "", contextJson: "" };
+}
+
+export const AskBasisRequest: MessageFns<AskBasisRequest> = {
+  encode(message: AskBasisRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.contextJson !== "") {
+      writer.uint32(18).string(message.contextJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskBasisRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskBasisRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contextJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AskBasisRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      contextJson: isSet(object.contextJson)
+        ? globalThis.String(object.contextJson)
+        : isSet(object.context_json)
+        ? globalThis.String(object.context_json)
+        : "",
+    };
+  },
+
+  toJSON(message: AskBasisRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.contextJson !== "") {
+      obj.contextJson = message.contextJson;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AskBasisRequest>, I>>(base?: I): AskBasisRequest {
+    return AskBasisRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AskBasisRequest>, I>>(object: I): AskBasisRequest {
+    const message = createBaseAskBasisRequest();
+    message.agency = object.agency ?? "";
+    message.contextJson = object.contextJson ?? "";
+    return message;
+  },
+};
+
+function createBaseAskBasisResponse(): AskBasisResponse {
+  return { allowed: false, reasons: [], consentNeedless: false };
+}
+
+export const AskBasisResponse: MessageFns<AskBasisResponse> = {
+  encode(message: AskBasisResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allowed !== false) {
+      writer.uint32(8).bool(message.allowed);
+    }
+    for (const v of message.reasons) {
+      Reason.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.consentNeedless !== false) {
+      writer.uint32(24).bool(message.consentNeedless);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskBasisResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskBasisResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.allowed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reasons.push(Reason.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.consentNeedless = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AskBasisResponse {
+    return {
+      allowed: isSet(object.allowed) ? globalThis.Boolean(object.allowed) : false,
+      reasons: globalThis.Array.isArray(object?.reasons) ? object.reasons.map((e: any) => Reason.fromJSON(e)) : [],
+      consentNeedless: isSet(object.consentNeedless)
+        ? globalThis.Boolean(object.consentNeedless)
+        : isSet(object.consent_needless)
+        ? globalThis.Boolean(object.consent_needless)
+        : false,
+    };
+  },
+
+  toJSON(message: AskBasisResponse): unknown {
+    const obj: any = {};
+    if (message.allowed !== false) {
+      obj.allowed = message.allowed;
+    }
+    if (message.reasons?.length) {
+      obj.reasons = message.reasons.map((e) => Reason.toJSON(e));
+    }
+    if (message.consentNeedless !== false) {
+      obj.consentNeedless = message.consentNeedless;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AskBasisResponse>, I>>(base?: I): AskBasisResponse {
+    return AskBasisResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AskBasisResponse>, I>>(object: I): AskBasisResponse {
+    const message = createBaseAskBasisResponse();
+    message.allowed = object.allowed ?? false;
+    message.reasons = object.reasons?.map((e) => Reason.fromPartial(e)) || [];
+    message.consentNeedless = object.consentNeedless ?? false;
+    return message;
+  },
+};
+
+function createBaseReason(): Reason {
+  return { code: "", rule: "" };
+}
+
+export const Reason: MessageFns<Reason> = {
+  encode(message: Reason, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reason {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReason();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Reason {
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+    };
+  },
+
+  toJSON(message: Reason): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Reason>, I>>(base?: I): Reason {
+    return Reason.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Reason>, I>>(object: I): Reason {
+    const message = createBaseReason();
+    message.code = object.code ?? "";
+    message.rule = object.rule ?? "";
+    return message;
+  },
+};
+
+function createBaseShowAccountRequest(): ShowAccountRequest {
+  return { agency: "", subject: "", identification: "" };
+}
+
+export const ShowAccountRequest: MessageFns<ShowAccountRequest> = {
+  encode(message: ShowAccountRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.identification !== "") {
+      writer.uint32(26).string(message.identification);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowAccountRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowAccountRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.identification = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowAccountRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      identification: isSet(object.identification) ? globalThis.String(object.identification) : "",
+    };
+  },
+
+  toJSON(message: ShowAccountRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.identification !== "") {
+      obj.identification = message.identification;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowAccountRequest>, I>>(base?: I): ShowAccountRequest {
+    return ShowAccountRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowAccountRequest>, I>>(object: I): ShowAccountRequest {
+    const message = createBaseShowAccountRequest();
+    message.agency = object.agency ?? "";
+    message.subject = object.subject ?? "";
+    message.identification = object.identification ?? "";
+    return message;
+  },
+};
+
+function createBaseShowAccountResponse(): ShowAccountResponse {
+  return { consents: [] };
+}
+
+export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
+  encode(message: ShowAccountResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.consents) {
+      Consent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowAccountResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowAccountResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.consents.push(Consent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowAccountResponse {
+    return {
+      consents: globalThis.Array.isArray(object?.consents) ? object.consents.map((e: any) => Consent.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ShowAccountResponse): unknown {
+    const obj: any = {};
+    if (message.consents?.length) {
+      obj.consents = message.consents.map((e) => Consent.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowAccountResponse>, I>>(base?: I): ShowAccountResponse {
+    return ShowAccountResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowAccountResponse>, I>>(object: I): ShowAccountResponse {
+    const message = createBaseShowAccountResponse();
+    message.consents = object.consents?.map((e) => Consent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConsentUse(): ConsentUse {
+  return { version: 0, exchangeId: "", recipient: "", usedAt: undefined };
+}
+
+export const ConsentUse: MessageFns<ConsentUse> = {
+  encode(message: ConsentUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0) {
+      writer.uint32(8).uint32(message.version);
+    }
+    if (message.exchangeId !== "") {
+      writer.uint32(18).string(message.exchangeId);
+    }
+    if (message.recipient !== "") {
+      writer.uint32(26).string(message.recipient);
+    }
+    if (message.usedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.usedAt), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsentUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsentUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.exchangeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.usedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConsentUse {
+    return {
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      exchangeId: isSet(object.exchangeId)
+        ? globalThis.String(object.exchangeId)
+        : isSet(object.exchange_id)
+        ? globalThis.String(object.exchange_id)
+        : "",
+      recipient: isSet(object.recipient) ? globalThis.String(object.recipient) : "",
+      usedAt: isSet(object.usedAt)
+        ? fromJsonTimestamp(object.usedAt)
+        : isSet(object.used_at)
+        ? fromJsonTimestamp(object.used_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ConsentUse): unknown {
+    const obj: any = {};
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.exchangeId !== "") {
+      obj.exchangeId = message.exchangeId;
+    }
+    if (message.recipient !== "") {
+      obj.recipient = message.recipient;
+    }
+    if (message.usedAt !== undefined) {
+      obj.usedAt = message.usedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConsentUse>, I>>(base?: I): ConsentUse {
+    return ConsentUse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConsentUse>, I>>(object: I): ConsentUse {
+    const message = createBaseConsentUse();
+    message.version = object.version ?? 0;
+    message.exchangeId = object.exchangeId ?? "";
+    message.recipient = object.recipient ?? "";
+    message.usedAt = object.usedAt ?? undefined;
     return message;
   },
 };
@@ -654,7 +1900,18 @@ export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
 };
 
 function createBaseConsent(): Consent {
-  return { record: "", state: "", uses: 0, changedAt: undefined };
+  return {
+    record: "",
+    state: "",
+    uses: 0,
+    changedAt: undefined,
+    proposal: "",
+    consentId: "",
+    version: 0,
+    used: [],
+    acts: [],
+    endedAt: undefined,
+  };
 }
 
 export const Consent: MessageFns<Consent> = {
@@ -670,6 +1927,24 @@ export const Consent: MessageFns<Consent> = {
     }
     if (message.changedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.changedAt), writer.uint32(34).fork()).join();
+    }
+    if (message.proposal !== "") {
+      writer.uint32(42).string(message.proposal);
+    }
+    if (message.consentId !== "") {
+      writer.uint32(50).string(message.consentId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(56).uint32(message.version);
+    }
+    for (const v of message.used) {
+      ConsentUse.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.acts) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.endedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endedAt), writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -719,6 +1994,54 @@ export const Consent: MessageFns<Consent> = {
             message.changedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.proposal = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.consentId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.used.push(ConsentUse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.acts.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.endedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -741,6 +2064,20 @@ export const Consent: MessageFns<Consent> = {
         : isSet(object.changed_at)
         ? fromJsonTimestamp(object.changed_at)
         : undefined,
+      proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "",
+      consentId: isSet(object.consentId)
+        ? globalThis.String(object.consentId)
+        : isSet(object.consent_id)
+        ? globalThis.String(object.consent_id)
+        : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      used: globalThis.Array.isArray(object?.used) ? object.used.map((e: any) => ConsentUse.fromJSON(e)) : [],
+      acts: globalThis.Array.isArray(object?.acts) ? object.acts.map((e: any) => globalThis.String(e)) : [],
+      endedAt: isSet(object.endedAt)
+        ? fromJsonTimestamp(object.endedAt)
+        : isSet(object.ended_at)
+        ? fromJsonTimestamp(object.ended_at)
+        : undefined,
     };
   },
 
@@ -758,6 +2095,24 @@ export const Consent: MessageFns<Consent> = {
     if (message.changedAt !== undefined) {
       obj.changedAt = message.changedAt.toISOString();
     }
+    if (message.proposal !== "") {
+      obj.proposal = message.proposal;
+    }
+    if (message.consentId !== "") {
+      obj.consentId = message.consentId;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.used?.length) {
+      obj.used = message.used.map((e) => ConsentUse.toJSON(e));
+    }
+    if (message.acts?.length) {
+      obj.acts = message.acts;
+    }
+    if (message.endedAt !== undefined) {
+      obj.endedAt = message.endedAt.toISOString();
+    }
     return obj;
   },
 
@@ -770,6 +2125,12 @@ export const Consent: MessageFns<Consent> = {
     message.state = object.state ?? "";
     message.uses = object.uses ?? 0;
     message.changedAt = object.changedAt ?? undefined;
+    message.proposal = object.proposal ?? "";
+    message.consentId = object.consentId ?? "";
+    message.version = object.version ?? 0;
+    message.used = object.used?.map((e) => ConsentUse.fromPartial(e)) || [];
+    message.acts = object.acts?.map((e) => e) || [];
+    message.endedAt = object.endedAt ?? undefined;
     return message;
   },
 };
@@ -1426,17 +2787,73 @@ export const ConsentServiceService = {
       Buffer.from(RecordConsentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordConsentResponse => RecordConsentResponse.decode(value),
   },
-  /** Answered after commit; holds for every later permit. */
-  withdrawConsent: {
-    path: "/kotovayla.consent.v1.ConsentService/WithdrawConsent" as const,
+  /** An agency asks a client to agree: signed, not yet a consent. */
+  proposeConsent: {
+    path: "/kotovayla.consent.v1.ConsentService/ProposeConsent" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: WithdrawConsentRequest): Buffer =>
-      Buffer.from(WithdrawConsentRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): WithdrawConsentRequest => WithdrawConsentRequest.decode(value),
-    responseSerialize: (value: WithdrawConsentResponse): Buffer =>
-      Buffer.from(WithdrawConsentResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): WithdrawConsentResponse => WithdrawConsentResponse.decode(value),
+    requestSerialize: (value: ProposeConsentRequest): Buffer =>
+      Buffer.from(ProposeConsentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProposeConsentRequest => ProposeConsentRequest.decode(value),
+    responseSerialize: (value: ProposeConsentResponse): Buffer =>
+      Buffer.from(ProposeConsentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProposeConsentResponse => ProposeConsentResponse.decode(value),
+  },
+  /**
+   * Withdrawal, suspension and every other act about a consent or a proposal. Answered after commit; holds for every
+   * later permit.
+   */
+  actOnConsent: {
+    path: "/kotovayla.consent.v1.ConsentService/ActOnConsent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ActOnConsentRequest): Buffer => Buffer.from(ActOnConsentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ActOnConsentRequest => ActOnConsentRequest.decode(value),
+    responseSerialize: (value: ActOnConsentResponse): Buffer =>
+      Buffer.from(ActOnConsentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ActOnConsentResponse => ActOnConsentResponse.decode(value),
+  },
+  /** A later pseudonym of a subject joins an earlier one. */
+  linkSubject: {
+    path: "/kotovayla.consent.v1.ConsentService/LinkSubject" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LinkSubjectRequest): Buffer => Buffer.from(LinkSubjectRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LinkSubjectRequest => LinkSubjectRequest.decode(value),
+    responseSerialize: (value: LinkSubjectResponse): Buffer => Buffer.from(LinkSubjectResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LinkSubjectResponse => LinkSubjectResponse.decode(value),
+  },
+  /** Somebody may not decide for a subject. */
+  excludeDecider: {
+    path: "/kotovayla.consent.v1.ConsentService/ExcludeDecider" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExcludeDeciderRequest): Buffer =>
+      Buffer.from(ExcludeDeciderRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExcludeDeciderRequest => ExcludeDeciderRequest.decode(value),
+    responseSerialize: (value: ExcludeDeciderResponse): Buffer =>
+      Buffer.from(ExcludeDeciderResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExcludeDeciderResponse => ExcludeDeciderResponse.decode(value),
+  },
+  /** Would a message like this be allowed? Asked beforehand by one of its parties; counts nothing. */
+  askBasis: {
+    path: "/kotovayla.consent.v1.ConsentService/AskBasis" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AskBasisRequest): Buffer => Buffer.from(AskBasisRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AskBasisRequest => AskBasisRequest.decode(value),
+    responseSerialize: (value: AskBasisResponse): Buffer => Buffer.from(AskBasisResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AskBasisResponse => AskBasisResponse.decode(value),
+  },
+  /** Every consent and basis about one subject and every use, for the client's own account. */
+  showAccount: {
+    path: "/kotovayla.consent.v1.ConsentService/ShowAccount" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowAccountRequest): Buffer => Buffer.from(ShowAccountRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowAccountRequest => ShowAccountRequest.decode(value),
+    responseSerialize: (value: ShowAccountResponse): Buffer => Buffer.from(ShowAccountResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowAccountResponse => ShowAccountResponse.decode(value),
   },
   /** Consents about one subject in which the agency is a party. */
   listConsents: {
@@ -1474,8 +2891,21 @@ export const ConsentServiceService = {
 export interface ConsentServiceServer extends UntypedServiceImplementation {
   /** A consent signed by the collecting agency, first or next version. */
   recordConsent: handleUnaryCall<RecordConsentRequest, RecordConsentResponse>;
-  /** Answered after commit; holds for every later permit. */
-  withdrawConsent: handleUnaryCall<WithdrawConsentRequest, WithdrawConsentResponse>;
+  /** An agency asks a client to agree: signed, not yet a consent. */
+  proposeConsent: handleUnaryCall<ProposeConsentRequest, ProposeConsentResponse>;
+  /**
+   * Withdrawal, suspension and every other act about a consent or a proposal. Answered after commit; holds for every
+   * later permit.
+   */
+  actOnConsent: handleUnaryCall<ActOnConsentRequest, ActOnConsentResponse>;
+  /** A later pseudonym of a subject joins an earlier one. */
+  linkSubject: handleUnaryCall<LinkSubjectRequest, LinkSubjectResponse>;
+  /** Somebody may not decide for a subject. */
+  excludeDecider: handleUnaryCall<ExcludeDeciderRequest, ExcludeDeciderResponse>;
+  /** Would a message like this be allowed? Asked beforehand by one of its parties; counts nothing. */
+  askBasis: handleUnaryCall<AskBasisRequest, AskBasisResponse>;
+  /** Every consent and basis about one subject and every use, for the client's own account. */
+  showAccount: handleUnaryCall<ShowAccountRequest, ShowAccountResponse>;
   /** Consents about one subject in which the agency is a party. */
   listConsents: handleUnaryCall<ListConsentsRequest, ListConsentsResponse>;
   /** Would this message's basis hold now? Asked when a message is accepted; counts nothing. */
@@ -1501,21 +2931,104 @@ export interface ConsentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordConsentResponse) => void,
   ): ClientUnaryCall;
-  /** Answered after commit; holds for every later permit. */
-  withdrawConsent(
-    request: WithdrawConsentRequest,
-    callback: (error: ServiceError | null, response: WithdrawConsentResponse) => void,
+  /** An agency asks a client to agree: signed, not yet a consent. */
+  proposeConsent(
+    request: ProposeConsentRequest,
+    callback: (error: ServiceError | null, response: ProposeConsentResponse) => void,
   ): ClientUnaryCall;
-  withdrawConsent(
-    request: WithdrawConsentRequest,
+  proposeConsent(
+    request: ProposeConsentRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: WithdrawConsentResponse) => void,
+    callback: (error: ServiceError | null, response: ProposeConsentResponse) => void,
   ): ClientUnaryCall;
-  withdrawConsent(
-    request: WithdrawConsentRequest,
+  proposeConsent(
+    request: ProposeConsentRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: WithdrawConsentResponse) => void,
+    callback: (error: ServiceError | null, response: ProposeConsentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Withdrawal, suspension and every other act about a consent or a proposal. Answered after commit; holds for every
+   * later permit.
+   */
+  actOnConsent(
+    request: ActOnConsentRequest,
+    callback: (error: ServiceError | null, response: ActOnConsentResponse) => void,
+  ): ClientUnaryCall;
+  actOnConsent(
+    request: ActOnConsentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ActOnConsentResponse) => void,
+  ): ClientUnaryCall;
+  actOnConsent(
+    request: ActOnConsentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ActOnConsentResponse) => void,
+  ): ClientUnaryCall;
+  /** A later pseudonym of a subject joins an earlier one. */
+  linkSubject(
+    request: LinkSubjectRequest,
+    callback: (error: ServiceError | null, response: LinkSubjectResponse) => void,
+  ): ClientUnaryCall;
+  linkSubject(
+    request: LinkSubjectRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LinkSubjectResponse) => void,
+  ): ClientUnaryCall;
+  linkSubject(
+    request: LinkSubjectRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LinkSubjectResponse) => void,
+  ): ClientUnaryCall;
+  /** Somebody may not decide for a subject. */
+  excludeDecider(
+    request: ExcludeDeciderRequest,
+    callback: (error: ServiceError | null, response: ExcludeDeciderResponse) => void,
+  ): ClientUnaryCall;
+  excludeDecider(
+    request: ExcludeDeciderRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExcludeDeciderResponse) => void,
+  ): ClientUnaryCall;
+  excludeDecider(
+    request: ExcludeDeciderRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExcludeDeciderResponse) => void,
+  ): ClientUnaryCall;
+  /** Would a message like this be allowed? Asked beforehand by one of its parties; counts nothing. */
+  askBasis(
+    request: AskBasisRequest,
+    callback: (error: ServiceError | null, response: AskBasisResponse) => void,
+  ): ClientUnaryCall;
+  askBasis(
+    request: AskBasisRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AskBasisResponse) => void,
+  ): ClientUnaryCall;
+  askBasis(
+    request: AskBasisRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AskBasisResponse) => void,
+  ): ClientUnaryCall;
+  /** Every consent and basis about one subject and every use, for the client's own account. */
+  showAccount(
+    request: ShowAccountRequest,
+    callback: (error: ServiceError | null, response: ShowAccountResponse) => void,
+  ): ClientUnaryCall;
+  showAccount(
+    request: ShowAccountRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowAccountResponse) => void,
+  ): ClientUnaryCall;
+  showAccount(
+    request: ShowAccountRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowAccountResponse) => void,
   ): ClientUnaryCall;
   /** Consents about one subject in which the agency is a party. */
   listConsents(
