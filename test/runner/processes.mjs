@@ -9,7 +9,7 @@ const running = new Set();
  * Runs a program in the clone. Resolves to { code, output }; output is empty when it is shown instead of collected. Where
  * the kernel can, the program is told to end when this process is killed.
  */
-export function run(program, args, { env = {}, shown = false, limitMs = 10 * 60_000 } = {}) {
+export function run(program, args, { env = {}, shown = false, limitMs = 40 * 60_000 } = {}) {
   const [command, all] = hasParentDeathSignal
     ? ['setpriv', ['--pdeathsig', 'TERM', program, ...args]]
     : [program, args];
