@@ -19,7 +19,7 @@ import {
   importVerificationKey,
 } from '#envelope';
 import { AppError, type Clock, isEventId } from '#kernel';
-import { KafkaLog, type MessageLog, Outbox, OutboxRelay } from '#messaging';
+import { MESSAGE_LOG, type MessageLog, messagingProviders, Outbox, OutboxRelay } from '#messaging';
 import {
   CLOCK,
   Database,
@@ -55,7 +55,6 @@ import { ReleaseHandler } from './release-message/release.handler.js';
 import { ReportMismatchController } from './report-mismatch/report-mismatch.controller.js';
 import { SearchEntriesController } from './search-entries/search-entries.controller.js';
 
-const KAFKA = Symbol('MessageLog');
 const PERMIT_KEY = Symbol('PermitKey');
 /** Longer than the role's own limit, so that the database speaks first. */
 const QUERY_TIMEOUT_MS = 20_000;
@@ -66,7 +65,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
-    @Inject(KAFKA) private readonly kafka: MessageLog,
+    @Inject(MESSAGE_LOG) private readonly kafka: MessageLog,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(Appender) private readonly appender: Appender,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
@@ -116,20 +115,14 @@ export class AuditModule {
           inject: [CLOCK],
           useFactory: (clock: Clock) => new DirectoryWatch(config.DIRECTORY_GRPC, clock),
         },
-        {
-          provide: KAFKA,
-          useFactory: (): MessageLog =>
-            new KafkaLog({
-              brokers: config.KAFKA_BROKERS.split(','),
-              clientId: 'audit',
-              ...(config.KAFKA_TOPIC_PREFIX !== undefined && { topicPrefix: config.KAFKA_TOPIC_PREFIX }),
-            }),
-        },
-        {
-          provide: OutboxRelay,
-          inject: [Database, KAFKA],
-          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: auditSchema, log }),
-        },
+        ...messagingProviders({
+          service: 'audit',
+          brokers: config.KAFKA_BROKERS,
+          topicPrefix: config.KAFKA_TOPIC_PREFIX,
+          schema: auditSchema,
+          loggedTopics: [],
+          database: Database,
+        }),
         {
           provide: LogKey,
           useFactory: () => LogKey.load(config.LOG_ORIGIN, config.LOG_KEY_FILE, config.LOG_VERIFIER_KEY),
@@ -146,8 +139,14 @@ export class AuditModule {
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, OutboxRelay, HeadFile, LOGGER],
-          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, head: HeadFile, logger: Logger) =>
+          inject: [LogKey, Outbox, OutboxRelay, HeadFile, LOGGER],
+          useFactory: (
+            { signer, verifier }: LogKey,
+            outbox: Outbox,
+            relay: OutboxRelay,
+            head: HeadFile,
+            logger: Logger,
+          ) =>
             new Appender({
               connect: () =>
                 new pg.Client({
@@ -159,7 +158,7 @@ export class AuditModule {
                 }),
               signer,
               verifier,
-              outbox: new Outbox(auditSchema),
+              outbox,
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
               publishedBefore: () => head.read(verifier),
@@ -297,7 +296,7 @@ async function loadAuditKey(path: string): Promise<SigningKey> {
 
 /** Before anything is consumed: Kafka and its topics are there. The appender becomes active beside it. */
 async function connectKafka(app: NestFastifyApplication): Promise<void> {
-  const kafka = app.get<MessageLog>(KAFKA);
+  const kafka = app.get<MessageLog>(MESSAGE_LOG);
   await kafka.connect();
   await kafka.assertTopics([...recordedTopics, topics.auditEvents]);
 }
@@ -310,7 +309,7 @@ export const serviceOptions: ServiceOptions<AuditConfig> = {
     grpcServer(config.GRPC_ADDRESS, { 'kotovayla.audit.v1.AuditService': AuditServiceService }),
     {
       strategy: new FactTransport({
-        log: app.get<MessageLog>(KAFKA),
+        log: app.get<MessageLog>(MESSAGE_LOG),
         groupId: 'audit',
         isAppending: () => app.get(Appender).active,
         logger: app.get<Logger>(LOGGER),

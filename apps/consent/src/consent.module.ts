@@ -10,11 +10,11 @@ import { ConsentServiceService, topics } from '#contracts';
 import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
-  KafkaLog,
   KafkaTransport,
   LoggedConsumer,
+  MESSAGE_LOG,
   type MessageLog,
-  Outbox,
+  messagingProviders,
   OutboxReconciler,
   OutboxRelay,
 } from '#messaging';
@@ -36,8 +36,6 @@ import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
 import { WithdrawConsent } from './withdraw-consent/withdraw-consent.handler.js';
-
-const MESSAGE_LOG = Symbol('MessageLog');
 
 @Injectable()
 class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -81,15 +79,14 @@ export class ConsentModule {
       controllers: [ConsentController],
       providers: [
         { provide: Database, useFactory: () => new Database(config.DATABASE_URL) },
-        {
-          provide: MESSAGE_LOG,
-          useFactory: () =>
-            new KafkaLog({
-              clientId: 'consent',
-              brokers: config.KAFKA_BROKERS.split(','),
-              topicPrefix: config.KAFKA_TOPIC_PREFIX,
-            }),
-        },
+        ...messagingProviders({
+          service: 'consent',
+          brokers: config.KAFKA_BROKERS,
+          topicPrefix: config.KAFKA_TOPIC_PREFIX,
+          schema: SCHEMA,
+          loggedTopics: [topics.consentEvents],
+          database: Database,
+        }),
         {
           provide: DirectoryWatch,
           inject: [CLOCK],
@@ -99,18 +96,6 @@ export class ConsentModule {
           provide: CatalogueView,
           inject: [DirectoryWatch],
           useFactory: (directory: DirectoryWatch) => new CatalogueView(directory),
-        },
-        { provide: Outbox, useFactory: () => new Outbox(SCHEMA) },
-        {
-          provide: OutboxRelay,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
-        },
-        {
-          provide: OutboxReconciler,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) =>
-            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.consentEvents] }),
         },
         {
           provide: LoggedConsumer,

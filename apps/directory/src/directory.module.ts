@@ -9,10 +9,11 @@ import {
 import { DirectoryServiceService, topics } from '#contracts';
 import type { Clock } from '#kernel';
 import {
-  KafkaLog,
   KafkaTransport,
   LoggedConsumer,
+  MESSAGE_LOG,
   type MessageLog,
+  messagingProviders,
   Outbox,
   OutboxReconciler,
   OutboxRelay,
@@ -30,8 +31,6 @@ import { recordCatalogue, type RecordedCatalogue } from './record-catalogue/reco
 import { REFERENCE, RegisterAgency } from './register-agency/register-agency.handler.js';
 import { RevokeKey } from './revoke-key/revoke-key.handler.js';
 import { SnapshotFeed } from './watch-snapshot/snapshot-feed.js';
-
-const MESSAGE_LOG = Symbol('MessageLog');
 
 /** The catalogue gets its version from the database, so it is known only once that answers. */
 class CatalogueInForce {
@@ -88,27 +87,14 @@ export class DirectoryModule {
         CatalogueInForce,
         { provide: REFERENCE, useFactory: () => loadReferenceData(config.REFERENCE_DATA) },
         { provide: Database, useFactory: () => new Database(config.DATABASE_URL) },
-        {
-          provide: MESSAGE_LOG,
-          useFactory: () =>
-            new KafkaLog({
-              clientId: 'directory',
-              brokers: config.KAFKA_BROKERS.split(','),
-              topicPrefix: config.KAFKA_TOPIC_PREFIX,
-            }),
-        },
-        { provide: Outbox, useFactory: () => new Outbox(SCHEMA) },
-        {
-          provide: OutboxRelay,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
-        },
-        {
-          provide: OutboxReconciler,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) =>
-            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.directoryEvents] }),
-        },
+        ...messagingProviders({
+          service: 'directory',
+          brokers: config.KAFKA_BROKERS,
+          topicPrefix: config.KAFKA_TOPIC_PREFIX,
+          schema: SCHEMA,
+          loggedTopics: [topics.directoryEvents],
+          database: Database,
+        }),
         {
           provide: SnapshotFeed,
           inject: [Database, CatalogueInForce, LOGGER],

@@ -69,8 +69,4 @@ export class ExchangeConfig extends ServiceConfig {
   @IsInt()
   @Min(1)
   HELD_BACKOFF_MS = 1_000;
-
-  brokers(): string[] {
-    return this.KAFKA_BROKERS.split(',');
-  }
 }

@@ -3,9 +3,10 @@ import { ExchangeServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
-  KafkaLog,
   KafkaTransport,
+  MESSAGE_LOG,
   type MessageLog,
+  messagingProviders,
   Outbox,
   OutboxReconciler,
   OutboxRelay,
@@ -54,7 +55,6 @@ import { ShowExchange } from './show-exchange/show-exchange.query.js';
 import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consumer.js';
 import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
 
-export const MESSAGE_LOG = Symbol('MessageLog');
 const LEDGER_PARTS = Symbol('LedgerParts');
 /** Wakes relay and mailbox watchers after a commit. */
 const AFTER_COMMIT = Symbol('AfterCommit');
@@ -96,15 +96,14 @@ export class ExchangeModule {
               onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
             }),
         },
-        {
-          provide: MESSAGE_LOG,
-          useFactory: () =>
-            new KafkaLog({
-              brokers: config.brokers(),
-              clientId: 'exchange',
-              ...(config.KAFKA_TOPIC_PREFIX !== undefined && { topicPrefix: config.KAFKA_TOPIC_PREFIX }),
-            }),
-        },
+        ...messagingProviders({
+          service: 'exchange',
+          brokers: config.KAFKA_BROKERS,
+          topicPrefix: config.KAFKA_TOPIC_PREFIX,
+          schema: SCHEMA,
+          loggedTopics: [topics.exchangeEvents],
+          database: Database,
+        }),
         {
           provide: DirectoryWatch,
           inject: [CLOCK],
@@ -126,21 +125,11 @@ export class ExchangeModule {
         },
         {
           provide: LEDGER_PARTS,
-          useFactory: async (): Promise<LedgerParts> => ({
-            outbox: new Outbox(SCHEMA),
+          inject: [Outbox],
+          useFactory: async (outbox: Outbox): Promise<LedgerParts> => ({
+            outbox,
             outcomeKey: await outcomeKeyOf(config.OUTCOME_KEY_FILE),
           }),
-        },
-        {
-          provide: OutboxRelay,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) => new OutboxRelay({ pool, schema: SCHEMA, log }),
-        },
-        {
-          provide: OutboxReconciler,
-          inject: [Database, MESSAGE_LOG],
-          useFactory: ({ pool }: Database, log: MessageLog) =>
-            new OutboxReconciler({ pool, schema: SCHEMA, log, loggedTopics: [topics.exchangeEvents] }),
         },
         {
           provide: Backpressure,

@@ -20,6 +20,7 @@ export * from './log/message-log.js';
 export { partitionOf } from './log/partition.js';
 export { topicName } from './log/topic-name.js';
 export { KafkaBatch } from './nest/kafka-batch.js';
+export { MESSAGE_LOG, messagingProviders } from './nest/messaging-providers.js';
 export { KafkaContext, KafkaTransport } from './nest/kafka-transport.js';
 export type { KafkaTransportOptions } from './nest/kafka-transport.js';
 export { Outbox } from './outbox/outbox.js';

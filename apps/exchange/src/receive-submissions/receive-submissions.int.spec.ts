@@ -240,7 +240,7 @@ describe('receiving submissions', () => {
     const boxes = await stack.mail(stack.network.municipality);
 
     await stack.stopService();
-    const admin = new Kafka({ brokers: stack.config.brokers(), logLevel: logLevel.NOTHING }).admin();
+    const admin = new Kafka({ brokers: stack.config.KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
     const prefix = stack.config.KAFKA_TOPIC_PREFIX ?? '';
     for (const topic of [topics.submissions, topics.auditEvents])
