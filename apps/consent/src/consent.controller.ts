@@ -5,21 +5,30 @@ import {
   type ActOnConsentResponse,
   type CheckBasisRequest,
   type CheckBasisResponse,
+  type ExcludeDeciderRequest,
+  type ExcludeDeciderResponse,
+  type LinkSubjectRequest,
+  type LinkSubjectResponse,
   type ListConsentsRequest,
   type ListConsentsResponse,
   type PermitRequest,
   type PermitResponse,
+  type ProposeConsentRequest,
+  type ProposeConsentResponse,
   type RecordConsentRequest,
   type RecordConsentResponse,
   topics,
 } from '#contracts';
 import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
 import { type KafkaBatch, LoggedConsumer } from '#messaging';
+import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
+import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
+import { LinkSubject } from './link-subject/link-subject.handler.js';
 import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PermitRelease } from './permit-release/permit-release.handler.js';
+import { ProposeConsent } from './propose-consent/propose-consent.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
-import { WithdrawConsent } from './withdraw-consent/withdraw-consent.handler.js';
 
 const MAX_BATCH = 64;
 
@@ -28,7 +37,10 @@ const MAX_BATCH = 64;
 export class ConsentController {
   constructor(
     @Inject(RecordConsent) private readonly recordConsents: RecordConsent,
-    @Inject(WithdrawConsent) private readonly withdrawals: WithdrawConsent,
+    @Inject(ProposeConsent) private readonly proposals: ProposeConsent,
+    @Inject(ActOnConsent) private readonly acts: ActOnConsent,
+    @Inject(LinkSubject) private readonly links: LinkSubject,
+    @Inject(ExcludeDecider) private readonly exclusions: ExcludeDecider,
     @Inject(ListConsents) private readonly consents: ListConsents,
     @Inject(CheckBasis) private readonly checks: CheckBasis,
     @Inject(PermitRelease) private readonly permits: PermitRelease,
@@ -42,7 +54,23 @@ export class ConsentController {
 
   @GrpcMethod('ConsentService', 'actOnConsent')
   async actOnConsent({ agency, act }: ActOnConsentRequest): Promise<ActOnConsentResponse> {
-    return { ...(await this.withdrawals.withdraw(caller(agency), act)), state: 'withdrawn', uses: [] };
+    const { uses, ...acted } = await this.acts.act(caller(agency), act);
+    return { ...acted, uses: [...uses] };
+  }
+
+  @GrpcMethod('ConsentService', 'proposeConsent')
+  async proposeConsent({ agency, proposal }: ProposeConsentRequest): Promise<ProposeConsentResponse> {
+    return this.proposals.propose(caller(agency), proposal);
+  }
+
+  @GrpcMethod('ConsentService', 'linkSubject')
+  async linkSubject({ agency, link }: LinkSubjectRequest): Promise<LinkSubjectResponse> {
+    return this.links.link(caller(agency), link);
+  }
+
+  @GrpcMethod('ConsentService', 'excludeDecider')
+  async excludeDecider({ agency, exclusion }: ExcludeDeciderRequest): Promise<ExcludeDeciderResponse> {
+    return this.exclusions.exclude(caller(agency), exclusion);
   }
 
   @GrpcMethod('ConsentService', 'listConsents')

@@ -127,7 +127,7 @@ describe('the consent service', () => {
     const { consents } = await consent.listConsents({ agency, subject: client });
     expect(consents).toContainEqual(expect.objectContaining({ state: 'active', uses: 1 }));
 
-    const act = await parties.withdrawal(parties.municipality, { consentId: id });
+    const act = await parties.act(parties.municipality, { consentId: id });
     const withdrawn = await consent.actOnConsent({ agency, act });
     expect(withdrawn.effectiveAt?.getTime()).toBeLessThanOrEqual(clock.now().getTime());
     const refused = await consent.permit({ items: [item] });

@@ -27,15 +27,18 @@ import {
   Readiness,
   type ServiceOptions,
 } from '#platform';
+import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConsentConfig } from './consent.config.js';
 import { ConsentController } from './consent.controller.js';
+import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { CatalogueView } from './infra/catalogue-view.js';
 import { SCHEMA } from './infra/database.js';
+import { LinkSubject } from './link-subject/link-subject.handler.js';
 import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
+import { ProposeConsent } from './propose-consent/propose-consent.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
-import { WithdrawConsent } from './withdraw-consent/withdraw-consent.handler.js';
 
 @Injectable()
 class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -118,7 +121,10 @@ export class ConsentModule {
           useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'consent' }),
         },
         RecordConsent,
-        WithdrawConsent,
+        ProposeConsent,
+        ActOnConsent,
+        LinkSubject,
+        ExcludeDecider,
         ListConsents,
         CheckBasis,
         PermitRelease,

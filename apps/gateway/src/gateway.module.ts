@@ -41,6 +41,7 @@ import { RefusalInterceptor } from './log-refusals/refusal.interceptor.js';
 import { RefusalLog } from './log-refusals/refusal-log.js';
 import { AgencyRateLimit } from './limit-rate/agency-rate-limit.js';
 import { ManageConsentsController } from './manage-consents/manage-consents.controller.js';
+import { ManageSubjectsController } from './manage-subjects/manage-subjects.controller.js';
 import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
 import { describeGateway } from './describe-api/open-api.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
@@ -102,6 +103,7 @@ export class GatewayModule {
         ReadMailboxController,
         ReleaseMessagesController,
         ManageConsentsController,
+        ManageSubjectsController,
         OnboardAgencyController,
         ReadDirectoryController,
         ReadLogController,

@@ -20,7 +20,7 @@ import {
   agency,
   categories,
   code,
-  consentVersion,
+  consentId,
   errorCode,
   eventId as eventIdField,
   exchangeId,
@@ -53,6 +53,7 @@ export interface LogBody {
   basis?: Basis[];
   purpose?: string;
   code?: ErrorCode;
+  /** Version 0: only proposed. */
   consent?: { id: ConsentId; version: number };
   /** Hashes of the signed evidence, by its kind. */
   evidence?: Record<string, Sha256>;
@@ -105,7 +106,7 @@ const bodyShape: Check<LogBody> = closed<LogBody>({
   basis: optional(list(basisItem, { max: 16 })),
   purpose: optional(code),
   code: optional(errorCode),
-  consent: optional(consentVersion),
+  consent: optional(closed<{ id: ConsentId; version: number }>({ id: consentId, version: integer(0, 1_000_000) })),
   evidence: optional(evidence),
   assertedBy: oneOf('agency', 'hub'),
 });

@@ -26,6 +26,21 @@ describe('what the log says about a version of a consent', () => {
     expect(standingOf(1, both)).toMatchObject({ code: 'CONSENT_SUPERSEDED' });
     expect(standingOf(2, both)).toEqual({ holds: true });
   });
+  it.each([
+    ['consent-revoked', 'CONSENT_INACTIVE'],
+    ['consent-invalidated', 'CONSENT_INACTIVE'],
+    ['consent-expired', 'CONSENT_EXPIRED'],
+    ['consent-superseded', 'CONSENT_SUPERSEDED'],
+  ] as const)('is over for good after %s, also when it is resumed later', (type, code) => {
+    const over = words(['consent-recorded', 1], [type, 1], ['consent-resumed', 1]);
+    expect(standingOf(1, over)).toEqual({ holds: false, code, final: true });
+  });
+  it('is withdrawn with a newer version, also where that one had superseded it by an entry', () => {
+    const newer = words(['consent-recorded', 1], ['consent-superseded', 1], ['consent-recorded', 2]);
+    const withdrawn = [...newer, { type: 'consent-withdrawn', version: 2, leafIndex: 3 } as const];
+    expect(standingOf(1, newer)).toMatchObject({ code: 'CONSENT_SUPERSEDED' });
+    expect(standingOf(1, withdrawn)).toMatchObject({ code: 'CONSENT_WITHDRAWN', final: true });
+  });
   it('is not touched by the withdrawal of an older version', () => {
     const both = words(['consent-recorded', 1], ['consent-withdrawn', 1], ['consent-recorded', 2]);
     expect(standingOf(2, both)).toEqual({ holds: true });

@@ -27,10 +27,9 @@ export type ConsentStanding =
 export function standingOf(version: number, words: readonly ConsentWord[]): ConsentStanding {
   const own = words.filter((word) => word.version === version).sort((a, b) => a.leafIndex - b.leafIndex);
   const ends = own.map(({ type }) => final[type]).filter((code) => code !== undefined);
-  const end = ends.includes('CONSENT_WITHDRAWN') ? 'CONSENT_WITHDRAWN' : ends[0];
-  if (end !== undefined) return { holds: false, code: end, final: true };
-  if (words.some((word) => word.version > version && word.type === 'consent-withdrawn'))
+  if (words.some((word) => word.version >= version && word.type === 'consent-withdrawn'))
     return { holds: false, code: 'CONSENT_WITHDRAWN', final: true };
+  if (ends[0] !== undefined) return { holds: false, code: ends[0], final: true };
   if (words.some((word) => word.version > version && word.type === 'consent-recorded'))
     return { holds: false, code: 'CONSENT_SUPERSEDED', final: true };
   const last = own.at(-1);

@@ -42,21 +42,23 @@ const assertedBy: Readonly<Record<string, readonly string[]>> = {
   'consent-cancelled': ['consent-act'],
   'consent-expired': ['consent-act'],
   'consent-mandate-verified': ['consent-act'],
+  'consent-suspension-lifted': ['consent-act'],
   'subject-linked': ['subject-link'],
   'decider-excluded': ['decider-exclusion'],
 };
 
 /** What an entry about an act is called: the entry and the agency's own words must say the same. */
-const typeOfAct: Readonly<Record<ConsentActType, string>> = {
-  withdraw: 'consent-withdrawn',
-  suspend: 'consent-suspended',
-  resume: 'consent-resumed',
-  revoke: 'consent-revoked',
-  invalidate: 'consent-invalidated',
-  deny: 'consent-denied',
-  cancel: 'consent-cancelled',
-  'end-plan': 'consent-expired',
-  'verify-mandate': 'consent-mandate-verified',
+const typesOfAct: Readonly<Record<ConsentActType, readonly string[]>> = {
+  withdraw: ['consent-withdrawn'],
+  suspend: ['consent-suspended'],
+  // Another's suspension may remain.
+  resume: ['consent-resumed', 'consent-suspension-lifted'],
+  revoke: ['consent-revoked'],
+  invalidate: ['consent-invalidated'],
+  deny: ['consent-denied'],
+  cancel: ['consent-cancelled'],
+  'end-plan': ['consent-expired'],
+  'verify-mandate': ['consent-mandate-verified'],
 };
 
 const evidenceKind = /^[a-z][A-Za-z0-9-]{0,31}$/;
@@ -139,7 +141,7 @@ export class EvidenceVerifier {
     const { consentId, act, agency } = read.value.payload;
     return (
       consentId === record.consentId &&
-      typeOfAct[act] === record.type &&
+      typesOfAct[act].includes(record.type) &&
       this.isSigned('consent-act', token, agency, read.value.kid, at)
     );
   }

@@ -1,11 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConsentRecord } from '#envelope';
+import type { ConsentRecord, Decider } from '#envelope';
+import type { Sha256 } from '#kernel';
 import { catalogue, client, consentOf, county, grants, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
 import { acceptRecord } from './accept-record.js';
 import type { Consent } from './consent-state.js';
 
+const proposalHash = `${'P'.repeat(42)}A` as Sha256;
+const custodian: Decider = { role: 'custodian', pseudonym: somebodyElse, verifiedAt: '2026-11-21T00:00:00Z' };
+
 const codeOf = (changes: Partial<ConsentRecord>, present?: Consent): string => {
-  const accepted = acceptRecord(recordOf(changes), present, catalogue, now);
+  const accepted = acceptRecord(recordOf(changes), present ? { present } : {}, catalogue, now);
   return accepted.ok ? 'accepted' : accepted.error.code;
 };
 
@@ -24,7 +28,8 @@ describe('the first version of a consent', () => {
     ['for a purpose that is none', { purposes: ['plan', 'curiosity'] }, 'CONSENT_INVALID'],
     ['by word of mouth for one contact', { method: 'oral-once', uses: { kind: 'once' } }, 'accepted'],
     ['by word of mouth for many', { method: 'oral-once' }, 'CONSENT_INVALID'],
-    ['by a guardian with a name', { deciders: [{ role: 'guardian', pseudonym: somebodyElse }] }, 'accepted'],
+    ['by somebody who may not decide for an adult', { deciders: [custodian] }, 'DECIDER_NOT_ENTITLED'],
+    ['that names a proposal which is none', { proposal: proposalHash }, 'CONSENT_NOT_AS_PROPOSED'],
   ])('%s', (_what, changes, code) => {
     expect(codeOf(changes)).toBe(code);
   });
@@ -38,6 +43,9 @@ describe('the next version of a consent', () => {
     ['comes from another agency', { version: 2, collectingAgency: county }, {}, 'CONSENT_ID_REUSED'],
     ['is about somebody else', { version: 2, subject: somebodyElse }, {}, 'CONSENT_ID_REUSED'],
     ['comes after the withdrawal', { version: 2 }, { state: 'withdrawn', endedAt: now }, 'CONSENT_WITHDRAWN'],
+    ['comes after the plan has ended', { version: 2 }, { state: 'expired', endedAt: now }, 'CONSENT_EXPIRED'],
+    ['comes after it was revoked', { version: 2 }, { state: 'revoked', endedAt: now }, 'CONSENT_INACTIVE'],
+    ['comes while it is suspended', { version: 2 }, { state: 'suspended' }, 'accepted'],
     ['has an end that has passed', { version: 2, validUntil: '2026-11-21T00:00:00Z' }, {}, 'CONSENT_INVALID'],
   ])('%s', (_what, changes, present, code) => {
     expect(codeOf({ subject: client, ...changes }, consentOf(recordOf(), present))).toBe(code);

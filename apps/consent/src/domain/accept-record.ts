@@ -1,47 +1,62 @@
-import { dayInHelsinki, deadlineFor } from '#calendar';
-import { type Catalogue, findCategory, findDeadline, findPurpose } from '#catalogue';
+import type { Catalogue } from '#catalogue';
 import type { ConsentRecord } from '#envelope';
-import { AppError, err, ok, type Result } from '#kernel';
-import { type Consent, mayHappen } from './consent-state.js';
+import { AppError, type ErrorCode, err, type Pseudonym, type Result } from '#kernel';
+import { type Consent, mayHappen, type StoredState } from './consent-state.js';
+import { judgeDeciders } from './deciders.js';
+import { acceptAnswer, acceptTerms, type Asked } from './proposal-rules.js';
 
 /** Forgiven to agencies' clocks. */
 const SKEW_MS = 60_000;
 
+/** What is known of a consent when a record of it comes. */
+export interface KnownConsent {
+  /** The consent of that id, if there is one. */
+  readonly present?: Pick<Consent, 'state' | 'version' | 'record'>;
+  /** The proposal of that id, if it was proposed. */
+  readonly asked?: Asked & { readonly state: StoredState };
+  /** Who may not decide for this subject. */
+  readonly excluded?: ReadonlySet<Pseudonym>;
+}
+
+const codeOfEnd = (state: StoredState): ErrorCode =>
+  state === 'withdrawn' ? 'CONSENT_WITHDRAWN' : state === 'expired' ? 'CONSENT_EXPIRED' : 'CONSENT_INACTIVE';
+
 /**
  * May this record be stored, as the first or the next version? Its signature has been verified before.
  *
- * @param present the consent of that id, if there is one
- * Errors: CONSENT_INVALID, CONSENT_ID_REUSED, CONFLICT (a version that is not the next), CONSENT_WITHDRAWN (final)
+ * Errors: CONSENT_INVALID, CONSENT_ID_REUSED, CONFLICT (a version that is not the next), CONSENT_WITHDRAWN, CONSENT_EXPIRED,
+ * CONSENT_INACTIVE (final), CONSENT_PROPOSAL_LAPSED, CONSENT_NOT_AS_PROPOSED; as `judgeDeciders`
  */
 export function acceptRecord(
   record: ConsentRecord,
-  present: Consent | undefined,
+  { present, asked, excluded = new Set() }: KnownConsent,
   catalogue: Catalogue,
   now: Date,
 ): Result<void> {
-  const today = dayInHelsinki(now);
   const invalid = (why: string): { ok: false; error: AppError } => err(new AppError('CONSENT_INVALID', why));
 
+  const before = present?.record ?? asked?.payload;
+  if (before && (before.collectingAgency !== record.collectingAgency || before.subject !== record.subject))
+    return err(new AppError('CONSENT_ID_REUSED'));
   if (present) {
-    if (present.record.collectingAgency !== record.collectingAgency || present.record.subject !== record.subject)
-      return err(new AppError('CONSENT_ID_REUSED'));
-    if (!mayHappen('new-version', present.state)) return err(new AppError('CONSENT_WITHDRAWN'));
+    if (!mayHappen('new-version', present.state)) return err(new AppError(codeOfEnd(present.state)));
     if (record.version !== present.version + 1)
       return err(new AppError('CONFLICT', 'the version must be the next one'));
-  } else if (record.version !== 1) return invalid('the first version must be 1');
+  } else {
+    if (asked && !mayHappen('record', asked.state))
+      return err(new AppError(asked.state === 'lapsed' ? 'CONSENT_PROPOSAL_LAPSED' : 'CONSENT_INACTIVE'));
+    if (record.version !== 1) return invalid('the first version must be 1');
+  }
+  if (present === undefined ? asked !== undefined || record.proposal !== undefined : record.proposal !== undefined) {
+    const answers = asked ? acceptAnswer(record, asked, now) : err(new AppError('CONSENT_NOT_AS_PROPOSED'));
+    if (!answers.ok) return answers;
+  }
 
   if (new Date(record.collectedAt).getTime() > now.getTime() + SKEW_MS)
     return invalid('collectedAt lies in the future');
-  if (new Date(record.validUntil) <= now) return invalid('validUntil has passed');
-  const maximum = findDeadline(catalogue.deadlines, 'consent-maximum', today);
-  if (!maximum.ok) return maximum;
-  const latest = deadlineFor(maximum.value, new Date(record.validFrom));
-  if (new Date(record.validUntil) > latest) return invalid('a consent lasts at most as long as the agreed maximum');
-  if (record.grants.some(({ category }) => !findCategory(catalogue.categories, category, today)))
-    return invalid('a category is not in force');
-  if (record.purposes.some((code) => !findPurpose(catalogue.purposes, code, today).ok))
-    return invalid('a purpose is not in force');
+  const possible = acceptTerms(record, record.grants, new Date(record.validFrom), catalogue, now);
+  if (!possible.ok) return possible;
   if (record.method === 'oral-once' && record.uses.kind !== 'once')
     return invalid('a consent by word of mouth is for one contact');
-  return ok(undefined);
+  return judgeDeciders(record, excluded, now);
 }

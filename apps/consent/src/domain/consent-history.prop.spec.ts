@@ -72,7 +72,7 @@ class History {
       grants: grants([12], { recipients: [municipality, employmentAuthority] }),
       collectedAt: '2026-11-22T00:00:00Z',
     });
-    const accepted = acceptRecord(record, this.consent, catalogue, daysLater(day));
+    const accepted = acceptRecord(record, this.consent ? { present: this.consent } : {}, catalogue, daysLater(day));
     if (!accepted.ok) return accepted.error.code;
     this.consent = consentOf(record);
     return 'recorded';

@@ -1,4 +1,4 @@
-import { type ConsentActType, type ConsentRecord, partiesOf } from '#envelope';
+import { type ConsentActType, type ConsentProposal, type ConsentRecord, partiesOf } from '#envelope';
 import type { AgencyId, ConsentId } from '#kernel';
 
 /**
@@ -53,8 +53,9 @@ export const transitions = {
   },
   lapse: { from: ['requested'], to: 'lapsed', by: ['hub'], event: 'consent-lapsed' },
   'new-version': { from: running, to: 'active', by: person, event: 'consent-recorded' },
+  // Each who may suspends for itself; it runs again when the last of them has resumed.
   suspend: {
-    from: ['active'],
+    from: running,
     to: 'suspended',
     by: [...person, 'collecting-agency', 'disclosing-agency'],
     event: 'consent-suspended',
@@ -125,6 +126,13 @@ export function stateAt(consent: Consent, version: number, at: Date): ConsentSta
   if (at < new Date(consent.record.validFrom)) return 'not-yet-valid';
   return 'active';
 }
+
+/** The state of what is only proposed. That its time is over is computed too. */
+export const proposalStateAt = (
+  state: StoredState,
+  { lapsesAt }: Pick<ConsentProposal, 'lapsesAt'>,
+  at: Date,
+): StoredState => (state === 'requested' && at >= new Date(lapsesAt) ? 'lapsed' : state);
 
 /** Whether an agency may know that this consent exists, and why it does not hold. */
 export const isParty = (record: ConsentRecord, agency: AgencyId): boolean => partiesOf(record).includes(agency);

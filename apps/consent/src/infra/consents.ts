@@ -1,20 +1,29 @@
-import type { ConsentRecord } from '#envelope';
-import type { ConsentId, Pseudonym, Sha256 } from '#kernel';
+import type { ConsentProposal, ConsentRecord } from '#envelope';
+import type { ConsentId, EventId, Pseudonym, Sha256 } from '#kernel';
 import type { Queryable } from '#platform';
-import type { Consent, StoredState } from '../domain/consent-state.js';
+import { type Consent, finalStates, type StoredState } from '../domain/consent-state.js';
 import type { ConsentUse } from '../domain/decide-basis.js';
 
 interface ConsentRow {
   id: ConsentId;
   version: number;
   state: StoredState;
-  withdrawn_at: Date | null;
+  ended_at: Date | null;
+  mandate_verified_at: Date | null;
   changed_at: Date;
   payload: ConsentRecord;
   record: string;
   record_hash: Sha256;
   recorded_at: Date;
-  event_id: string;
+  event_id: EventId;
+}
+
+interface ProposalRow {
+  proposal: string | null;
+  proposal_hash: Sha256;
+  proposal_payload: ConsentProposal;
+  proposal_event: EventId;
+  proposed_at: Date;
 }
 
 /** A consent with its newest version as signed. */
@@ -22,26 +31,116 @@ export interface StoredConsent extends Consent {
   readonly token: string;
   readonly recordHash: Sha256;
   readonly recordedAt: Date;
-  readonly recordEventId: string;
+  readonly recordEventId: EventId;
   readonly changedAt: Date;
 }
 
-const COLUMNS = `c.consent_id AS id, c.version, c.state, c.withdrawn_at, c.changed_at,
+export interface StoredProposal {
+  readonly token: string;
+  readonly hash: Sha256;
+  readonly payload: ConsentProposal;
+  readonly eventId: EventId;
+  readonly recordedAt: Date;
+}
+
+/** What there is under one id: a proposal, a consent, or a consent that was proposed. */
+export interface Matter {
+  readonly id: ConsentId;
+  /** 0 as long as it is only proposed. */
+  readonly version: number;
+  readonly state: StoredState;
+  /** What holds, or what was proposed. */
+  readonly terms: ConsentRecord | ConsentProposal;
+  readonly consent: StoredConsent | undefined;
+  readonly proposal: StoredProposal | undefined;
+  readonly changedAt: Date;
+  readonly endedAt: Date | undefined;
+}
+
+const COLUMNS = `c.consent_id AS id, c.version, c.state, c.ended_at, c.mandate_verified_at, c.changed_at,
                  v.payload, v.record, v.record_hash, v.recorded_at, v.event_id`;
 const TABLES = `consent.consent c JOIN consent.consent_version v USING (consent_id, version)`;
+const MATTERS = `SELECT ${COLUMNS}, p.proposal, p.proposal_hash, p.payload AS proposal_payload,
+                        p.event_id AS proposal_event, p.recorded_at AS proposed_at
+                 FROM consent.consent c LEFT JOIN consent.consent_version v USING (consent_id, version)
+                      LEFT JOIN consent.proposal p USING (consent_id)`;
 
 /** Locked in the order of their ids: locks in arbitrary order would deadlock between batches. */
-export async function lockConsents(
-  client: Queryable,
-  ids: readonly ConsentId[],
-): Promise<Map<ConsentId, StoredConsent>> {
-  if (ids.length === 0) return new Map();
+async function lock(client: Queryable, ids: readonly ConsentId[]): Promise<void> {
   await client.query({
     name: 'lock-consents',
     text: 'SELECT 1 FROM consent.consent WHERE consent_id = ANY($1::uuid[]) ORDER BY consent_id FOR UPDATE',
     values: [ids],
   });
+}
+
+export async function lockConsents(
+  client: Queryable,
+  ids: readonly ConsentId[],
+): Promise<Map<ConsentId, StoredConsent>> {
+  if (ids.length === 0) return new Map();
+  await lock(client, ids);
   return readConsents(client, ids);
+}
+
+/** Consents and proposals, locked; without those that never came to be. */
+export async function lockMatters(client: Queryable, ids: readonly ConsentId[]): Promise<Map<ConsentId, Matter>> {
+  await lock(client, ids);
+  const { rows } = await client.query<ConsentRow & ProposalRow>({
+    name: 'read-matters',
+    text: `${MATTERS} WHERE c.consent_id = ANY($1::uuid[])`,
+    values: [ids],
+  });
+  return new Map(rows.flatMap(matterOf).map((matter) => [matter.id, matter]));
+}
+
+/** Consents and proposals about these pseudonyms, oldest first. */
+export async function mattersAbout(client: Queryable, subjects: readonly Pseudonym[]): Promise<Matter[]> {
+  const { rows } = await client.query<ConsentRow & ProposalRow>({
+    name: 'matters-about',
+    text: `${MATTERS} WHERE c.subject = ANY($1::text[]) ORDER BY COALESCE(p.recorded_at, v.recorded_at), c.consent_id`,
+    values: [subjects],
+  });
+  return rows.flatMap(matterOf);
+}
+
+/**
+ * Gives an id its row, so that two that begin at once meet at its lock. False where there was one.
+ *
+ * @param endsAt when it will have ended by itself
+ */
+export async function createMatter(
+  client: Queryable,
+  {
+    id,
+    subject,
+    state,
+    endsAt,
+    at,
+  }: { id: ConsentId; subject: Pseudonym; state: StoredState; endsAt: string; at: Date },
+): Promise<boolean> {
+  const created = await client.query({
+    name: 'create-consent',
+    text: `INSERT INTO consent.consent (consent_id, version, state, subject, changed_at, ends_at)
+           VALUES ($1, 0, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+    values: [id, state, subject, at, endsAt],
+  });
+  return created.rowCount === 1;
+}
+
+/** Moves a consent to a state; a final one ends it. */
+export async function moveConsent(
+  client: Queryable,
+  { id, to, at, mandateVerified = false }: { id: ConsentId; to: StoredState; at: Date; mandateVerified?: boolean },
+): Promise<void> {
+  await client.query({
+    name: 'move-consent',
+    text: `UPDATE consent.consent
+           SET state = $2, changed_at = $3, ended_at = $4,
+               mandate_verified_at = CASE WHEN $5 THEN $3 ELSE mandate_verified_at END
+           WHERE consent_id = $1`,
+    values: [id, to, at, finalStates.includes(to) ? at : null, mandateVerified],
+  });
 }
 
 export async function readConsents(
@@ -57,26 +156,16 @@ export async function readConsents(
   return new Map(rows.map((row) => [row.id, consentOf(row)]));
 }
 
-export async function consentsAbout(client: Queryable, subject: Pseudonym): Promise<StoredConsent[]> {
-  const { rows } = await client.query<ConsentRow>({
-    name: 'consents-about',
-    text: `SELECT ${COLUMNS} FROM ${TABLES} WHERE c.subject = $1 ORDER BY v.recorded_at`,
-    values: [subject],
-  });
-  return rows.map(consentOf);
+export interface CountedUse extends ConsentUse {
+  readonly usedAt: Date;
 }
 
-export async function readUses(client: Queryable, ids: readonly ConsentId[]): Promise<ConsentUse[]> {
+export async function readUses(client: Queryable, ids: readonly ConsentId[]): Promise<CountedUse[]> {
   if (ids.length === 0) return [];
-  const { rows } = await client.query<{
-    consentId: ConsentId;
-    version: number;
-    exchangeId: string;
-    recipient: ConsentUse['recipient'];
-  }>({
+  const { rows } = await client.query<CountedUse>({
     name: 'read-uses',
-    text: `SELECT consent_id AS "consentId", version, exchange_id AS "exchangeId", recipient
-           FROM consent.consent_use WHERE consent_id = ANY($1::uuid[])`,
+    text: `SELECT consent_id AS "consentId", version, exchange_id AS "exchangeId", recipient, used_at AS "usedAt"
+           FROM consent.consent_use WHERE consent_id = ANY($1::uuid[]) ORDER BY used_at`,
     values: [ids],
   });
   return rows;
@@ -104,10 +193,29 @@ const consentOf = (row: ConsentRow): StoredConsent => ({
   version: row.version,
   state: row.state,
   record: row.payload,
-  endedAt: row.withdrawn_at ?? undefined,
+  endedAt: row.ended_at ?? undefined,
+  ...(row.mandate_verified_at && { mandateVerifiedAt: row.mandate_verified_at }),
   changedAt: row.changed_at,
   token: row.record,
   recordHash: row.record_hash,
   recordedAt: row.recorded_at,
   recordEventId: row.event_id,
 });
+
+const matterOf = (row: ConsentRow & ProposalRow): Matter[] => {
+  const consent = row.version > 0 ? consentOf(row) : undefined;
+  const proposal: StoredProposal | undefined =
+    row.proposal === null
+      ? undefined
+      : {
+          token: row.proposal,
+          hash: row.proposal_hash,
+          payload: row.proposal_payload,
+          eventId: row.proposal_event,
+          recordedAt: row.proposed_at,
+        };
+  const terms = consent?.record ?? proposal?.payload;
+  if (!terms) return [];
+  const { id, version, state, changed_at: changedAt, ended_at } = row;
+  return [{ id, version, state, terms, consent, proposal, changedAt, endedAt: ended_at ?? undefined }];
+};

@@ -1,15 +1,18 @@
 import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateConsentTables1795000000000 } from './migrations/1795000000000-create-consent-tables.js';
+import { KeepConsentLifecycle1795100000000 } from './migrations/1795100000000-keep-consent-lifecycle.js';
 
 export const SCHEMA = 'consent';
 
+const appendOnly = ['consent_version', 'consent_use', 'consent_act', 'proposal', 'subject_link', 'decider_exclusion'];
+
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateConsentTables1795000000000],
+  migrations: [CreateConsentTables1795000000000, KeepConsentLifecycle1795100000000],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
-    'REVOKE UPDATE, DELETE ON consent.consent_version, consent.consent_use, consent.withdrawal FROM :role',
+    `REVOKE UPDATE, DELETE ON ${appendOnly.map((table) => `consent.${table}`).join(', ')} FROM :role`,
     'REVOKE DELETE ON consent.consent FROM :role',
   ],
 };

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Consent as ConsentMessage } from '#contracts';
+import { partiesOf } from '#envelope';
 import type { AgencyId, Clock, Pseudonym } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { isParty, stateAt } from '../domain/consent-state.js';
-import { consentsAbout, readUses } from '../infra/consents.js';
+import { readAccount } from '../infra/account.js';
 
 @Injectable()
 export class ListConsents {
@@ -12,25 +12,11 @@ export class ListConsents {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Consents about a subject in which the agency is a party, oldest first, each in its newest version. */
-  async list(agency: AgencyId, subject: Pseudonym): Promise<ConsentMessage[]> {
-    const consents = (await consentsAbout(this.database, subject)).filter(({ record }) => isParty(record, agency));
-    const uses = await readUses(
-      this.database,
-      consents.map(({ id }) => id),
-    );
-    const now = this.clock.now();
-    return consents.map((consent) => ({
-      record: consent.token,
-      state: stateAt(consent, consent.version, now),
-      uses: uses.filter(({ consentId }) => consentId === consent.id).length,
-      changedAt: consent.changedAt,
-      proposal: '',
-      consentId: consent.id,
-      version: consent.version,
-      used: [],
-      acts: [],
-      endedAt: consent.endedAt,
-    }));
+  /**
+   * Consents and proposals about a person, under every pseudonym that links join, in which the agency is a party; oldest
+   * first, each in its newest version.
+   */
+  list(agency: AgencyId, subject: Pseudonym): Promise<ConsentMessage[]> {
+    return readAccount(this.database, subject, this.clock.now(), (terms) => partiesOf(terms).includes(agency));
   }
 }

@@ -39,10 +39,7 @@ describe('the consents about a person', () => {
       await service.permit.permit([
         await parties.release({ basis: [byConsent({}, active, 2)], exchangeId: exchange(n) }),
       ]);
-    await service.withdraw.withdraw(
-      municipality,
-      await parties.withdrawal(parties.municipality, { consentId: withdrawn }),
-    );
+    await service.acts.act(municipality, await parties.act(parties.municipality, { consentId: withdrawn }));
     clock.set(daysLater(2));
   });
   afterAll(() => ground.clear());

@@ -98,7 +98,7 @@ describe('a permit', () => {
   it('is refused after the withdrawal, for good', async () => {
     await record();
     const { municipality } = ground.parties;
-    await service.withdraw.withdraw(municipality.id, await ground.parties.withdrawal(municipality, { consentId }));
+    await service.acts.act(municipality.id, await ground.parties.act(municipality, { consentId }));
     expect(await permit(await answer())).toEqual([
       { outcome: 'CONSENT_WITHDRAWN', final: true, iat: numericDate(now) },
     ]);
@@ -109,7 +109,7 @@ describe('a permit', () => {
     await record();
     expect(await outcomes(await answer())).toEqual(['first']);
     const { county } = ground.parties;
-    await service.withdraw.withdraw(county.id, await ground.parties.withdrawal(county, { consentId }));
+    await service.acts.act(county.id, await ground.parties.act(county, { consentId }));
     expect(await outcomes(await answer())).toEqual(['CONSENT_WITHDRAWN']);
   });
 
@@ -232,7 +232,7 @@ describe('permit and withdrawal at the same moment', () => {
     const [result] = await permitting.permit.permit([item]);
     return ground.read(result);
   };
-  const withdrawalBy = (party: Party) => ground.parties.withdrawal(party, { consentId });
+  const withdrawalBy = (party: Party) => ground.parties.act(party, { consentId });
 
   /** Runs both while the row is locked, in this order; they go on in it when the lock is gone. */
   async function queued<A, B>(first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
@@ -252,7 +252,7 @@ describe('permit and withdrawal at the same moment', () => {
     const [item, later, token] = await Promise.all([answer(1), answer(2), withdrawalBy(ground.parties.municipality)]);
     const [given, { effectiveAt }] = await queued(
       () => permit(item),
-      () => withdrawing.withdraw.withdraw(ground.parties.municipality.id, token),
+      () => withdrawing.acts.act(ground.parties.municipality.id, token),
     );
     expect(given.outcome).toBe('first');
     expect(given.iat).toBeLessThanOrEqual(effectiveAt.getTime() / 1000);
@@ -263,7 +263,7 @@ describe('permit and withdrawal at the same moment', () => {
   it('the withdrawal first: no permit', async () => {
     const [item, token] = await Promise.all([answer(), withdrawalBy(ground.parties.county)]);
     const [, refused] = await queued(
-      () => withdrawing.withdraw.withdraw(ground.parties.county.id, token),
+      () => withdrawing.acts.act(ground.parties.county.id, token),
       () => permit(item),
     );
     expect(refused.outcome).toBe('CONSENT_WITHDRAWN');
@@ -278,7 +278,7 @@ describe('permit and withdrawal at the same moment', () => {
         ...[1, 2, 3].map((n) => answer(n)),
       ]);
       const withdraw = (): Promise<{ effectiveAt: Date }> =>
-        withdrawing.withdraw.withdraw(ground.parties.municipality.id, token);
+        withdrawing.acts.act(ground.parties.municipality.id, token);
       const calls = items.map((item) => () => permit(item));
       const position = round % 4;
       const before = calls.slice(0, position).map((call) => call());

@@ -1,18 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ConsentRecord, readStatement, statementHash, verifyStatement } from '#envelope';
+import { type ConsentRecord, statementHash } from '#envelope';
 import { type AgencyId, AppError, type Clock, type EventId, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
-import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
+import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { acceptRecord } from '../domain/accept-record.js';
+import { transitions } from '../domain/consent-state.js';
+import { verifyByAgency } from '../infra/agency-statement.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { consentEvent } from '../infra/consent-event.js';
-import { lockConsents, type StoredConsent } from '../infra/consents.js';
+import { createMatter, lockMatters, type StoredConsent } from '../infra/consents.js';
+import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
 
 export interface RecordedConsent {
   readonly consentId: string;
   readonly version: number;
   readonly recordedAt: Date;
-  readonly eventId: string;
+  readonly eventId: EventId;
 }
 
 @Injectable()
@@ -27,62 +30,76 @@ export class RecordConsent {
   ) {}
 
   /**
-   * Stores a consent's first or next version; the same record again is answered as before.
+   * Stores a consent's first or next version; the same record again is answered as before. What was proposed becomes active;
+   * a version before this one is superseded, with an entry of its own.
    *
    * @param agency of the access token; must have collected the consent and signed the record
-   * @throws AppError FORBIDDEN, AGENCY_NOT_ONBOARDED, SIGNATURE_INVALID, CONSENT_INVALID, CONSENT_ID_REUSED, CONFLICT, CONSENT_WITHDRAWN
+   * @throws AppError as `verifyByAgency` and `acceptRecord`
    */
   async record(agency: AgencyId, token: string): Promise<RecordedConsent> {
-    const record = await this.verify(agency, token);
+    const record = await verifyByAgency({ directory: this.directory, clock: this.clock }, 'consent', token, agency, {
+      signerOf: ({ collectingAgency }) => collectingAgency,
+    });
     const catalogue = this.catalogue.current();
     const recorded = await this.database.transaction(async (client) => {
-      // The empty row first, so that two first versions at once meet at its lock.
-      const created = await client.query({
-        name: 'create-consent',
-        text: `INSERT INTO consent.consent (consent_id, version, state, subject, changed_at)
-               VALUES ($1, 0, 'active', $2, $3) ON CONFLICT DO NOTHING`,
-        values: [record.id, record.subject, this.clock.now()],
-      });
-      const present = created.rowCount === 1 ? undefined : (await lockConsents(client, [record.id])).get(record.id);
-      const same = present && sameVersion(present, record, token);
-      if (same) return same;
-      const now = this.clock.now();
-      unwrap(acceptRecord(record, present, catalogue, now));
-      const event = consentEvent({
-        type: 'consent-recorded',
-        record,
+      await createMatter(client, {
+        id: record.id,
+        subject: record.subject,
         state: 'active',
-        actor: agency,
-        at: now,
-        evidence: { kind: 'consent', token },
+        endsAt: record.validUntil,
+        at: this.clock.now(),
       });
+      const matter = (await lockMatters(client, [record.id])).get(record.id);
+      const same = matter?.consent && sameVersion(matter.consent, record, token);
+      if (same) return same;
+      const excluded = await excludedDeciders(client, await linkedPseudonyms(client, record.subject));
+      const now = this.clock.now();
+      const known = {
+        ...(matter?.consent && { present: matter.consent }),
+        ...(matter?.proposal && { asked: { ...matter.proposal, state: matter.state } }),
+        excluded,
+      };
+      unwrap(acceptRecord(record, known, catalogue, now));
+      const fact = { terms: record, actor: { agency }, at: now, evidence: { kind: 'consent', token } } as const;
+      const event = consentEvent({
+        ...fact,
+        type: transitions.record.event,
+        version: record.version,
+        state: transitions.record.to,
+      });
+      const superseded =
+        matter?.consent &&
+        consentEvent({
+          ...fact,
+          type: 'consent-superseded',
+          terms: matter.consent.record,
+          version: matter.version,
+          state: 'superseded',
+        });
       await client.query({
         name: 'insert-consent-version',
         text: `WITH v AS (INSERT INTO consent.consent_version (consent_id, version, record, record_hash, payload, event_id, recorded_at)
                           VALUES ($1, $2, $3, $4, $5, $6, $7))
-               UPDATE consent.consent SET version = $2, changed_at = $7 WHERE consent_id = $1`,
-        values: [record.id, record.version, token, statementHash(token), record, event.eventId, now],
+               UPDATE consent.consent
+               SET version = $2, state = $8, changed_at = $7, ends_at = $9, reminded_at = NULL, mandate_verified_at = NULL
+               WHERE consent_id = $1`,
+        values: [
+          record.id,
+          record.version,
+          token,
+          statementHash(token),
+          record,
+          event.eventId,
+          now,
+          transitions.record.to,
+          record.validUntil,
+        ],
       });
-      await this.outbox.enqueue(client, [event]);
-      return {
-        consentId: record.id,
-        version: record.version,
-        recordedAt: now,
-        eventId: event.eventId satisfies EventId,
-      };
+      await this.outbox.enqueue(client, superseded ? [superseded, event] : [event]);
+      return { consentId: record.id, version: record.version, recordedAt: now, eventId: event.eventId };
     });
     this.relay.wake();
     return recorded;
-  }
-
-  private async verify(agency: AgencyId, token: string): Promise<ConsentRecord> {
-    const read = unwrap(readStatement('consent', token));
-    if (read.payload.collectingAgency !== agency)
-      throw new AppError('FORBIDDEN', 'only the collecting agency records a consent');
-    unwrap(this.directory.fresh());
-    if (this.directory.agency(agency)?.status !== 'active') throw new AppError('AGENCY_NOT_ONBOARDED');
-    const key = unwrap(await signingKeyOf(this.directory, agency, read.kid, this.clock.now()));
-    return unwrap(await verifyStatement('consent', token, key));
   }
 }
 

@@ -40,7 +40,7 @@ describe('recording a consent', () => {
     expect(others).toEqual([]);
     expect(event).toMatchObject({
       state: 'active',
-      parties: ['K-235', 'H-07'],
+      parties: ['H-07', 'K-235'],
       log: {
         eventId: recorded.eventId,
         type: 'consent-recorded',
@@ -74,7 +74,11 @@ describe('recording a consent', () => {
     await byMunicipality(await ground.parties.record({ id }));
     await byMunicipality(await ground.parties.record({ id, version: 2, grants: grants([11]) }));
     expect(await service.list.list(county, client)).toContainEqual(expect.objectContaining({ state: 'active' }));
-    expect((await eventsAbout()).map(({ log }) => log?.consentVersion)).toEqual([1, 2]);
+    expect((await eventsAbout()).map(({ log }) => [log?.type, log?.consentVersion])).toEqual([
+      ['consent-recorded', 1],
+      ['consent-superseded', 1],
+      ['consent-recorded', 2],
+    ]);
   });
 
   it('refuses another record under the same id and version', async () => {

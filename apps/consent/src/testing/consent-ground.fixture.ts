@@ -10,19 +10,25 @@ import { type Clock, systemClock, unwrap } from '#kernel';
 import { InMemoryLog, Outbox, OutboxRelay } from '#messaging';
 import { Database, type DirectoryView, prepareDatabase, serviceDatabaseUrl, SnapshotView } from '#platform';
 import { createTestDatabase, type TestDatabase, until } from '#testing';
+import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
 import { CheckBasis } from '../check-basis/check-basis.handler.js';
+import { ExcludeDecider } from '../exclude-decider/exclude-decider.handler.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { databaseSpec, SCHEMA } from '../infra/database.js';
+import { LinkSubject } from '../link-subject/link-subject.handler.js';
 import { ListConsents } from '../list-consents/list-consents.handler.js';
 import { PermitRelease } from '../permit-release/permit-release.handler.js';
+import { ProposeConsent } from '../propose-consent/propose-consent.handler.js';
 import { RecordConsent } from '../record-consent/record-consent.handler.js';
-import { WithdrawConsent } from '../withdraw-consent/withdraw-consent.handler.js';
 import { Parties } from './parties.fixture.js';
 
 /** The use cases of one instance of the service, over connections of its own. */
 export interface Instance {
   readonly record: RecordConsent;
-  readonly withdraw: WithdrawConsent;
+  readonly propose: ProposeConsent;
+  readonly acts: ActOnConsent;
+  readonly links: LinkSubject;
+  readonly exclusions: ExcludeDecider;
   readonly list: ListConsents;
   readonly check: CheckBasis;
   readonly permit: PermitRelease;
@@ -80,7 +86,10 @@ export class ConsentGround {
     const { clock } = this;
     return {
       record: new RecordConsent(database, directory, catalogue, outbox, relay, clock),
-      withdraw: new WithdrawConsent(database, directory, outbox, relay, clock),
+      propose: new ProposeConsent(database, directory, catalogue, outbox, relay, clock),
+      acts: new ActOnConsent(database, directory, outbox, relay, clock),
+      links: new LinkSubject(database, directory, outbox, relay, clock),
+      exclusions: new ExcludeDecider(database, directory, outbox, relay, clock),
       list: new ListConsents(database, clock),
       check: new CheckBasis(database, catalogue, clock),
       permit: new PermitRelease(database, directory, catalogue, this.permitKey, clock),

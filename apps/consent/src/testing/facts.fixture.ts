@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Catalogue, CategorySchema } from '#catalogue';
 import {
   type Basis,
+  type ConsentProposal,
   type ConsentRecord,
   type Grant,
   grantEach,
@@ -78,6 +79,24 @@ export const recordOf = (changes: Partial<ConsentRecord> = {}): ConsentRecord =>
   language: 'so',
   noticeVersion: 'notice-1',
   collectedAt: '2026-11-01T00:00:00Z',
+  ...changes,
+});
+
+/** What asks for the same. */
+export const proposalOf = (changes: Partial<ConsentProposal> = {}): ConsentProposal => ({
+  v: 1,
+  id: consentId,
+  subject: client,
+  standing: 'adult',
+  collectingAgency: municipality,
+  wanted: grants([12]),
+  purposes: ['plan'],
+  uses: { kind: 'repeated' },
+  validUntil: '2027-05-01T00:00:00Z',
+  language: 'so',
+  noticeVersion: 'notice-1',
+  createdAt: '2026-11-01T00:00:00Z',
+  lapsesAt: '2026-12-01T00:00:00Z',
   ...changes,
 });
 

@@ -1,8 +1,9 @@
 import { serializeCatalogue } from '#catalogue';
 import { type Agency, AgencyKey, type Snapshot } from '#contracts';
 import {
-  type ConsentRecord,
   type ConsentAct,
+  type ConsentProposal,
+  type ConsentRecord,
   generateReceivingKey,
   generateSigningKey,
   importRecipientKey,
@@ -12,9 +13,10 @@ import {
   signReleaseRequest,
   type SigningKey,
   signStatement,
+  type SubjectLink,
 } from '#envelope';
-import { type AgencyId, type Clock, newEventId, newMessageId, numericDate, unwrap } from '#kernel';
-import { catalogue, contextOf, county, kela, municipality, recordOf } from './facts.fixture.js';
+import { type AgencyId, type Clock, newEventId, newMessageId, numericDate, type Pseudonym, unwrap } from '#kernel';
+import { catalogue, contextOf, county, kela, municipality, proposalOf, recordOf } from './facts.fixture.js';
 
 const DAY_MS = 86_400_000;
 const catalogueJson = serializeCatalogue(catalogue);
@@ -98,8 +100,21 @@ export class Parties {
     return signStatement('consent', record, signWith);
   }
 
-  withdrawal(by: Party, changes: Partial<ConsentAct> & Pick<ConsentAct, 'consentId'>): Promise<string> {
-    const withdrawal: ConsentAct = {
+  /** What the municipality asks for: the same as the usual consent. */
+  proposal(changes: Partial<ConsentProposal> = {}, signWith = this.municipality.signing): Promise<string> {
+    const now = this.clock.now().getTime();
+    const proposal = proposalOf({
+      validUntil: new Date(now + 90 * DAY_MS).toISOString(),
+      createdAt: new Date(now).toISOString(),
+      lapsesAt: new Date(now + 14 * DAY_MS).toISOString(),
+      ...changes,
+    });
+    return signStatement('consent-proposal', proposal, signWith);
+  }
+
+  /** Told by this agency: the client's withdrawal, unless changed. */
+  act(by: Party, changes: Partial<ConsentAct> & Pick<ConsentAct, 'consentId'>): Promise<string> {
+    const act: ConsentAct = {
       v: 1,
       version: 1,
       act: 'withdraw',
@@ -111,7 +126,21 @@ export class Parties {
       iat: numericDate(this.clock.now()),
       ...changes,
     };
-    return signStatement('consent-act', withdrawal, by.signing);
+    return signStatement('consent-act', act, by.signing);
+  }
+
+  link(by: Party, subject: Pseudonym, earlier: Pseudonym, changes: Partial<SubjectLink> = {}): Promise<string> {
+    const told = { agency: by.id, worker: 'worker-1', jti: newEventId(), iat: numericDate(this.clock.now()) };
+    return signStatement('subject-link', { v: 1, subject, earlier, ...told, ...changes }, by.signing);
+  }
+
+  exclusion(by: Party, subject: Pseudonym, decider: Pseudonym): Promise<string> {
+    const told = { agency: by.id, worker: 'worker-1', jti: newEventId(), iat: numericDate(this.clock.now()) };
+    return signStatement(
+      'decider-exclusion',
+      { v: 1, subject, decider, reason: 'conflict-of-interest', ...told },
+      by.signing,
+    );
   }
 
   /** The county's answer to the municipality unless changed, with the recipient's request to open it. */

@@ -51,9 +51,12 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/mailbox',
       'post /v1/consents',
       'post /v1/consents/acts',
+      'post /v1/consents/proposals',
       'post /v1/messages',
       'post /v1/mismatches',
       'post /v1/releases',
+      'post /v1/subjects/exclusions',
+      'post /v1/subjects/links',
     ]);
   });
 });

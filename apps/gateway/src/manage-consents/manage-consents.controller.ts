@@ -1,17 +1,26 @@
 import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { IsString, Matches, MaxLength } from 'class-validator';
+import type { Consent, ConsentUse } from '#contracts';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { CONSENT, type ConsentClient } from '../infra/peers.js';
 import { AgencyRoutes } from '../describe-api/open-api.js';
 
 const MAX_STATEMENT = 16 * 1024;
+const MAX_PROPOSAL = 64 * 1024;
 
 export class RecordConsentDto {
   @ApiProperty({ description: 'Compact JWS of the consent record by the collecting agency' })
   @IsString()
   @MaxLength(MAX_STATEMENT)
   record: string;
+}
+
+export class ProposeConsentDto {
+  @ApiProperty({ description: 'Compact JWS of the proposal by the collecting agency' })
+  @IsString()
+  @MaxLength(MAX_PROPOSAL)
+  proposal: string;
 }
 
 export class ConsentActDto {
@@ -33,18 +42,40 @@ class RecordedConsentDto {
   @ApiProperty() recordedAt: string;
 }
 
+class ProposedConsentDto {
+  @ApiProperty() consentId: string;
+  @ApiProperty() recordedAt: string;
+}
+
+export class ConsentUseDto {
+  @ApiProperty() version: number;
+  @ApiProperty() exchangeId: string;
+  @ApiProperty() recipient: string;
+  @ApiProperty() usedAt: string;
+}
+
 class ConsentActedDto {
   @ApiProperty({ description: 'Holds for every permit after this instant' }) effectiveAt: string;
   @ApiProperty({ description: 'Afterwards' }) state: string;
+  @ApiProperty({ type: [ConsentUseDto], description: 'What had been opened on it before: it cannot be recalled' })
+  uses: ConsentUseDto[];
 }
 
-class ConsentDto {
-  @ApiProperty({ description: 'The record as signed' }) record: string;
+export class ConsentDto {
+  @ApiProperty() consentId: string;
+  @ApiProperty({ description: '0 as long as it is only proposed' }) version: number;
+  @ApiProperty({ required: false, description: 'The record as signed; left out as long as it is only proposed' })
+  record?: string;
+  @ApiProperty({ required: false, description: 'The proposal as signed, where there was one' }) proposal?: string;
   @ApiProperty({ description: 'Computed now' }) state: string;
   @ApiProperty() uses: number;
+  @ApiProperty({ type: [ConsentUseDto] }) used: ConsentUseDto[];
+  @ApiProperty({ type: [String], description: 'Acts as signed, oldest first' }) acts: string[];
+  @ApiProperty() changedAt: string;
+  @ApiProperty({ required: false, description: 'When it reached its final state' }) endedAt?: string;
 }
 
-class ConsentsDto {
+export class ConsentsDto {
   @ApiProperty({ type: [ConsentDto] }) consents: ConsentDto[];
 }
 
@@ -67,22 +98,54 @@ export class ManageConsentsController {
   @Post('acts')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Withdraw a consent, or another act about it; answered after commit, holds for every later permit',
+    summary:
+      'Withdraw a consent or refuse a proposal, or another act about it; answered after commit, holds for every later permit',
   })
   @ApiResponse({ status: 200, type: ConsentActedDto })
   async act(@AuthenticatedCaller() caller: Caller, @Body() body: ConsentActDto): Promise<ConsentActedDto> {
-    const { effectiveAt, state } = await this.consent.actOnConsent({ agency: caller.agency, act: body.act });
-    return { effectiveAt: instant(effectiveAt), state };
+    const { effectiveAt, state, uses } = await this.consent.actOnConsent({ agency: caller.agency, act: body.act });
+    return { effectiveAt: instant(effectiveAt), state, uses: uses.map(useDto) };
+  }
+
+  @Post('proposals')
+  @ApiOperation({ summary: 'Propose a consent: what a client is asked to agree to; a basis for nothing' })
+  @ApiResponse({ status: 201, type: ProposedConsentDto })
+  async propose(@AuthenticatedCaller() caller: Caller, @Body() body: ProposeConsentDto): Promise<ProposedConsentDto> {
+    const { consentId, recordedAt } = await this.consent.proposeConsent({
+      agency: caller.agency,
+      proposal: body.proposal,
+    });
+    return { consentId, recordedAt: instant(recordedAt) };
   }
 
   @Get()
-  @ApiOperation({ summary: 'Consents about a subject in which the calling agency is a party' })
+  @ApiOperation({ summary: 'Consents and proposals about a subject in which the calling agency is a party' })
   @ApiResponse({ status: 200, type: ConsentsDto })
   async list(@AuthenticatedCaller() caller: Caller, @Query() query: ConsentsQuery): Promise<ConsentsDto> {
     const { consents } = await this.consent.listConsents({ agency: caller.agency, subject: query.subject });
-    return { consents: consents.map(({ record, state, uses }) => ({ record, state, uses })) };
+    return { consents: consents.map(consentDto) };
   }
 }
+
+export const consentDto = (consent: Consent): ConsentDto => ({
+  consentId: consent.consentId,
+  version: consent.version,
+  ...(consent.record !== '' && { record: consent.record }),
+  ...(consent.proposal !== '' && { proposal: consent.proposal }),
+  state: consent.state,
+  uses: consent.uses,
+  used: consent.used.map(useDto),
+  acts: consent.acts,
+  changedAt: instant(consent.changedAt),
+  ...(consent.endedAt && { endedAt: instant(consent.endedAt) }),
+});
+
+const useDto = ({ version, exchangeId, recipient, usedAt }: ConsentUse): ConsentUseDto => ({
+  version,
+  exchangeId,
+  recipient,
+  usedAt: instant(usedAt),
+});
 
 function instant(at: Date | undefined): string {
   if (!at) throw new Error('consent answered without its time');

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { FixedClock, newConsentId, newEventId, type Pseudonym } from '#kernel';
+import { ConsentGround, type Instance } from '../testing/consent-ground.fixture.js';
+import { county, kela, municipality, now } from '../testing/facts.fixture.js';
+
+const person = (letter: string): Pseudonym => `p1.${letter.repeat(42)}A` as Pseudonym;
+
+describe('linking a later pseudonym to an earlier one', () => {
+  const clock = new FixedClock(now);
+  const [first, second, third] = [person('E'), person('F'), person('G')];
+  const earlierConsent = newConsentId();
+  let ground: ConsentGround;
+  let service: Instance;
+
+  beforeAll(async () => {
+    ground = await ConsentGround.lay(clock);
+    service = ground.instance();
+    await service.record.record(municipality, await ground.parties.record({ id: earlierConsent, subject: first }));
+    await service.links.link(municipality, await ground.parties.link(ground.parties.municipality, second, first));
+  });
+  afterAll(() => ground.clear());
+
+  const links = async () => (await ground.events()).filter(({ log }) => log?.type === 'subject-linked');
+
+  it('shows the consents of both under either, over several links, to their parties alone', async () => {
+    await service.links.link(county, await ground.parties.link(ground.parties.county, third, first));
+    for (const subject of [first, second, third])
+      expect((await service.list.list(county, subject)).map(({ consentId }) => consentId)).toEqual([earlierConsent]);
+    expect(await service.list.list(kela, third)).toEqual([]);
+  });
+
+  it('is logged with both pseudonyms, once, however often and by whomever it is told', async () => {
+    const before = await links();
+    expect(before[0]?.log?.subjects).toEqual([second, first]);
+    const again = await ground.parties.link(ground.parties.county, second, first);
+    await expect(service.links.link(county, again)).resolves.toMatchObject({
+      eventId: before[0]?.log?.eventId,
+    });
+    expect(await links()).toHaveLength(before.length);
+  });
+
+  it('is told by a party to something about the person, and by nobody else', async () => {
+    const token = await ground.parties.link(ground.parties.kela, person('H'), first);
+    await expect(service.links.link(kela, token)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('takes one jti for one link', async () => {
+    const jti = newEventId();
+    const { municipality: teller } = ground.parties;
+    await service.links.link(municipality, await ground.parties.link(teller, person('I'), first, { jti }));
+    const other = await ground.parties.link(teller, person('J'), first, { jti });
+    await expect(service.links.link(municipality, other)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+});
+
+describe('excluding a decider', () => {
+  const clock = new FixedClock(now);
+  const [child, later, custodian] = [person('K'), person('L'), person('M')];
+  let ground: ConsentGround;
+  let service: Instance;
+
+  beforeAll(async () => {
+    ground = await ConsentGround.lay(clock);
+    service = ground.instance();
+  });
+  afterAll(() => ground.clear());
+
+  const record = async (id = newConsentId(), changes = {}) => {
+    const decider = { role: 'custodian', pseudonym: custodian, verifiedAt: '2026-11-20T10:00:00Z' } as const;
+    const token = await ground.parties.record({
+      id,
+      subject: child,
+      standing: 'child',
+      custody: 'sole',
+      deciders: [decider],
+      ...changes,
+    });
+    await service.record.record(municipality, token);
+    return id;
+  };
+
+  it('refuses what that person decides from then on, at every agency and under every pseudonym of the child', async () => {
+    const before = await record();
+    await service.links.link(municipality, await ground.parties.link(ground.parties.municipality, later, child));
+    const act = (name: 'suspend' | 'resume' | 'withdraw') =>
+      ground.parties.act(ground.parties.municipality, {
+        consentId: before,
+        act: name,
+        by: 'decider',
+        decider: custodian,
+      });
+    await service.acts.act(municipality, await act('suspend'));
+    await service.exclusions.exclude(county, await ground.parties.exclusion(ground.parties.county, later, custodian));
+
+    await expect(record()).rejects.toMatchObject({ code: 'DECIDER_EXCLUDED' });
+    await expect(act('resume').then((token) => service.acts.act(municipality, token))).rejects.toMatchObject({
+      code: 'DECIDER_EXCLUDED',
+    });
+    // Less is disclosed then: that stays possible.
+    await expect(act('withdraw').then((token) => service.acts.act(municipality, token))).resolves.toMatchObject({
+      state: 'withdrawn',
+    });
+  });
+
+  it('is logged once, without the name of who is excluded', async () => {
+    const again = await ground.parties.exclusion(ground.parties.municipality, later, custodian);
+    await service.exclusions.exclude(municipality, again);
+    const events = (await ground.events()).filter(({ log }) => log?.type === 'decider-excluded');
+    expect(events.map(({ log }) => log?.subjects)).toEqual([[later]]);
+  });
+});
