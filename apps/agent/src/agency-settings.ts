@@ -136,6 +136,28 @@ export class RefusalWindow {
   everySeconds = 1_800;
 }
 
+/** How long keys are used. */
+export class KeySettings {
+  /** Signing, receiving and client-authentication keys are replaced after so many days; without it before they run out. */
+  @IsOptional()
+  @IsInt()
+  @Min(2)
+  @Max(700)
+  rotateEveryDays?: number;
+
+  /** For so long an old key is accepted beside the new one. */
+  @IsInt()
+  @Min(1)
+  @Max(60)
+  overlapDays = 7;
+
+  /** A new key is used from so long after it was made, so that the whole hub knows it by then. */
+  @IsInt()
+  @Min(0)
+  @Max(86_400)
+  useAfterSeconds = 60;
+}
+
 export class AgencySettings {
   @Matches(agencyIdPattern)
   id: AgencyId;
@@ -143,6 +165,16 @@ export class AgencySettings {
   @ValidateNested()
   @Type(() => VaultSettings)
   vault: VaultSettings;
+
+  /** Vault of the recovery key on a medium that is connected only when it is needed; from there it vouches for new keys. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => VaultSettings)
+  recovery?: VaultSettings;
+
+  @ValidateNested()
+  @Type(() => KeySettings)
+  keys: KeySettings = new KeySettings();
 
   @IsArray()
   @ValidateNested({ each: true })
@@ -219,8 +251,12 @@ function contradictions({ agencies }: AgentFile): string[] {
   if (new Set(hashes).size !== hashes.length) problems.push('systems: a key is used for two systems');
   for (const [index, agency] of agencies.entries()) {
     const at = `agencies.${index}`;
-    if ((agency.vault.keyFile === undefined) === (agency.vault.passphraseFile === undefined))
-      problems.push(`${at}.vault: exactly one of keyFile and passphraseFile`);
+    for (const name of ['vault', 'recovery'] as const) {
+      const vault = agency[name];
+      if (vault && (vault.keyFile === undefined) === (vault.passphraseFile === undefined))
+        problems.push(`${at}.${name}: exactly one of keyFile and passphraseFile`);
+    }
+    if (agency.recovery?.path === agency.vault.path) problems.push(`${at}.recovery: lies in the vault itself`);
     const answered = agency.adapters.flatMap(({ categories }) => categories);
     if (new Set(answered).size !== answered.length) problems.push(`${at}.adapters: a category stands twice`);
     for (const [number, adapter] of agency.adapters.entries())

@@ -140,21 +140,6 @@ describe('one agent that serves several agencies', () => {
     expect(consent?.token).not.toMatch(Buffer.from('Suostumuslomake').toString('base64url'));
   });
 
-  it('uses a new signing key once the log shows it, and not before', async () => {
-    const made = await bodyOf<{ keys: { use: string; thumbprint: string; current: boolean; leafIndex?: number }[] }>(
-      agent.system('K-235').post('/v1/onboarding/keys', { rotate: ['signing'] }),
-    );
-    const fresh = made.keys.find(({ use, current }) => use === 'signing' && current);
-    expect(fresh?.leafIndex).toBeUndefined();
-    await requestAt(agent, 'H-03', await ask(agent, 'H-03', [11]));
-
-    await agent.onboard('K-235');
-    const exchangeId = await ask(agent, 'H-03', [11]);
-    await requestAt(agent, 'H-03', exchangeId);
-    const held = [...hub.messages.values()].find(({ manifest }) => manifest.context.exchangeId === exchangeId);
-    expect(held?.manifest.kid).toBe(fresh?.thumbprint);
-  });
-
   it('gives an answer that the hub refused back to a person', async () => {
     const exchangeId = await ask(agent, 'H-03', [11]);
     const { messageId } = await requestAt(agent, 'H-03', exchangeId);

@@ -29,7 +29,13 @@ import { ConsentStore } from './infra/consent-store.js';
 import { DraftStore } from './infra/draft-store.js';
 import { ExchangeStore } from './infra/exchange-store.js';
 import { InboxStore } from './infra/inbox-store.js';
+import { KeyStore } from './infra/key-store.js';
 import { LogStore } from './infra/log-store.js';
+import { KeyKeeper } from './keep-keys/key-keeper.js';
+import { KeyRecords } from './keep-keys/key-records.js';
+import { RecoveryKey } from './keep-keys/recovery-key.js';
+import { ReplaceKeys } from './keep-keys/replace-keys.handler.js';
+import { RotateKeys } from './keep-keys/rotate-keys.handler.js';
 import { OutboxStore } from './infra/outbox-store.js';
 import { Directory } from './look-up-directory/directory.js';
 import { ApplyOutcome } from './receive-mail/apply-outcome.js';
@@ -43,6 +49,7 @@ import { BackgroundWork } from './run-agent/background-work.js';
 import { Wakeup } from './run-agent/wakeup.js';
 import { OutboxSender } from './send-message/outbox-sender.js';
 import { SealOutgoing } from './send-message/seal-outgoing.js';
+import { WatchAlarms } from './watch-log/watch-alarms.js';
 import { openAgencies, ServedAgencies } from './serve-agencies/served-agencies.js';
 
 const GATEWAY = Symbol('Gateway');
@@ -83,13 +90,20 @@ export class AgentModule {
         { provide: PublicHub, inject: [GATEWAY], useFactory: (gateway: HubHttp) => new PublicHub(gateway) },
         {
           provide: ServedAgencies,
-          inject: [GATEWAY, IDENTITY, LogStore, KeysInLog, CLOCK],
-          useFactory: (gateway: HubHttp, identity: HubHttp, store: LogStore, keys: KeysInLog, clock: Clock) =>
+          inject: [GATEWAY, IDENTITY, LogStore, KeyStore, KeysInLog, CLOCK],
+          useFactory: (
+            gateway: HubHttp,
+            identity: HubHttp,
+            log: LogStore,
+            keys: KeyStore,
+            logged: KeysInLog,
+            clock: Clock,
+          ) =>
             openAgencies(
               settings,
               { gateway, identity, issuer: config.IDENTITY_ISSUER, audience: config.AUDIENCE },
-              store,
-              (agency, kid) => keys.current.isLogged(agency, kid),
+              { log, keys },
+              logged,
               clock,
             ),
         },
@@ -108,7 +122,10 @@ export class AgentModule {
         DraftStore,
         ExchangeStore,
         InboxStore,
+        KeyKeeper,
+        KeyRecords,
         KeysInLog,
+        KeyStore,
         LogFollower,
         LogStore,
         { provide: APP_GUARD, useClass: SystemGuard },
@@ -117,7 +134,10 @@ export class AgentModule {
         FindConsents,
         OnboardAgency,
         RecordConsent,
+        RecoveryKey,
         ReferClient,
+        ReplaceKeys,
+        RotateKeys,
         SeeExchanges,
         MailFetcher,
         MailOpener,
@@ -131,6 +151,7 @@ export class AgentModule {
         TakeNotices,
         TakeOpened,
         Wakeup,
+        WatchAlarms,
         AgentConnections,
       ],
     };
@@ -143,7 +164,12 @@ async function followedLog(config: AgentConfig, agencies: ServedAgencies): Promi
     throw new AppError('CONFIG_INVALID', 'LOG_VERIFIER_KEY: is no verifier key of LOG_ORIGIN');
   const pinned = new Map<string, Thumbprint>([['exchange outcome', await pin('OUTCOME_PUBLIC_JWK', config)]]);
   if (config.PERMIT_PUBLIC_JWK !== undefined) pinned.set('consent permit', await pin('PERMIT_PUBLIC_JWK', config));
-  return { verifier: verifier.value, pinned, madeHere: (agency, kid) => agencies.madeHere(agency, kid) };
+  return {
+    verifier: verifier.value,
+    pinned,
+    madeHere: (agency, kid) => agencies.madeHere(agency, kid),
+    revokedHere: (agency, kid) => agencies.revokedHere(agency, kid),
+  };
 }
 
 async function pin(name: 'OUTCOME_PUBLIC_JWK' | 'PERMIT_PUBLIC_JWK', config: AgentConfig): Promise<Thumbprint> {

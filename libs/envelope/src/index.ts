@@ -14,6 +14,7 @@ export {
 // For conformance tests with vectors made elsewhere, which have no kid or typ of ours.
 export { type ContentEncryption, decryptToken, verifySignature } from './jose-calls.js';
 export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
+export { mayRevoke, mayVouchFor } from './key-record.js';
 export * from './keys.js';
 export * from './log-entry.js';
 export { type Manifest, checkParts, readManifest, verifyManifest } from './manifest.js';

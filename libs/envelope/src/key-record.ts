@@ -5,7 +5,8 @@ import { type Check, also, closed, oneOf, optional } from './shape.js';
 
 /**
  * A key of an agency. The first signing key signs its own record (`kid` of the header = its own thumbprint); a later one is
- * signed by the previous signing key or by the recovery key; all other uses by the signing key.
+ * signed by the previous signing key or by the recovery key; a later recovery key by the previous recovery key, so that a
+ * stolen signing key locks nobody out; all else by the signing key.
  */
 export interface KeyRecord {
   v: 1;
@@ -15,6 +16,8 @@ export interface KeyRecord {
   /** Instants between which it may be used. */
   notBefore: string;
   notAfter: string;
+  /** An earlier key of the same use whose place it takes: from `until` on nothing new is done with that one. */
+  supersedes?: { kid: Thumbprint; until: string };
   iat: number;
 }
 
@@ -25,6 +28,16 @@ export interface KeyRevocation {
   at: string;
   iat: number;
 }
+
+/** May a key of that use vouch for a new key? `hasRecovery`: whether a recovery key counts at that moment. */
+export const mayVouchFor = (voucher: KeyRecord['use'], use: KeyRecord['use'], hasRecovery: boolean): boolean =>
+  use === 'recovery' && hasRecovery
+    ? voucher === 'recovery'
+    : voucher === 'signing' || (voucher === 'recovery' && use === 'signing');
+
+/** May a key of that use revoke another? The recovery key ends by its own word alone. */
+export const mayRevoke = (revoker: KeyRecord['use'], use: KeyRecord['use']): boolean =>
+  revoker === 'recovery' || (revoker === 'signing' && use !== 'recovery');
 
 /** A key of a hub service, pinned by configuration elsewhere and logged in clear like every other key. */
 export interface HubKeyRecord {
@@ -54,9 +67,15 @@ export const keyRecord: Check<KeyRecord> = also(
     jwk: publicJwkShape,
     notBefore: instant,
     notAfter: instant,
+    supersedes: optional(closed<NonNullable<KeyRecord['supersedes']>>({ kid: thumbprint, until: instant })),
     iat: numericDate,
   }),
-  ({ use, jwk, notBefore, notAfter }) => fitsUse(jwk, use === 'receiving') && inOrder(notBefore, notAfter),
+  ({ use, jwk, notBefore, notAfter, supersedes, iat }) =>
+    fitsUse(jwk, use === 'receiving') &&
+    inOrder(notBefore, notAfter) &&
+    !(use === 'recovery' && supersedes) &&
+    // What a key did before it was replaced stays as it was.
+    (supersedes === undefined || Date.parse(supersedes.until) >= iat * 1_000),
 );
 
 export const keyRevocation: Check<KeyRevocation> = closed<KeyRevocation>({

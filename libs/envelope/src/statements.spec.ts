@@ -219,6 +219,14 @@ describe('statements', () => {
     expect(await verifyForged('agency-key', { use: 'signing', jwk: ed.receiving.publicJwk })).toBe('MALFORMED');
   });
 
+  it.each([
+    ['before it was signed', '2026-09-01T09:59:59Z', 'MALFORMED'],
+    ['after an overlap', '2026-10-01T10:00:00Z', 'OK'],
+  ])('a key record that ends an earlier key %s', async (_name, until, code) => {
+    const supersedes = { kid: party.signing.kid, until };
+    expect(await verifyForged('agency-key', { supersedes, iat: Date.parse(instant) / 1_000 })).toBe(code);
+  });
+
   it('an outcome with an unknown code', async () => {
     expect(await verifyForged('outcome', { code: 'toString' })).toBe('MALFORMED');
   });

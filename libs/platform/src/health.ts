@@ -13,10 +13,20 @@ type Check = () => boolean | Promise<boolean>;
 @Injectable()
 export class Readiness {
   private readonly checks = new Map<string, Check>();
+  private readonly warnings: (() => Promise<readonly string[]>)[] = [];
   private stopping = false;
 
   require(part: string, check: Check): void {
     this.checks.set(part, check);
+  }
+
+  /** What a person should look at although the service works. Texts without personal data. */
+  warn(look: () => Promise<readonly string[]>): void {
+    this.warnings.push(look);
+  }
+
+  async warned(): Promise<string[]> {
+    return (await Promise.all(this.warnings.map((look) => look()))).flat();
   }
 
   stop(): void {
@@ -44,12 +54,13 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process and what it needs are ready; 503 names what is missing. */
+  /** The process and what it needs are ready; 503 names what is missing. What a person should look at stands beside it. */
   @Get('readyz')
-  async ready(): Promise<{ status: 'ready' }> {
+  async ready(): Promise<{ status: 'ready'; warnings?: string[] }> {
     const missing = await this.readiness.missing();
     if (missing.length > 0) throw new AppError('UNAVAILABLE', 'not ready', { missing });
-    return { status: 'ready' };
+    const warnings = await this.readiness.warned();
+    return { status: 'ready', ...(warnings.length > 0 ? { warnings } : {}) };
   }
 
   @Get('metrics')

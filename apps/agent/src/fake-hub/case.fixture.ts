@@ -89,5 +89,38 @@ export const exchangeAt = (
     return Array.isArray(shown.messages) && wished(shown) ? shown : undefined;
   });
 
-export const alarmsOf = async (agent: TestAgent, id: string): Promise<{ code: string; detail: string }[]> =>
-  (await bodyOf<{ alarms: { code: string; detail: string }[] }>(agent.system(id).get('/v1/alarms'))).alarms;
+export interface ShownAlarm {
+  readonly id: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly acknowledged?: { readonly name: string; readonly note?: string; readonly at: string };
+}
+
+export const alarmsOf = async (agent: TestAgent, id: string): Promise<ShownAlarm[]> =>
+  (await bodyOf<{ alarms: ShownAlarm[] }>(agent.system(id).get('/v1/alarms'))).alarms;
+
+export interface ShownKey {
+  readonly use: string;
+  readonly thumbprint: string;
+  readonly version?: number;
+  readonly current: boolean;
+  readonly leafIndex?: number;
+  readonly usableUntil?: string;
+  readonly revokedAt?: string;
+}
+
+export const keysAt = async (agent: TestAgent, id: string): Promise<ShownKey[]> =>
+  (await bodyOf<{ keys: ShownKey[] }>(agent.system(id).get('/v1/keys'))).keys;
+
+/** The newest key of a use, once the log shows it. */
+export const loggedKeyAt = (
+  agent: TestAgent,
+  id: string,
+  use: string,
+  not: readonly string[] = [],
+): Promise<ShownKey> =>
+  eventually(`a logged ${use} key of ${id}`, async () =>
+    (await keysAt(agent, id)).find(
+      (key) => key.use === use && key.current && key.leafIndex !== undefined && !not.includes(key.thumbprint),
+    ),
+  );

@@ -65,6 +65,9 @@ export class FakeHub {
   readonly releaseFailures: { status: number; code: ErrorCode }[] = [];
   /** Accepts posts and loses them. */
   loseMessages = 0;
+  /** Takes no key records. */
+  keysDown = false;
+  readonly revoked = new Set<string>();
   /** Rejects the next message with this code. */
   rejectNext: ErrorCode | undefined;
   /** What is wrong with the next word of acceptance. */
@@ -116,13 +119,22 @@ export class FakeHub {
     await this.server.close();
   }
 
-  /** The key record goes into the log as it is, whoever made it. */
+  /** A revocation goes into the log as it is, whoever made it; once a key. */
+  async revoke(revocation: string): Promise<void> {
+    const { kid } = unwrap(readStatement('agency-key-revocation', revocation)).payload;
+    if (this.revoked.has(kid)) return;
+    this.revoked.add(kid);
+    this.log.appendClear({ type: 'agency-key-revocation', record: revocation });
+  }
+
+  /** The key record goes into the log as it is, whoever made it; once a key. */
   async publish(record: string): Promise<number> {
     const { payload } = unwrap(readStatement('agency-key', record));
     const key =
       payload.use === 'receiving' ? await importRecipientKey(payload.jwk) : await importVerificationKey(payload.jwk);
     const { kid } = unwrap(key as { ok: true; value: { kid: string } });
     const keys = this.keys.get(payload.agency) ?? new Map<string, PublicJwk>();
+    if (keys.has(kid)) return -1;
     keys.set(kid, payload.jwk);
     this.keys.set(payload.agency, keys);
     this.uses.set(kid, payload.use);
@@ -151,10 +163,11 @@ export class FakeHub {
     return signStatement('outcome', outcome, this.outcomeKey);
   }
 
-  async opening(agency: string, leaf: AppendedLeaf, contentKey?: Buffer): Promise<string> {
+  /** Sealed to the key that the message names, else to the newest. */
+  async opening(agency: string, leaf: AppendedLeaf, contentKey?: Buffer, kid?: string): Promise<string> {
     const { body, commitmentKey } = leaf;
     const released = contentKey === undefined ? { body, commitmentKey } : { body, commitmentKey, contentKey };
-    return sealReleasedKey(released, unwrap(await importRecipientKey(this.receivingKeyOf(agency))));
+    return sealReleasedKey(released, unwrap(await importRecipientKey(this.receivingKeyOf(agency, kid))));
   }
 
   /** A message in an agency's name that somebody else signed, sealed as the last message of that agency was. */
@@ -232,7 +245,13 @@ export class FakeHub {
     });
     server.get('/.well-known/openid-configuration', () => ({ issuer: this.url, token_endpoint: `${this.url}/token` }));
     server.post('/token', (request, reply) => this.token(request, reply));
+    server.post('/v1/keys/revocations', async (request) => {
+      const { revocation } = request.body as { revocation: string };
+      await this.revoke(revocation);
+      return { revokedAt: new Date().toISOString() };
+    });
     server.post('/v1/onboarding/keys', async (request) => {
+      if (this.keysDown) throw new AppError('UNAVAILABLE');
       for (const record of (request.body as { records: string[] }).records) await this.publish(record);
       return {};
     });
@@ -430,7 +449,10 @@ export class FakeHub {
       const { contentKey } = unwrap(await openCapsule(held.capsule, this.releaseKey));
       const answer: ReleaseReply = {
         released: {
-          receipt: this.log.receipt(leaf.index, await this.opening(agency, leaf, contentKey)),
+          receipt: this.log.receipt(
+            leaf.index,
+            await this.opening(agency, leaf, contentKey, held.manifest.context.recipientKey),
+          ),
           consistencyProof: this.log.consistency(seenSize),
         },
       };
@@ -441,8 +463,10 @@ export class FakeHub {
     return failure ? refuse(reply, new AppError(failure.code), failure.status) : { results };
   }
 
-  private receivingKeyOf(agency: string): PublicJwk {
-    const found = [...(this.keys.get(agency) ?? [])].findLast(([kid]) => this.uses.get(kid) === 'receiving');
+  private receivingKeyOf(agency: string, named?: string): PublicJwk {
+    const found = [...(this.keys.get(agency) ?? [])].findLast(
+      ([kid]) => this.uses.get(kid) === 'receiving' && (named === undefined || kid === named),
+    );
     if (!found) throw new Error(`no receiving key of ${agency}`);
     return found[1];
   }

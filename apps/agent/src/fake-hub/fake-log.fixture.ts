@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import {
   type ClearRecord,
   commitmentKeyOf,
+  decodeEntry,
   encodeClearEntry,
   encodeOpaqueEntry,
   type LogBody,
@@ -40,6 +41,14 @@ export class FakeLog {
 
   appendClear(record: ClearRecord): number {
     return this.put(encodeClearEntry(newEventId(), record));
+  }
+
+  /** What stands in clear, in the order of the tree. */
+  clearRecords(): ClearRecord[] {
+    return this.entries.flatMap((entry) => {
+      const decoded = decodeEntry(entry);
+      return decoded.ok && decoded.value.kind === 'clear' ? [decoded.value.record] : [];
+    });
   }
 
   checkpoint(size = this.tree.size): string {

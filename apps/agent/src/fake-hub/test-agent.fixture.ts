@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { systemClock } from '#kernel';
+import { type Clock, systemClock } from '#kernel';
 import { createLogger, createService, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { createTestDatabase, type TestDatabase, testStack } from '#testing';
 import request from 'supertest';
@@ -40,25 +40,40 @@ export interface HubToTrust {
 /** The JSON of an answer. */
 export const bodyOf = async <T>(asked: PromiseLike<request.Response>): Promise<T> => (await asked).body as T;
 
+/** A clock that goes on from another time. */
+export class MovedClock implements Clock {
+  private ahead = 0;
+
+  now(): Date {
+    return new Date(Date.now() + this.ahead);
+  }
+
+  moveOn(milliseconds: number): void {
+    this.ahead += milliseconds;
+  }
+}
+
 export type AgencyWish = { readonly id: string } & Record<string, unknown>;
 
 /** One agent process with a database of its own, serving some agencies against a fake hub. */
 export class TestAgent {
   app: NestFastifyApplication;
+  private running = false;
   private readonly systemKeys = new Map<string, string>();
 
   private constructor(
     private readonly hub: HubToTrust,
     private readonly database: TestDatabase,
     readonly folder: string,
-    private readonly agencies: readonly AgencyWish[],
+    private agencies: readonly AgencyWish[],
+    private readonly clock: Clock,
   ) {}
 
-  static async start(hub: HubToTrust, agencies: readonly AgencyWish[]): Promise<TestAgent> {
+  static async start(hub: HubToTrust, agencies: readonly AgencyWish[], clock: Clock = systemClock): Promise<TestAgent> {
     const database = await createTestDatabase(testStack().agenciesDatabaseUrl);
     await prepareDatabase(database.url, databaseSpec);
     const folder = await mkdtemp(join(tmpdir(), 'agent-'));
-    const agent = new TestAgent(hub, database, folder, agencies);
+    const agent = new TestAgent(hub, database, folder, agencies, clock);
     for (const { id } of agencies) agent.systemKeys.set(id, randomBytes(32).toString('base64url'));
     await agent.boot();
     return agent;
@@ -68,14 +83,25 @@ export class TestAgent {
     return this.database.url;
   }
 
-  /** Starts the process again on the same data. */
+  /** Starts the process again on the same data, or for the first time after `stop`. */
   async restart(): Promise<void> {
-    await this.app.close();
+    await this.stop();
     await this.boot();
   }
 
+  async stop(): Promise<void> {
+    if (this.running) await this.app.close();
+    this.running = false;
+  }
+
+  /** Starts again with more settings of an agency. */
+  async reconfigure(id: string, more: object): Promise<void> {
+    this.agencies = this.agencies.map((agency) => (agency.id === id ? { ...agency, ...more } : agency));
+    await this.restart();
+  }
+
   async close(): Promise<void> {
-    await this.app.close();
+    await this.stop();
     await this.database.drop();
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -138,8 +164,9 @@ export class TestAgent {
       ...this.hub.pins,
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     });
-    this.app = await createService(serviceOptions, config, createLogger('agent', config.LOG_LEVEL), systemClock);
+    this.app = await createService(serviceOptions, config, createLogger('agent', config.LOG_LEVEL), this.clock);
     await this.app.init();
     await this.app.getHttpAdapter().getInstance().ready();
+    this.running = true;
   }
 }

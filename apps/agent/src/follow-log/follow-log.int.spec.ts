@@ -73,7 +73,9 @@ describe('the log as an agent follows it', () => {
     hub.shownCheckpoint = () => forked;
     await eventually('the fork is seen', async () => ((await state()).consistent ? undefined : true));
 
-    expect(await alarmsOf(agent, 'H-03')).toContainEqual(expect.objectContaining({ code: 'LOG_INCONSISTENT' }));
+    await eventually('the alarm', async () =>
+      (await alarmsOf(agent, 'H-03')).find(({ code }) => code === 'LOG_INCONSISTENT'),
+    );
     hub.shownCheckpoint = undefined;
     const exchangeId = await ask(agent, 'H-03', [11]);
     await eventually('a release was tried', () => (hub.releaseRequests.length > 1 ? true : undefined));

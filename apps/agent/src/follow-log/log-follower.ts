@@ -27,13 +27,14 @@ export interface FollowedLog {
   readonly pinned: ReadonlyMap<string, Thumbprint>;
   /** Undefined for an agency that is not served here. */
   readonly madeHere: (agency: AgencyId, kid: Thumbprint) => boolean | undefined;
+  readonly revokedHere: (agency: AgencyId, kid: Thumbprint) => boolean | undefined;
 }
 export const FOLLOWED_LOG = Symbol('FollowedLog');
 
 /**
  * Follows the whole log: fetches every entry, recomputes the tree and compares it with every signed head that anybody shows
  * to this agent, be it in a receipt, a notice or as the newest checkpoint. Takes keys from clear leaves of that tree only,
- * and raises an alarm for a key of a served agency that was not made here (design: First trust).
+ * and raises an alarm for a key of a served agency that was not made, or not revoked, here (design: First trust).
  */
 @Injectable()
 export class LogFollower {
@@ -230,6 +231,10 @@ export class LogFollower {
     if (change.type === 'key' && this.log.madeHere(change.key.agency, change.key.kid) === false) {
       const { agency, leafIndex, use } = change.key;
       return [{ agency, code: 'KEY_UNTRUSTED', detail: `a ${use} key of this agency was not made here`, leafIndex }];
+    }
+    if (change.type === 'revocation' && this.log.revokedHere(change.key.agency, change.key.kid) === false) {
+      const { agency, kid, use } = change.key;
+      return [{ agency, code: 'KEY_REVOKED', detail: `the ${use} key ${kid} of this agency was not revoked here` }];
     }
     if (change.type === 'hub-key') {
       const { service, use, leafIndex } = change.key;

@@ -4,6 +4,8 @@ import {
   importRecipientKey,
   importVerificationKey,
   type KeyRecord,
+  mayRevoke,
+  mayVouchFor,
   type PublicJwk,
   readStatement,
   type RecipientKey,
@@ -38,20 +40,23 @@ export interface LoggedHubKey {
 
 /** What one entry in clear changed. */
 export type ClearChange =
-  | { readonly type: 'key'; readonly key: LoggedKey }
+  | { readonly type: 'key'; readonly key: LoggedKey; readonly ended: LoggedKey | undefined }
   | { readonly type: 'revocation'; readonly key: LoggedKey }
   | { readonly type: 'hub-key'; readonly key: LoggedHubKey }
   | { readonly type: 'agency'; readonly agency: AgencyId; readonly status: string; readonly leafIndex: number }
   | { readonly type: 'catalogue'; readonly version: number; readonly hash: string; readonly leafIndex: number }
   | { readonly type: 'known' };
 
-const usableAt = (key: LoggedKey, at: Date): boolean =>
+export const usableAt = (key: LoggedKey, at: Date): boolean =>
   key.notBefore <= at && at < key.notAfter && (key.revokedAt === undefined || at < key.revokedAt);
+
+/** A new key is used once it counts also by a clock that is so much behind ours. */
+const SKEW_MS = 60_000;
 
 /**
  * The keys of all agencies and of the hub, from clear leaves of the log and from nowhere else (design: Keys). A first
- * signing key signs itself; each later one is signed by an earlier signing key or the recovery key, all others by a signing
- * key. What does not follow this chain is refused, whoever put it into the log.
+ * signing key signs itself; each later one is signed by an earlier signing key or the recovery key, a later recovery key by
+ * the recovery key, all others by a signing key. What does not follow this chain is refused, whoever put it into the log.
  */
 export class LoggedKeys {
   private readonly keys = new Map<AgencyId, LoggedKey[]>();
@@ -91,9 +96,8 @@ export class LoggedKeys {
 
   /** The receiving key to seal to: the newest that is valid. Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN. */
   async receivingKey(agency: AgencyId, at: Date): Promise<Result<RecipientKey>> {
-    const all = this.keys.get(agency);
-    if (all === undefined) return err(new AppError('RECIPIENT_UNKNOWN'));
-    const key = all.filter(({ use }) => use === 'receiving').findLast((candidate) => usableAt(candidate, at));
+    if (!this.keys.has(agency)) return err(new AppError('RECIPIENT_UNKNOWN'));
+    const key = this.newest(agency, 'receiving', at);
     return key === undefined ? err(new AppError('RECIPIENT_KEY_UNKNOWN')) : importRecipientKey(key.jwk);
   }
 
@@ -108,6 +112,26 @@ export class LoggedKeys {
     return key.ok ? ok({ key: key.value, destroyAfter: current.destroyAfter }) : key;
   }
 
+  /** The newest key of a use that may be used now, of those that `held` says; while it is very new, the one before it. */
+  newest(
+    agency: AgencyId,
+    use: KeyRecord['use'],
+    at: Date,
+    held: (kid: Thumbprint) => boolean = () => true,
+  ): LoggedKey | undefined {
+    const usable = this.keysOf(agency).filter((key) => key.use === use && usableAt(key, at) && held(key.kid));
+    const settled = new Date(at.getTime() - SKEW_MS);
+    return usable.findLast(({ notBefore }) => notBefore <= settled) ?? usable.at(-1);
+  }
+
+  /** Until when a capsule that was made before that moment can be opened: no message lives longer. */
+  capsulesEnd(madeBefore: Date): Date | undefined {
+    const ends = [...this.hubKeys.values()]
+      .filter((key) => key.service === 'audit' && key.use === 'release' && key.useFrom <= madeBefore)
+      .flatMap(({ destroyAfter }) => destroyAfter?.getTime() ?? []);
+    return ends.length === 0 ? undefined : new Date(Math.max(...ends));
+  }
+
   isLogged(agency: AgencyId, kid: Thumbprint): boolean {
     return this.find(agency, kid) !== undefined;
   }
@@ -119,10 +143,10 @@ export class LoggedKeys {
   private async applyKey(token: string, leafIndex: number): Promise<Result<ClearChange>> {
     const read = readStatement('agency-key', token);
     if (!read.ok) return read;
-    const { agency, use, jwk, notBefore, notAfter } = read.value.payload;
+    const { agency, use, jwk, notBefore, notAfter, supersedes } = read.value.payload;
     const kid = await thumbprintOf(jwk);
     if (this.find(agency, kid)) return ok({ type: 'known' });
-    const signer = await this.signerOf(read.value.kid, { agency, use, jwk, kid });
+    const signer = await this.signerOf(read.value.kid, { agency, use, jwk, kid, notBefore: new Date(notBefore) });
     const verified = signer.ok ? await verifyStatement('agency-key', token, signer.value) : signer;
     if (!verified.ok) return untrusted(agency);
     const key: LoggedKey = {
@@ -137,34 +161,49 @@ export class LoggedKeys {
       leafIndex,
     };
     this.put(key);
-    return ok({ type: 'key', key });
+    return ok({ type: 'key', key, ended: supersedes && this.end(key, supersedes.kid, new Date(supersedes.until)) });
+  }
+
+  /** The earlier key of the same use, which lasts no longer than its successor says. */
+  private end(successor: LoggedKey, kid: Thumbprint, until: Date): LoggedKey | undefined {
+    const earlier = this.find(successor.agency, kid);
+    if (!earlier || earlier.use !== successor.use || earlier.notAfter <= until) return undefined;
+    const ended: LoggedKey = { ...earlier, notAfter: until };
+    this.put(ended);
+    return ended;
   }
 
   /** The key by which a key record must be signed. */
   private async signerOf(
     signedBy: Thumbprint,
-    record: { agency: AgencyId; use: KeyRecord['use']; jwk: PublicJwk; kid: Thumbprint },
+    record: { agency: AgencyId; use: KeyRecord['use']; jwk: PublicJwk; kid: Thumbprint; notBefore: Date },
   ): Promise<Result<VerificationKey>> {
-    const { agency, use, jwk, kid } = record;
+    const { agency, use, jwk, kid, notBefore } = record;
     const isFirst = !this.keysOf(agency).some((key) => key.use === 'signing');
     if (use === 'signing' && isFirst) return signedBy === kid ? importVerificationKey(jwk) : untrusted(agency);
     const signer = this.find(agency, signedBy);
-    const allowed = use === 'signing' ? ['signing', 'recovery'] : ['signing'];
-    if (!signer || signer.revokedAt !== undefined || !allowed.includes(signer.use)) return untrusted(agency);
+    const hasRecovery = this.keysOf(agency).some(
+      (key) => key.use === 'recovery' && key.revokedAt === undefined && notBefore < key.notAfter,
+    );
+    if (!signer || signer.revokedAt !== undefined || !mayVouchFor(signer.use, use, hasRecovery))
+      return untrusted(agency);
     return importVerificationKey(signer.jwk);
   }
 
   private async applyRevocation(token: string): Promise<Result<ClearChange>> {
     const read = readStatement('agency-key-revocation', token);
     if (!read.ok) return read;
-    const { agency, kid, at } = read.value.payload;
+    const { agency, kid, at, iat } = read.value.payload;
     const signer = this.find(agency, read.value.kid);
     const key = this.find(agency, kid);
-    if (!key || !signer || !['signing', 'recovery'].includes(signer.use)) return untrusted(agency);
+    // The first word stands: a key that ended is not brought back, and one that was revoked revokes no other.
+    if (key?.revokedAt !== undefined) return ok({ type: 'known' });
+    if (!key || !signer || signer.revokedAt !== undefined || !mayRevoke(signer.use, key.use)) return untrusted(agency);
     const imported = await importVerificationKey(signer.jwk);
     const verified = imported.ok ? await verifyStatement('agency-key-revocation', token, imported.value) : imported;
     if (!verified.ok) return untrusted(agency);
-    const revoked: LoggedKey = { ...key, revokedAt: new Date(at) };
+    // Revoking holds at once: what names a later moment counts from its signing.
+    const revoked: LoggedKey = { ...key, revokedAt: new Date(Math.min(Date.parse(at), iat * 1_000 + SKEW_MS)) };
     this.put(revoked);
     return ok({ type: 'revocation', key: revoked });
   }

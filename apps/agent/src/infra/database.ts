@@ -1,9 +1,10 @@
 import type { DatabaseSpec } from '#platform';
 import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.js';
+import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
   schema: 'agent',
-  migrations: [AgentTables1790000000001],
-  restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks FROM :role'],
+  migrations: [AgentTables1790000000001, KeyCare1790000000002],
+  restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

@@ -21,9 +21,24 @@ export interface Alarm {
   readonly leafIndex?: number;
 }
 
+/** Who has looked at an alarm, and what came of it. */
+export interface Acknowledgement {
+  readonly system: string;
+  readonly person: { readonly name: string; readonly title: string; readonly unit: string };
+  readonly note: string | null;
+  readonly at: Date;
+}
+
 export interface RaisedAlarm extends Alarm {
   readonly id: number;
   readonly raisedAt: Date;
+  readonly acknowledged: Acknowledgement | undefined;
+}
+
+export interface OpenAlarms {
+  readonly agency: AgencyId;
+  readonly code: string;
+  readonly count: number;
 }
 
 export interface SignedHead {
@@ -118,28 +133,45 @@ export class LogStore {
     });
   }
 
-  async raise(alarm: Alarm, at: Date): Promise<void> {
-    await saveAlarm(this.database, alarm, at);
+  /** False when the same alarm was raised before. */
+  async raise(alarm: Alarm, at: Date): Promise<boolean> {
+    return saveAlarm(this.database, alarm, at);
   }
 
   /** Alarms of the log as a whole and of this agency. */
   async alarms(agency: AgencyId): Promise<RaisedAlarm[]> {
-    const { rows } = await this.database.query<{
-      id: string;
-      agency: AgencyId | null;
-      code: string;
-      detail: string;
-      leaf_index: string | null;
-      raised_at: Date;
-    }>({ text: 'SELECT * FROM alarms WHERE agency IS NULL OR agency = $1 ORDER BY id', values: [agency] });
-    return rows.map((row) => ({
-      id: Number(row.id),
-      ...(row.agency === null ? {} : { agency: row.agency }),
-      code: row.code,
-      detail: row.detail,
-      ...(row.leaf_index === null ? {} : { leafIndex: Number(row.leaf_index) }),
-      raisedAt: row.raised_at,
-    }));
+    const { rows } = await this.database.query<AlarmRow>({
+      text: `SELECT alarms.*, system, person, note, at
+             FROM alarms LEFT JOIN alarm_acknowledgements a ON a.alarm_id = alarms.id AND a.agency = $1
+             WHERE alarms.agency IS NULL OR alarms.agency = $1 ORDER BY id`,
+      values: [agency],
+    });
+    return rows.map(alarmOf);
+  }
+
+  /** False when this agency has no such alarm, or somebody there has seen it already: the first word stands. */
+  async acknowledge(agency: AgencyId, alarmId: number, seen: Acknowledgement): Promise<boolean> {
+    const { rowCount } = await this.database.query({
+      text: `INSERT INTO alarm_acknowledgements (alarm_id, agency, system, person, note, at)
+             SELECT id, $2, $3, $4, $5, $6 FROM alarms WHERE id = $1 AND (agency IS NULL OR agency = $2)
+             ON CONFLICT DO NOTHING`,
+      values: [alarmId, agency, seen.system, JSON.stringify(seen.person), seen.note, seen.at],
+    });
+    return rowCount === 1;
+  }
+
+  /** Alarms at which nobody of these agencies has looked yet, by agency and code. */
+  async openAlarms(agencies: readonly AgencyId[]): Promise<OpenAlarms[]> {
+    const { rows } = await this.database.query<{ agency: AgencyId; code: string; count: number }>({
+      name: 'alarms-open',
+      text: `SELECT served.agency, alarms.code, count(*)::int AS count
+             FROM unnest($1::text[]) AS served (agency)
+             JOIN alarms ON alarms.agency IS NULL OR alarms.agency = served.agency
+             LEFT JOIN alarm_acknowledgements a ON a.alarm_id = alarms.id AND a.agency = served.agency
+             WHERE a.alarm_id IS NULL GROUP BY 1, 2 ORDER BY 1, 2`,
+      values: [agencies],
+    });
+    return rows;
   }
 
   async catalogueHash(version: number): Promise<string | undefined> {
@@ -148,15 +180,6 @@ export class LogStore {
       values: [version],
     });
     return rows[0]?.hash;
-  }
-
-  /** In the order in which they were made. */
-  async madeKeys(agency: AgencyId): Promise<{ kid: Thumbprint; use: string }[]> {
-    const { rows } = await this.database.query<{ kid: Thumbprint; use: string }>({
-      text: 'SELECT kid, use FROM made_keys WHERE agency = $1 ORDER BY made_at',
-      values: [agency],
-    });
-    return rows;
   }
 
   /** The key of the agency's worker pseudonyms, made at first use. */
@@ -173,13 +196,6 @@ export class LogStore {
     if (!row) throw new Error('the worker key is missing');
     return row.key;
   }
-
-  async addMadeKey(key: { agency: AgencyId; kid: Thumbprint; use: string; at: Date }): Promise<void> {
-    await this.database.query({
-      text: 'INSERT INTO made_keys (agency, kid, use, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-      values: [key.agency, key.kid, key.use, key.at],
-    });
-  }
 }
 
 async function saveChange(client: Queryable, change: ClearChange): Promise<void> {
@@ -187,16 +203,11 @@ async function saveChange(client: Queryable, change: ClearChange): Promise<void>
     case 'known':
       return;
     case 'key':
-    case 'revocation': {
-      const { agency, kid, use, jwk, record, notBefore, notAfter, revokedAt, leafIndex } = change.key;
-      await client.query({
-        text: `INSERT INTO logged_keys (agency, kid, use, jwk, record, not_before, not_after, revoked_at, leaf_index)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-               ON CONFLICT (agency, kid) DO UPDATE SET revoked_at = EXCLUDED.revoked_at`,
-        values: [agency, kid, use, jwk, record, notBefore, notAfter, revokedAt ?? null, leafIndex],
-      });
+      await saveKey(client, change.key);
+      if (change.ended) await saveKey(client, change.ended);
       return;
-    }
+    case 'revocation':
+      return saveKey(client, change.key);
     case 'hub-key': {
       const { kid, service, use, jwk, useFrom, useUntil, destroyAfter, leafIndex } = change.key;
       await client.query({
@@ -222,13 +233,50 @@ async function saveChange(client: Queryable, change: ClearChange): Promise<void>
   }
 }
 
-async function saveAlarm(client: Queryable, alarm: Alarm, at: Date): Promise<void> {
+async function saveKey(client: Queryable, key: LoggedKey): Promise<void> {
+  const { agency, kid, use, jwk, record, notBefore, notAfter, revokedAt, leafIndex } = key;
   await client.query({
+    text: `INSERT INTO logged_keys (agency, kid, use, jwk, record, not_before, not_after, revoked_at, leaf_index)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           ON CONFLICT (agency, kid) DO UPDATE SET revoked_at = EXCLUDED.revoked_at, not_after = EXCLUDED.not_after`,
+    values: [agency, kid, use, jwk, record, notBefore, notAfter, revokedAt ?? null, leafIndex],
+  });
+}
+
+async function saveAlarm(client: Queryable, alarm: Alarm, at: Date): Promise<boolean> {
+  const { rowCount } = await client.query({
     text: `INSERT INTO alarms (agency, code, detail, leaf_index, raised_at) VALUES ($1, $2, $3, $4, $5)
            ON CONFLICT DO NOTHING`,
     values: [alarm.agency ?? null, alarm.code, alarm.detail, alarm.leafIndex ?? null, at],
   });
+  return rowCount === 1;
 }
+
+interface AlarmRow {
+  id: string;
+  agency: AgencyId | null;
+  code: string;
+  detail: string;
+  leaf_index: string | null;
+  raised_at: Date;
+  system: string | null;
+  person: Acknowledgement['person'] | null;
+  note: string | null;
+  at: Date | null;
+}
+
+const alarmOf = (row: AlarmRow): RaisedAlarm => ({
+  id: Number(row.id),
+  ...(row.agency === null ? {} : { agency: row.agency }),
+  code: row.code,
+  detail: row.detail,
+  ...(row.leaf_index === null ? {} : { leafIndex: Number(row.leaf_index) }),
+  raisedAt: row.raised_at,
+  acknowledged:
+    row.system === null || row.person === null || row.at === null
+      ? undefined
+      : { system: row.system, person: row.person, note: row.note, at: row.at },
+});
 
 interface KeyRow {
   agency: AgencyId;

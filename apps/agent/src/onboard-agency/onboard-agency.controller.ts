@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
-import { KeysDto, MakeKeysDto, SharedDto, ShareDto } from './onboarding.dto.js';
+import { KeysDto, SharedDto, ShareDto } from './onboarding.dto.js';
 import { OnboardAgency } from './onboard-agency.handler.js';
 
 @ApiTags('keys')
@@ -18,10 +18,10 @@ export class OnboardAgencyController {
   }
 
   @Post('onboarding/keys')
-  @ApiOperation({ summary: 'Make the keys that are missing, or new ones for some uses' })
+  @ApiOperation({ summary: 'Make the keys that are missing' })
   @ApiResponse({ status: 201, type: KeysDto })
-  async make(@Caller() { agency }: CallingSystem, @Body() body: MakeKeysDto): Promise<KeysDto> {
-    return this.handler.makeKeys(agency, body.rotate);
+  async make(@Caller() { agency }: CallingSystem): Promise<KeysDto> {
+    return this.handler.makeKeys(agency);
   }
 
   @Post('onboarding/publish')

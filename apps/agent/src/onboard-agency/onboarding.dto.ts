@@ -1,23 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { AgencyId } from '#kernel';
-import { ArrayUnique, IsArray, IsIn, IsOptional } from 'class-validator';
 import { Agency } from '../describe-api/shared.dto.js';
 
 export const keyUses = ['signing', 'receiving', 'client-auth', 'recovery'] as const;
 export type KeyUse = (typeof keyUses)[number];
-
-export class MakeKeysDto {
-  @ApiPropertyOptional({
-    type: [String],
-    enum: keyUses,
-    description: 'Uses for which a new key takes the place of the present one. Without it only missing keys are made.',
-  })
-  @IsOptional()
-  @IsArray()
-  @ArrayUnique()
-  @IsIn(keyUses, { each: true })
-  rotate?: KeyUse[];
-}
 
 export class KeyDto {
   @ApiProperty({ enum: [...keyUses, 'pseudonym'] }) use: string;
@@ -27,6 +13,13 @@ export class KeyDto {
   @ApiProperty({ format: 'date-time' }) addedAt: string;
   @ApiPropertyOptional({ description: 'Where the log shows it in clear; without it nobody may rely on it' })
   leafIndex?: number;
+  @ApiPropertyOptional({ format: 'date-time' }) usableFrom?: string;
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'As the log says now: a newer key may have ended it earlier',
+  })
+  usableUntil?: string;
+  @ApiPropertyOptional({ format: 'date-time' }) revokedAt?: string;
 }
 
 export class KeysDto {

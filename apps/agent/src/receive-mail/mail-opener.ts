@@ -8,7 +8,17 @@ import {
   verifyManifest,
   type VerificationKey,
 } from '#envelope';
-import { AppError, type Clock, err, type ErrorCode, fromNumericDate, numericDate, ok, type Result } from '#kernel';
+import {
+  AppError,
+  type Clock,
+  err,
+  type ErrorCode,
+  fromNumericDate,
+  numericDate,
+  ok,
+  type Result,
+  type Thumbprint,
+} from '#kernel';
 import type { TreeHead } from '#merkle';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
@@ -42,6 +52,7 @@ const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CONSENT_NOT_YET_VALID',
   'LOG_INCONSISTENT',
   'PSEUDONYM_KEY_MISSING',
+  'VAULT_KEY_MISSING',
 ]);
 
 interface Checked {
@@ -92,6 +103,8 @@ export class MailOpener {
     const read = readManifest(message.manifest);
     if (!read.ok) return read;
     const { context, kid } = read.value;
+    // Nothing is released that could not be opened; another backup of the vault may still have the key.
+    if (!agency.receivingKey(context.recipientKey).ok) return this.keyMissing(agency, context.recipientKey);
     const at = fromNumericDate(context.iat);
     let key = await this.log.keys.signingKey(context.sender, kid, at);
     if (!key.ok && key.error.code === 'KEY_NOT_LOGGED') {
@@ -107,6 +120,14 @@ export class MailOpener {
       if (!known.ok) return known;
     }
     return ok({ message, manifest: manifest.value, senderKey: key.value });
+  }
+
+  private async keyMissing(agency: ServedAgency, kid: Thumbprint): Promise<Result<never>> {
+    const error = new AppError('VAULT_KEY_MISSING');
+    const detail = `mail is sealed to the receiving key ${kid}, which is not in the vault`;
+    const raised = await this.logStore.raise({ agency: agency.id, code: error.code, detail }, this.clock.now());
+    if (raised) this.logger.error({ alarm: error.code, agency: agency.id, kid }, 'mail to a key that is not held');
+    return err(error);
   }
 
   private async release(agency: ServedAgency, checked: readonly Checked[]): Promise<void> {

@@ -6,6 +6,7 @@ import { DRAFT_BATCH, Drafter } from '../draft-answer/drafter.js';
 import { SendReplies } from '../draft-answer/send-replies.js';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { MAX_BATCH } from '../hub-client/hub-client.js';
+import { KeyKeeper } from '../keep-keys/key-keeper.js';
 import { MailFetcher } from '../receive-mail/mail-fetcher.js';
 import { MailOpener } from '../receive-mail/mail-opener.js';
 import { ReportMismatches } from '../receive-mail/report-mismatches.js';
@@ -52,6 +53,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(Drafter) private readonly drafter: Drafter,
     @Inject(SendReplies) private readonly replies: SendReplies,
     @Inject(PostConsents) private readonly consents: PostConsents,
+    @Inject(KeyKeeper) private readonly keys: KeyKeeper,
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(Database) private readonly database: Database,
     @Inject(Readiness) private readonly readiness: Readiness,
@@ -75,6 +77,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
         { work: 'draft', batch: DRAFT_BATCH, run: () => this.drafter.runOnce(agency), next: ['reply'] },
         { work: 'reply', batch: MAX_BATCH, run: () => this.replies.runOnce(agency), next: ['send'] },
         { work: 'report', batch: MAX_BATCH, run: () => this.mismatches.runOnce(agency), next: [] },
+        { work: 'keys', batch: 1, run: () => this.keys.runOnce(agency), next: [] },
         { work: 'consents', batch: CONSENT_BATCH, run: () => this.consents.runOnce(agency), next: [] },
       ];
       for (const step of steps) this.loops.push(this.work(agency, step));

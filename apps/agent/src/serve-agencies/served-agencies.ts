@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { types } from 'node:util';
 import type { SigningKey } from '#envelope';
 import { type AgencyId, AppError, type Clock, type Thumbprint } from '#kernel';
 import { createKeyFile, createVault, openVault, type Vault, type VaultSecret } from '#key-vault';
@@ -8,6 +9,8 @@ import { AccessToken } from '../hub-client/access-token.js';
 import { DpopKey } from '../hub-client/dpop-key.js';
 import { HubClient } from '../hub-client/hub-client.js';
 import type { HubHttp } from '../hub-client/hub-http.js';
+import type { KeysInLog } from '../follow-log/logged-keys.js';
+import type { KeyStore } from '../infra/key-store.js';
 import type { LogStore } from '../infra/log-store.js';
 import { ServedAgency } from './served-agency.js';
 
@@ -23,6 +26,11 @@ export class ServedAgencies {
   madeHere(agency: AgencyId, kid: Thumbprint): boolean | undefined {
     return this.byId.get(agency)?.madeHere(kid);
   }
+
+  /** As `madeHere`. */
+  revokedHere(agency: AgencyId, kid: Thumbprint): boolean | undefined {
+    return this.byId.get(agency)?.revokedHere(kid);
+  }
 }
 
 export interface Connections {
@@ -36,18 +44,20 @@ export interface Connections {
 export async function openAgencies(
   settings: readonly AgencySettings[],
   connections: Connections,
-  store: LogStore,
-  isLogged: (agency: AgencyId, kid: Thumbprint) => boolean,
+  stores: { readonly log: LogStore; readonly keys: KeyStore },
+  logged: KeysInLog,
   clock: Clock,
 ): Promise<ServedAgencies> {
   const agencies: ServedAgency[] = [];
   for (const one of settings) {
     const vault = await openOrCreate(one.id, one.vault);
-    const made = (await store.madeKeys(one.id)).map(({ kid }) => kid);
-    const workerKey = await store.workerKey(one.id);
-    const logged = (kid: Thumbprint): boolean => isLogged(one.id, kid);
+    const known = {
+      made: (await stores.keys.made(one.id)).map(({ kid }) => kid),
+      revoked: (await stores.keys.revocations(one.id)).map(({ kid }) => kid),
+      workerKey: await stores.log.workerKey(one.id),
+    };
     const hub = hubClient(one, connections, clock, () => agency.clientKey());
-    const agency: ServedAgency = new ServedAgency(one, vault, hub, made, workerKey, logged);
+    const agency: ServedAgency = new ServedAgency(one, vault, hub, known, () => logged.current, clock);
     agencies.push(agency);
   }
   return new ServedAgencies(agencies);
@@ -64,8 +74,9 @@ function hubClient(
   return new HubClient(gateway, token, dpop);
 }
 
-async function openOrCreate(agency: AgencyId, { path, keyFile, passphraseFile }: VaultSettings): Promise<Vault> {
-  const secret = await secretOf(keyFile, passphraseFile);
+async function openOrCreate(agency: AgencyId, settings: VaultSettings): Promise<Vault> {
+  const { path, keyFile } = settings;
+  const secret = await secretOf(settings);
   const opened = await openVault({ path, secret });
   if (opened.ok) {
     if (opened.value.agency !== agency) throw new AppError('VAULT_LOCKED', 'the vault belongs to another agency');
@@ -79,7 +90,8 @@ async function openOrCreate(agency: AgencyId, { path, keyFile, passphraseFile }:
   return created.value;
 }
 
-async function secretOf(keyFile: string | undefined, passphraseFile: string | undefined): Promise<VaultSecret> {
+/** @throws AppError VAULT_LOCKED when the passphrase file cannot be read */
+export async function secretOf({ keyFile, passphraseFile }: VaultSettings): Promise<VaultSecret> {
   if (keyFile !== undefined) return { keyFile };
   const text = passphraseFile === undefined ? undefined : await readFile(passphraseFile, 'utf8').catch(() => undefined);
   if (text === undefined) throw new AppError('VAULT_LOCKED', 'the passphrase file cannot be read');
@@ -87,5 +99,5 @@ async function secretOf(keyFile: string | undefined, passphraseFile: string | un
 }
 
 function unlessThere(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  if (!(types.isNativeError(error) && 'code' in error && error.code === 'EEXIST')) throw error;
 }

@@ -1,24 +1,30 @@
 import { createHmac } from 'node:crypto';
 import type { PseudonymKey, ReceivingKey, SigningKey } from '#envelope';
-import { type AgencyId, AppError, err, ok, type Pseudonym, type Result, type Thumbprint } from '#kernel';
+import { type AgencyId, AppError, type Clock, err, ok, type Pseudonym, type Result, type Thumbprint } from '#kernel';
 import type { Vault } from '#key-vault';
 import type { AgencySettings } from '../agency-settings.js';
+import type { LoggedKeys } from '../follow-log/logged-keys.js';
 import type { HubClient } from '../hub-client/hub-client.js';
 
 /** One agency that this agent serves: vault, token and connection of its own; nothing of it is shared with another. */
 export class ServedAgency {
+  private readonly workerKey: Buffer;
   /** Thumbprints of keys that were made here, also those that left the vault (recovery). */
   private readonly made = new Set<Thumbprint>();
+  /** Thumbprints of keys that were revoked here; such a key does nothing more, whether or not the log shows it yet. */
+  private readonly revoked = new Set<Thumbprint>();
 
   constructor(
     readonly settings: AgencySettings,
     readonly vault: Vault,
     readonly hub: HubClient,
-    made: Iterable<Thumbprint>,
-    private readonly workerKey: Buffer,
-    private readonly isLogged: (kid: Thumbprint) => boolean,
+    known: { readonly made: Iterable<Thumbprint>; readonly revoked: Iterable<Thumbprint>; readonly workerKey: Buffer },
+    private readonly logged: () => LoggedKeys,
+    private readonly clock: Clock,
   ) {
-    for (const kid of made) this.made.add(kid);
+    for (const kid of known.made) this.made.add(kid);
+    for (const kid of known.revoked) this.revoked.add(kid);
+    this.workerKey = known.workerKey;
   }
 
   get id(): AgencyId {
@@ -31,24 +37,37 @@ export class ServedAgency {
   }
 
   /**
-   * The newest key of its use that the log shows, for others accept no other; before onboarding the newest that there is.
+   * The newest key of its use that the log shows as usable, for others accept no other; before onboarding the newest that
+   * there is.
    *
-   * @throws AppError VAULT_KEY_MISSING
+   * @throws AppError VAULT_KEY_MISSING; UNAVAILABLE while the log does not show the key that took a revoked one's place
    */
   signingKey(): SigningKey {
-    return this.newestLogged('signing');
+    const logged = this.newestLogged('signing');
+    if (logged) return logged;
+    if (
+      this.logged()
+        .keysOf(this.id)
+        .some(({ use }) => use === 'signing')
+    )
+      throw new AppError('UNAVAILABLE', 'the log shows no usable signing key that is held here');
+    return taken(this.vault.current('signing'));
   }
 
-  /** Client-authentication key, as `signingKey`. */
+  /** Client-authentication key: as `signingKey`, and while none counts the newest, which is tried until it does. */
   clientKey(): SigningKey {
-    return this.newestLogged('client-auth');
+    return this.newestLogged('client-auth') ?? taken(this.vault.current('client-auth'));
   }
 
-  private newestLogged(purpose: 'signing' | 'client-auth'): SigningKey {
-    const logged = this.vault.list().findLast((key) => key.purpose === purpose && key.kid && this.isLogged(key.kid));
-    const held = logged?.kid === undefined ? undefined : this.vault.byKid(logged.kid);
-    if (held?.ok && held.value.purpose !== 'receiving') return held.value.key;
-    return taken(this.vault.current(purpose));
+  private newestLogged(use: 'signing' | 'client-auth'): SigningKey | undefined {
+    const newest = this.logged().newest(this.id, use, this.clock.now(), (kid) => this.holds(kid));
+    const held = newest && this.vault.byKid(newest.kid);
+    return held?.ok && held.value.purpose !== 'receiving' ? held.value.key : undefined;
+  }
+
+  /** Is the private half here, and not revoked here? */
+  holds(kid: Thumbprint): boolean {
+    return this.vault.byKid(kid).ok && !this.revoked.has(kid);
   }
 
   /** The private half of the key that a message was sealed to, also after a rotation. Errors: VAULT_KEY_MISSING. */
@@ -69,6 +88,14 @@ export class ServedAgency {
 
   rememberMade(kid: Thumbprint): void {
     this.made.add(kid);
+  }
+
+  revokedHere(kid: Thumbprint): boolean {
+    return this.revoked.has(kid);
+  }
+
+  rememberRevoked(kid: Thumbprint): void {
+    this.revoked.add(kid);
   }
 
   /**

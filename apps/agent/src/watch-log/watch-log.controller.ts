@@ -1,11 +1,22 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { AppError, type Clock } from '#kernel';
+import { CLOCK } from '#platform';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
+import { Nested, OfficerDto, OptionalText } from '../describe-api/shared.dto.js';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { member } from '../hub-client/hub-http.js';
-import { LogStore, type RaisedAlarm } from '../infra/log-store.js';
+import { type Acknowledgement, LogStore, type RaisedAlarm } from '../infra/log-store.js';
+
+class AcknowledgedDto {
+  @ApiProperty() name: string;
+  @ApiProperty() title: string;
+  @ApiProperty() unit: string;
+  @ApiPropertyOptional() note?: string;
+  @ApiProperty({ format: 'date-time' }) at: string;
+}
 
 class AlarmDto {
   @ApiProperty() id: number;
@@ -14,6 +25,16 @@ class AlarmDto {
   @ApiProperty() detail: string;
   @ApiPropertyOptional() leafIndex?: number;
   @ApiProperty({ format: 'date-time' }) raisedAt: string;
+  @ApiPropertyOptional({ type: AcknowledgedDto, description: 'Absent until somebody has looked at it' })
+  acknowledged?: AcknowledgedDto;
+}
+
+export class AcknowledgeDto {
+  @Nested(OfficerDto, 'Who has looked at it')
+  person: OfficerDto;
+
+  @OptionalText('What it was and what was done', 2_000)
+  note?: string;
 }
 
 class AlarmsDto {
@@ -61,6 +82,7 @@ export class WatchLogController {
   constructor(
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly store: LogStore,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   @Get('log')
@@ -74,11 +96,30 @@ export class WatchLogController {
 
   @Get('alarms')
   @ApiOperation({
-    summary: 'Alarms: keys of this agency that were not made here, forks, receipts that prove something else',
+    summary:
+      'Alarms: keys of this agency that were not made or not revoked here, forks, receipts that prove something else',
   })
   @ApiResponse({ status: 200, type: AlarmsDto })
   async alarms(@Caller() { agency }: CallingSystem): Promise<AlarmsDto> {
     return { alarms: (await this.store.alarms(agency.id)).map(shown) };
+  }
+
+  @Post('alarms/:id/acknowledge')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'A person has looked at an alarm. It stays in the list, with who and when.' })
+  @ApiResponse({ status: 200, type: AlarmDto })
+  async acknowledge(
+    @Caller() { agency, system }: CallingSystem,
+    @Param('id', ParseIntPipe) id: number,
+    @Body() { person, note }: AcknowledgeDto,
+  ): Promise<AlarmDto> {
+    const { name, title, unit } = person;
+    const seen = { system, person: { name, title, unit }, note: note ?? null, at: this.clock.now() };
+    const taken = await this.store.acknowledge(agency.id, id, seen);
+    const alarm = (await this.store.alarms(agency.id)).find((one) => one.id === id);
+    if (!alarm) throw new AppError('NOT_FOUND', 'there is no such alarm');
+    if (!taken) throw new AppError('CONFLICT', 'somebody has looked at it already');
+    return shown(alarm);
   }
 
   @Get('log/entries')
@@ -99,4 +140,14 @@ export class WatchLogController {
   }
 }
 
-const shown = ({ raisedAt, ...alarm }: RaisedAlarm): AlarmDto => ({ ...alarm, raisedAt: raisedAt.toISOString() });
+const shown = ({ raisedAt, acknowledged, ...alarm }: RaisedAlarm): AlarmDto => ({
+  ...alarm,
+  raisedAt: raisedAt.toISOString(),
+  ...(acknowledged === undefined ? {} : { acknowledged: acknowledgedOf(acknowledged) }),
+});
+
+const acknowledgedOf = ({ person, note, at }: Acknowledgement): AcknowledgedDto => ({
+  ...person,
+  ...(note === null ? {} : { note }),
+  at: at.toISOString(),
+});

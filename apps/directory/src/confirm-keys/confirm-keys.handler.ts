@@ -37,6 +37,15 @@ export class ConfirmKeys {
              WHERE agency_key.event_id = logged.event_id AND agency_key.leaf_index IS NULL`,
       values: [eventIds, entries.map(({ leafIndex }) => leafIndex.toString())],
     });
+    // An earlier key ends as its successor says, and not before that one counts.
+    await client.query({
+      name: 'end-superseded-keys',
+      text: `UPDATE directory.agency_key AS earlier SET not_after = later.superseded_from
+             FROM directory.agency_key AS later
+             WHERE later.event_id = ANY($1::text[]) AND later.leaf_index IS NOT NULL AND earlier.agency = later.agency
+               AND earlier.kid = later.supersedes AND earlier.use = later.use AND earlier.not_after > later.superseded_from`,
+      values: [eventIds],
+    });
     const { rows } = await client.query<{ id: AgencyId; kind: string; businessId: string }>({
       name: 'activate-agencies',
       text: `UPDATE directory.agency SET status = 'active'

@@ -91,9 +91,15 @@ describe('trust in a key record', () => {
       expect(await outcome(recordOf(use, agent.signing), [known.signing])).toBe('trusted');
     });
 
-    it.each(uses)('the recovery key does not vouch for %s', async (use) => {
+    it.each(['receiving', 'client-auth'] as const)('the recovery key does not vouch for %s', async (use) => {
       const trusted = [known.signing, known.recovery];
       expect(await outcome(recordOf(use, agent.recovery), trusted)).toBe('KEY_UNTRUSTED');
+    });
+
+    it('a later recovery key needs the previous one: who stole the signing key cannot bring his own', async () => {
+      const trusted = [known.signing, known.recovery];
+      expect(await outcome(recordOf('recovery', agent.signing), trusted)).toBe('KEY_UNTRUSTED');
+      expect(await outcome(recordOf('recovery', agent.recovery), trusted)).toBe('trusted');
     });
 
     it.each(uses)('without a signing key there is no %s', async (use) => {

@@ -1,4 +1,11 @@
-import { readStatement, thumbprintOf, type KeyRecord, importVerificationKey, verifyStatement } from '#envelope';
+import {
+  importVerificationKey,
+  type KeyRecord,
+  mayVouchFor,
+  readStatement,
+  thumbprintOf,
+  verifyStatement,
+} from '#envelope';
 import { AppError, err, ok, type Result, type Thumbprint } from '#kernel';
 
 /** A key that may vouch for another: published before, in force, not revoked. */
@@ -16,8 +23,8 @@ export interface TrustedRecord {
 
 /**
  * Is this record signed by a key that may vouch for it (design: First trust)? The one key that vouches for itself is the
- * signing key whose thumbprint was compared out of band; another signing key needs the previous one or the recovery key;
- * every other use needs a signing key.
+ * signing key whose thumbprint was compared out of band; another signing key needs the previous one or the recovery key,
+ * another recovery key the previous recovery key; every other use needs a signing key.
  *
  * @param firstKey thumbprint that the operator compared; once its record is known, it must not be asked about again: a
  *   revoked key would vouch for itself anew
@@ -33,8 +40,11 @@ export async function trustRecord(
   if (!read.ok) return read;
   const { kid: signer, payload: record } = read.value;
   const kid = await thumbprintOf(record.jwk);
+  const hasRecovery = trusted.some(({ use }) => use === 'recovery');
   const isFirst = record.use === 'signing' && kid === firstKey && signer === kid;
-  const voucher = isFirst ? record : trusted.find((key) => key.kid === signer && mayVouch(key.use, record.use));
+  const voucher = isFirst
+    ? record
+    : trusted.find((key) => key.kid === signer && mayVouchFor(key.use, record.use, hasRecovery));
   if (!voucher) return err(new AppError('KEY_UNTRUSTED'));
   const key = await importVerificationKey(voucher.jwk);
   if (!key.ok) return key;
@@ -42,6 +52,3 @@ export async function trustRecord(
   if (!verified.ok) return verified;
   return ok({ token, record: verified.value, kid });
 }
-
-const mayVouch = (voucher: KeyRecord['use'], use: KeyRecord['use']): boolean =>
-  voucher === 'signing' || (voucher === 'recovery' && use === 'signing');

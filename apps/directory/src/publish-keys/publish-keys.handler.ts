@@ -50,6 +50,11 @@ export class PublishKeys {
         const accepted = unwrap(await trustRecord(token, registered.firstKey, trusted));
         if (new Date(record.notAfter) <= now || record.iat * 1000 > now.getTime() + SKEW_MS)
           throw new AppError('MALFORMED', 'the record is past or from the future');
+        const { supersedes } = record;
+        if (supersedes && !known.some(({ kid: earlier, use: as }) => earlier === supersedes.kid && as === record.use))
+          throw new AppError('MALFORMED', 'the record supersedes no key of its use');
+        if (supersedes && Date.parse(supersedes.until) < now.getTime() - SKEW_MS)
+          throw new AppError('MALFORMED', 'the record ends a key in the past');
         fresh.push(accepted);
         trusted.push({ kid, use: record.use, jwk: record.jwk });
         uses.set(kid, record.use);
@@ -66,8 +71,10 @@ export class PublishKeys {
       );
       await client.query({
         name: 'insert-keys',
-        text: `INSERT INTO directory.agency_key (agency, kid, use, jwk, not_before, not_after, record, event_id, published_at)
-               SELECT $1, *, $9::timestamptz FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[])`,
+        text: `INSERT INTO directory.agency_key (agency, kid, use, jwk, not_before, not_after, record, event_id, supersedes,
+                 superseded_from, published_at)
+               SELECT $1, *, $11::timestamptz
+               FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])`,
         values: [
           agency,
           fresh.map(({ kid }) => kid),
@@ -77,6 +84,8 @@ export class PublishKeys {
           fresh.map(({ record }) => record.notAfter),
           fresh.map(({ token }) => token),
           events.map(({ eventId }) => eventId),
+          fresh.map(({ record }) => record.supersedes?.kid ?? null),
+          fresh.map(({ record }) => record.supersedes?.until ?? null),
           now,
         ],
       });

@@ -223,6 +223,41 @@ describe('a change of keys', () => {
     );
   });
 
+  describe('with an overlap', () => {
+    const ends = () =>
+      ground.feed.current?.keys.find(({ agency, kid }) => agency === agent.id && kid === agent.signing.kid)?.notAfter;
+    const superseding = (until: Date, kid = agent.signing.kid) =>
+      agent.record('signing', next.publicJwk, agent.signing, { supersedes: { kid, until: until.toISOString() } });
+    const week = new Date(now.getTime() + 7 * DAY_MS);
+
+    it('ends the earlier key at its end, and not before the log shows the new one', async () => {
+      const before = ends();
+      await ground.keys.publish([await superseding(week)]);
+      await ground.feed.refresh();
+      expect(ends()).toEqual(before);
+      await ground.log(agent.id);
+      expect(ends()).toEqual(week);
+    });
+
+    it('never makes a key last longer', async () => {
+      const before = ends();
+      await ground.keys.publish([await superseding(new Date(now.getTime() + 4_000 * DAY_MS))]);
+      await ground.log(agent.id);
+      expect(ends()).toEqual(before);
+    });
+
+    it.each<[string, () => Promise<string>]>([
+      ['in the past', () => superseding(new Date(now.getTime() - 61_000))],
+      ['of a key of another use', () => superseding(week, agent.receiving.kid)],
+      ['of a key that nobody knows', () => superseding(week, next.kid)],
+    ])('is refused when it is the end %s', async (_what, record) => {
+      ground.clock.set(new Date(now.getTime() - 120_000));
+      const posted = await record();
+      ground.clock.set(now);
+      await expect(ground.keys.publish([posted])).rejects.toMatchObject({ code: 'MALFORMED' });
+    });
+  });
+
   it('is not possible with a revoked first key that vouches for itself anew', async () => {
     await ground.revocations.revoke(await agent.revocation(agent.signing.kid));
     await expect(

@@ -37,6 +37,12 @@ describe('revoking a key', () => {
     expect(await ground.revocations.revoke(early)).toEqual(ground.clock.now());
   });
 
+  it('holds at once: one that is to count later is refused', async () => {
+    const later = new Date(now.getTime() + 86_400_000);
+    const record = await agent.revocation(agent.receiving.kid, agent.signing, later);
+    await expect(ground.revocations.revoke(record)).rejects.toMatchObject({ code: 'MALFORMED' });
+  });
+
   it('is answered as before when it comes again', async () => {
     const record = await agent.revocation(agent.receiving.kid);
     await ground.revocations.revoke(record);
@@ -48,6 +54,16 @@ describe('revoking a key', () => {
   it('may be signed by the recovery key', async () => {
     await ground.revocations.revoke(await agent.revocation(agent.signing.kid, agent.recovery));
     expect(ground.shownKeys(agent.id)).toContain('signing, revoked');
+  });
+
+  it('of the recovery key needs the recovery key: who stole the signing key locks nobody out', async () => {
+    await expect(ground.revocations.revoke(await agent.revocation(agent.recovery.kid))).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+    });
+    const another = await agent.record('recovery', (await generateSigningKey()).publicJwk);
+    await expect(ground.keys.publish([another])).rejects.toMatchObject({ code: 'KEY_UNTRUSTED' });
+    await ground.revocations.revoke(await agent.revocation(agent.recovery.kid, agent.recovery));
+    expect(ground.shownKeys(agent.id)).toContain('recovery, revoked');
   });
 
   it('by the key itself is the last thing that it signs', async () => {

@@ -67,11 +67,11 @@ export class AgencyAgent {
     ]);
   }
 
-  revocation(kid: Thumbprint, signWith: SigningKey = this.signing): Promise<string> {
+  revocation(kid: Thumbprint, signWith: SigningKey = this.signing, at = this.clock.now()): Promise<string> {
     const now = this.clock.now();
     return signStatement(
       'agency-key-revocation',
-      { agency: this.id, kid, at: now.toISOString(), iat: numericDate(now) },
+      { agency: this.id, kid, at: at.toISOString(), iat: numericDate(now) },
       signWith,
     );
   }
