@@ -67,6 +67,13 @@ export interface HttpAnswer<T> {
   readonly headers: Headers;
 }
 
+export interface PreparedCall {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+}
+
 export interface MailboxItem {
   readonly number: number;
   readonly message?: { manifest: string; outer: string };
@@ -107,7 +114,8 @@ export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseud
 export class HubAgency {
   private dpop: { key: CryptoKeyOf; jwk: JWK } | undefined;
   private token: { value: string; expiresAt: number } | undefined;
-  private nonce: string | undefined;
+  /** By address: each instance of the gateway takes its own nonces only. */
+  private readonly nonces = new Map<string, string>();
 
   private constructor(
     readonly id: AgencyId,
@@ -269,7 +277,7 @@ export class HubAgency {
       htu: url,
       jti: randomUUID(),
       iat: numericDate(new Date()),
-      ...(this.nonce && !url.startsWith(this.hub.issuer) ? { nonce: this.nonce } : {}),
+      ...(url.startsWith(this.hub.issuer) ? {} : { nonce: this.nonces.get(this.hub.gateway) }),
       ...overrides,
     };
     return new SignJWT(present(claims)).setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk, ...header }).sign(key);
@@ -284,27 +292,35 @@ export class HubAgency {
     return this.dpop;
   }
 
-  /** One authenticated call; repeated once when the gateway asks for its nonce. */
-  async call<T>(method: string, path: string, body?: unknown): Promise<HttpAnswer<T>> {
-    const token = await this.accessToken();
-    const url = `${this.hub.gateway}${path}`;
-    const bare = url.split('?')[0]!;
+  /**
+   * One authenticated call; repeated once when the gateway asks for its nonce.
+   *
+   * @param at another instance of the gateway behind the same public address
+   */
+  async call<T>(method: string, path: string, body?: unknown, at = this.hub.gateway): Promise<HttpAnswer<T>> {
     for (let attempt = 0; ; attempt++) {
-      const proof = await this.proof(method, bare, { ath: sha256(token) });
-      const response = await fetch(url, {
-        method,
-        headers: {
-          authorization: `DPoP ${token}`,
-          dpop: proof,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-      this.nonce = response.headers.get('dpop-nonce') ?? this.nonce;
-      const answer = (await response.json()) as T;
-      const asksNonce = response.status === 401 && (answer as { code?: string }).code === 'USE_DPOP_NONCE';
-      if (!asksNonce || attempt > 0) return { status: response.status, body: answer, headers: response.headers };
+      const answer = await send<T>(await this.prepared(method, path, body, at), at);
+      const asksNonce = answer.status === 401 && (answer.body as { code?: string }).code === 'USE_DPOP_NONCE';
+      this.nonces.set(at, answer.headers.get('dpop-nonce') ?? '');
+      if (!asksNonce || attempt > 0) return answer;
     }
+  }
+
+  /** A call with token and proof, to be sent once, or more often by whoever captured it. */
+  async prepared(method: string, path: string, body?: unknown, at = this.hub.gateway): Promise<PreparedCall> {
+    const token = await this.accessToken();
+    const url = `${this.hub.gateway}${path.split('?')[0]}`;
+    const proof = await this.proof(method, url, { ath: sha256(token), nonce: this.nonces.get(at) });
+    return {
+      path,
+      method,
+      headers: {
+        authorization: `DPoP ${token}`,
+        dpop: proof,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
   }
 
   context(to: HubAgency, kind: MessageKind, given: Partial<MessageContext> = {}): MessageContext {
@@ -457,9 +473,18 @@ export class HubAgency {
   }
 
   postReleases(...requests: readonly string[]): Promise<HttpAnswer<{ results: ReleaseResult[] } & Problem>> {
-    return this.call('POST', '/v1/releases', {
-      releases: requests.map((releaseRequest) => ({ releaseRequest, seenSize: 0 })),
-    });
+    return this.call('POST', '/v1/releases', releasesOf(requests));
+  }
+
+  /** Through any instance of the gateway. */
+  async releaseAt(at: string, releaseRequest: string): Promise<ReleaseResult> {
+    const { status, body } = await this.call<{ results: ReleaseResult[] } & Problem>(
+      'POST',
+      '/v1/releases',
+      releasesOf([releaseRequest]),
+      at,
+    );
+    return status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
   }
 
   async release(...wish: Parameters<HubAgency['releaseRequest']>): Promise<ReleaseResult> {
@@ -551,8 +576,17 @@ export class HubAgency {
   }
 }
 
+const releasesOf = (requests: readonly string[]) => ({
+  releases: requests.map((releaseRequest) => ({ releaseRequest, seenSize: 0 })),
+});
+
 const present = <T>(members: Record<string, T | undefined>): Record<string, T> =>
   Object.fromEntries(Object.entries(members).filter((member): member is [string, T] => member[1] !== undefined));
+
+export async function send<T>({ path, ...call }: PreparedCall, to: string): Promise<HttpAnswer<T>> {
+  const response = await fetch(`${to}${path}`, call);
+  return { status: response.status, body: (await response.json()) as T, headers: response.headers };
+}
 
 type CryptoKeyOf = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 

@@ -80,6 +80,28 @@ export async function hubOn(stack: Stack, environment: Record<string, string> = 
   };
 }
 
+/** Another instance of the gateway behind the same public address, on a port of its own. Returns its own address. */
+export async function startAnotherGateway({ hub, stack, topicPrefix }: RunningHub): Promise<string> {
+  const port = String(await stack.ports.of('gateway-2'));
+  const url = `http://127.0.0.1:${port}`;
+  stack.supervisor.start({
+    name: 'gateway-2',
+    entry: 'apps/gateway/src/main.js',
+    readyUrl: `${url}/readyz`,
+    env: {
+      LOG_LEVEL: 'warn',
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: port,
+      KAFKA_BROKERS: stack.kafkaBrokers,
+      KAFKA_TOPIC_PREFIX: topicPrefix,
+      ...hub.pins,
+      ...hub.peers,
+    },
+  });
+  await stack.supervisor.waitReady('gateway-2');
+  return url;
+}
+
 /** Polls until the condition holds; throws after the time. */
 export async function until(condition: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
   const end = Date.now() + withinMs;

@@ -29,12 +29,21 @@ export interface HubPins {
   readonly PERMIT_PUBLIC_JWK: string;
 }
 
+export interface HubPeers {
+  readonly DIRECTORY_GRPC: string;
+  readonly CONSENT_GRPC: string;
+  readonly EXCHANGE_GRPC: string;
+  readonly AUDIT_GRPC: string;
+}
+
 export interface Hub {
   readonly pins: HubPins;
   readonly directoryGrpc: string;
   readonly exchangeGrpc: string;
   /** HTTP address of each service, for health and metrics. */
   readonly urls: Readonly<Record<HubServiceName, string>>;
+  /** Where the services find each other. */
+  readonly peers: HubPeers;
 }
 
 /**
@@ -80,7 +89,7 @@ async function describe(
     OUTCOME_PUBLIC_JWK: JSON.stringify(keys.outcomePublicJwk),
     PERMIT_PUBLIC_JWK: JSON.stringify(keys.permitPublicJwk),
   };
-  const peers = {
+  const peers: HubPeers = {
     DIRECTORY_GRPC: at(grpc, 'directory'),
     CONSENT_GRPC: at(grpc, 'consent'),
     EXCHANGE_GRPC: at(grpc, 'exchange'),
@@ -116,5 +125,5 @@ async function describe(
     },
   }));
   const urls = Object.fromEntries(hubServiceNames.map((name) => [name, url(name)])) as Record<HubServiceName, string>;
-  return { specs, hub: { pins, directoryGrpc: peers.DIRECTORY_GRPC, exchangeGrpc: peers.EXCHANGE_GRPC, urls } };
+  return { specs, hub: { pins, directoryGrpc: peers.DIRECTORY_GRPC, exchangeGrpc: peers.EXCHANGE_GRPC, urls, peers } };
 }
