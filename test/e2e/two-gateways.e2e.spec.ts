@@ -131,11 +131,7 @@ describe('over two gateways', () => {
   });
 
   const consented = (uses: 'once' | 'repeated'): Promise<ConsentId> =>
-    municipality.recordConsent({
-      requesters: [municipality.id],
-      disclosers: [county.id],
-      uses: { kind: uses },
-    });
+    municipality.recordConsent({ disclosers: [county.id] }, { uses: { kind: uses } });
   const resting = (id: ConsentId): Partial<MessageContext> => ({ categories: [12], basis: [byConsent([12], id)] });
 
   it('a consent for one time used through both at the same moment: exactly one', async () => {

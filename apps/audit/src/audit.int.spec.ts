@@ -11,6 +11,7 @@ import request from 'supertest';
 import {
   AuditEvent,
   AuditServiceClient,
+  DirectoryEvent,
   DirectoryServiceService,
   ExchangeEvent,
   type Snapshot,
@@ -44,15 +45,26 @@ import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } f
 import { AuditConfig } from './audit.config.js';
 import { serviceOptions } from './audit.module.js';
 import { databaseSpec } from './infra/database.js';
-import { acceptedEvent, eventually, releaseItem } from './testing/audit.fixture.js';
-import { type Party, directorySnapshot, party, sealedMessage } from './testing/parties.fixture.js';
+import { acceptedEvent, emptyRecord, eventually, releaseItem } from './testing/audit.fixture.js';
+import { type Party, directorySnapshot, keyRecords, party, sealedMessage } from './testing/parties.fixture.js';
 
-/** A directory that answers `Watch` with one snapshot. */
-async function startDirectory(snapshot: Snapshot): Promise<{ address: string; stop: () => void }> {
+interface ShowingDirectory {
+  readonly address: string;
+  show(snapshot: Snapshot): void;
+  stop(): void;
+}
+
+/** A directory that answers `Watch` with the snapshot that it is given. */
+async function startDirectory(): Promise<ShowingDirectory> {
   const server = new Server();
+  const watchers: { write: (response: WatchResponse) => void }[] = [];
+  let shown: Snapshot | undefined;
+  const tell = (watcher: (typeof watchers)[number], value: Snapshot): void =>
+    watcher.write({ update: { $case: 'snapshot', value } });
   server.addService(DirectoryServiceService, {
-    watch: (call: { write: (response: WatchResponse) => void }) => {
-      call.write({ update: { $case: 'snapshot', value: snapshot } });
+    watch: (call: (typeof watchers)[number]) => {
+      watchers.push(call);
+      if (shown) tell(call, shown);
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
@@ -60,7 +72,14 @@ async function startDirectory(snapshot: Snapshot): Promise<{ address: string; st
       error ? reject(error) : resolve(bound),
     );
   });
-  return { address: `127.0.0.1:${port}`, stop: () => server.forceShutdown() };
+  return {
+    address: `127.0.0.1:${port}`,
+    show: (snapshot) => {
+      shown = snapshot;
+      for (const watcher of watchers) tell(watcher, snapshot);
+    },
+    stop: () => server.forceShutdown(),
+  };
 }
 
 /** As the prepare step makes them. */
@@ -94,7 +113,7 @@ describe('the audit service', () => {
   const prefix = uniqueTopicPrefix();
   let database: TestDatabase;
   let folder: string;
-  let directory: Awaited<ReturnType<typeof startDirectory>>;
+  let directory: ShowingDirectory;
   let app: NestFastifyApplication;
   let audit: GrpcClient<AuditServiceClient>;
   let kafka: KafkaLog;
@@ -113,7 +132,7 @@ describe('the audit service', () => {
     folder = await mkdtemp(join(tmpdir(), 'audit-'));
     cleanups.push(() => rm(folder, { recursive: true }));
     [sender, recipient] = await Promise.all([party('H-03'), party('K-235')]);
-    directory = await startDirectory(directorySnapshot([sender, recipient]));
+    directory = await startDirectory();
     cleanups.push(() => directory.stop());
     permitKey = await generateSigningKey();
     await writeKeyFiles(folder);
@@ -148,10 +167,32 @@ describe('the audit service', () => {
         for (const { value } of messages) events.push(AuditEvent.decode(value));
       },
     });
+    directory.show(await loggedKeys());
     await eventually(async () =>
       (await request(app.getHttpServer()).get('/readyz')).status === 200 ? true : undefined,
     );
   });
+
+  /** The agencies with their keys, after the clear leaves of these are in the log. */
+  const loggedKeys = async (): Promise<Snapshot> => {
+    const snapshot = directorySnapshot([sender, recipient]);
+    const records = await keyRecords(snapshot, [sender, recipient]);
+    const facts = records.map((record) => ({
+      ...emptyRecord(),
+      type: 'key-published',
+      clearRecordJson: JSON.stringify(record),
+    }));
+    await kafka.publish(
+      topics.directoryEvents,
+      facts.map((log) => ({ key: 'keys', value: DirectoryEvent.encode({ log }).finish() })),
+    );
+    const leaves = await eventually(async () => {
+      const entries = events.flatMap(({ event }) => (event?.$case === 'logged' ? event.value.entries : []));
+      const found = facts.map(({ eventId }) => entries.find((entry) => entry.eventId === eventId)?.leafIndex);
+      return found.every((leaf) => leaf !== undefined) ? found : undefined;
+    });
+    return { ...snapshot, keys: snapshot.keys.map((key, at) => ({ ...key, leafIndex: leaves[at]! })) };
+  };
 
   afterAll(async () => {
     for (const undo of cleanups.reverse()) await undo();

@@ -36,6 +36,7 @@ import { Appender } from './append-entries/appender.js';
 import { AuditConfig } from './audit.config.js';
 import { recordedTopics } from './domain/entry-types.js';
 import { AgencyKeys } from './infra/agency-keys.js';
+import { keyLeaves } from './infra/key-leaves.js';
 import { EntryKek } from './infra/entry-kek.js';
 import { HeadFile } from './infra/head-file.js';
 import { LeafOpenings } from './infra/leaf-openings.js';
@@ -208,8 +209,8 @@ export class AuditModule {
         },
         {
           provide: AgencyKeys,
-          inject: [DirectoryWatch],
-          useFactory: (directory: DirectoryWatch) => new AgencyKeys(directory),
+          inject: [DirectoryWatch, Database],
+          useFactory: (directory: DirectoryWatch, database: Database) => new AgencyKeys(directory, keyLeaves(database)),
         },
         {
           provide: EvidenceVerifier,

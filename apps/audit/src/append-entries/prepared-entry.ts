@@ -11,6 +11,7 @@ import {
 } from '#envelope';
 import { type AgencyId, type EventId, type Sha256, canonicalJson } from '#kernel';
 import { leafHash } from '#merkle';
+import { countsForConsent } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
 /** What an opaque entry has beside its leaf. */
@@ -42,7 +43,8 @@ export interface IndexColumns {
   readonly categories?: readonly number[];
   readonly purpose?: string;
   readonly code?: string;
-  readonly consent?: { readonly id: string; readonly version: number };
+  /** Without a version it can be found, and says nothing about whether the consent holds. */
+  readonly consent?: { readonly id: string; readonly version?: number };
   readonly request?: { readonly jti: string; readonly hash: Sha256 };
   /** Agencies that may find the entry as one of theirs. */
   readonly parties: readonly AgencyId[];
@@ -91,7 +93,7 @@ export function prepareOpaque(
       ...(body.categories && { categories: body.categories }),
       ...(body.purpose && { purpose: body.purpose }),
       ...(body.code && { code: body.code }),
-      ...(body.consent && { consent: body.consent }),
+      ...(body.consent && { consent: consentColumns(body, body.consent) }),
       ...(extra.request && { request: extra.request }),
       parties: [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
         (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
@@ -103,6 +105,11 @@ export function prepareOpaque(
     },
   };
 }
+
+const consentColumns = (
+  { type, assertedBy }: LogBody,
+  { id, version }: NonNullable<LogBody['consent']>,
+): NonNullable<IndexColumns['consent']> => (countsForConsent(type, assertedBy) ? { id, version } : { id });
 
 export function prepareClear(
   eventId: EventId,

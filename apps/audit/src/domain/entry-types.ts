@@ -34,6 +34,14 @@ export const consentTypes = [
 ] as const;
 export type ConsentType = (typeof consentTypes)[number];
 
+/**
+ * Entries by which a consent begins or goes on. They count only where the agency's own signature says the same: a consent
+ * service that lies could otherwise invent one. What ends or suspends a consent counts whoever says it.
+ */
+const consentGivers: ReadonlySet<string> = new Set<ConsentType>(['consent-recorded', 'consent-resumed']);
+export const countsForConsent = (type: string, assertedBy: 'agency' | 'hub'): boolean =>
+  assertedBy === 'agency' || !consentGivers.has(type);
+
 const auditsOwn: ReadonlySet<string> = new Set([
   ...releaseTypes,
   'message-mismatch',

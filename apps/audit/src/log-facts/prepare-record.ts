@@ -11,13 +11,17 @@ import {
   isEventId,
   ok,
 } from '#kernel';
-import { bodyMembers } from '../domain/entry-body.js';
-import { mayWrite } from '../domain/entry-types.js';
+import { type Assertion, bodyMembers } from '../domain/entry-body.js';
+import { countsForConsent, mayWrite } from '../domain/entry-types.js';
 import type { LeafOpening, PreparedEntry } from '../append-entries/prepared-entry.js';
 import { prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import type { EvidenceVerifier } from './verify-evidence.js';
+
+/** Time in which what another service knew of a key must have reached this one's snapshot, in milliseconds. */
+const DIRECTORY_LAG_MS = 500;
+const LOOK_EVERY_MS = 25;
 
 const malformed = (field: string) => err(new AppError('MALFORMED', undefined, { field }));
 
@@ -43,7 +47,7 @@ export class RecordPreparer {
     // Not needed for clear entries, which are how a directory that knows no key yet gets its first ones.
     const fresh = this.keys.directory.fresh();
     if (!fresh.ok) return fresh;
-    const assertion = await this.evidence.assertionOf(record, record.at ?? this.clock.now());
+    const assertion = await this.assertionOf(record);
     if (!assertion.ok) return assertion;
     const members = bodyMembers(record, assertion.value);
     if (!members.ok) return members;
@@ -54,6 +58,23 @@ export class RecordPreparer {
     const prepared = prepareOpaque(body.value, this.kek, { told: [record.receiptFor] });
     const { opening, ...entry } = prepared;
     return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
+  }
+
+  /** An entry that counts only with its signature waits a moment for the directory to tell of the key, which is in the log. */
+  private async assertionOf(record: LogRecord): Promise<Result<Assertion>> {
+    const at = record.at ?? this.clock.now();
+    const end = Date.now() + DIRECTORY_LAG_MS;
+    for (;;) {
+      const { version } = this.keys.directory;
+      const assertion = await this.evidence.assertionOf(record, at);
+      const settled =
+        !assertion.ok || record.evidence.length === 0 || countsForConsent(record.type, assertion.value.assertedBy);
+      if (settled) return assertion;
+      while (this.keys.directory.version === version) {
+        if (Date.now() >= end) return assertion;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      }
+    }
   }
 
   private async sealOpening(opening: LeafOpening, receiver: AgencyId): Promise<string> {

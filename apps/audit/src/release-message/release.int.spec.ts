@@ -32,6 +32,7 @@ import {
   type KeyState,
   type Party,
   type SealedFor,
+  consentStatement,
   directoryOf,
   party,
   sealedMessage,
@@ -125,10 +126,12 @@ async function releaseFacts(manifestHash: string): Promise<ReleaseFact[]> {
   });
 }
 
-/** Writes what consent would tell the log about a consent. */
+/** Writes what consent would tell the log about a consent, the agency's record with it. */
 async function logConsent(id: ConsentId, type: string, version = 1): Promise<void> {
+  const evidence =
+    type === 'consent-recorded' ? [{ kind: 'consent', token: await consentStatement(sender, id, version) }] : [];
   const prepared = await audit.preparer.prepare(
-    { ...emptyRecord(), type, consentId: id, consentVersion: version },
+    { ...emptyRecord(), type, consentId: id, consentVersion: version, evidence },
     topics.consentEvents,
   );
   await audit.appender.append(plainProposal([unwrap(prepared)]));

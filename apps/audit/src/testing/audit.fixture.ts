@@ -31,6 +31,7 @@ import { Appender, type AppenderOptions } from '../append-entries/appender.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { databaseSpec } from '../infra/database.js';
 import { EntryKek } from '../infra/entry-kek.js';
+import type { KeyProof, keyLeaves } from '../infra/key-leaves.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { LogKey } from '../infra/log-key.js';
 import { tileSource } from '../infra/log-store.js';
@@ -96,7 +97,11 @@ export class AuditGround {
   }
 }
 
+/** For tests whose log begins without the leaves of their agencies' keys. */
+const everyKey = (): KeyProof => () => Promise.resolve(true);
+
 export interface InstanceOptions {
+  readonly keyProof?: typeof keyLeaves;
   readonly connect?: (url: string) => pg.Client;
   readonly appender?: Pick<AppenderOptions, 'publishedBefore' | 'requireSynchronousStandby'>;
 }
@@ -111,15 +116,19 @@ export class AuditInstance {
   readonly handler: ReleaseHandler;
   readonly openings: LeafOpenings;
 
+  readonly keys: AgencyKeys;
+
   private constructor(
     readonly ground: AuditGround,
-    readonly keys: AgencyKeys,
+    directory: DirectoryView,
     permitKey: Awaited<ReturnType<typeof verificationKeyOf>>,
     options: InstanceOptions,
   ) {
     const { serviceUrl, logKey, kek, keyring, clock } = ground;
-    const { connect = (url) => new pg.Client({ connectionString: url }), appender } = options;
+    const { connect = (url) => new pg.Client({ connectionString: url }), appender, keyProof = everyKey } = options;
     this.database = new Database(serviceUrl);
+    this.keys = new AgencyKeys(directory, keyProof(this.database));
+    const { keys } = this;
     this.appender = new Appender({
       connect: () => connect(serviceUrl),
       signer: logKey.signer,
@@ -156,7 +165,7 @@ export class AuditInstance {
     options: InstanceOptions = {},
   ): Promise<AuditInstance> {
     const permitKey = await verificationKeyOf(ground.permitKey);
-    const instance = new AuditInstance(ground, new AgencyKeys(directory), permitKey, options);
+    const instance = new AuditInstance(ground, directory, permitKey, options);
     instance.appender.start();
     return instance;
   }

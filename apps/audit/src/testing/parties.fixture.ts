@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { AgencyKey, Snapshot } from '#contracts';
 import {
   type Basis,
+  type ClearRecord,
+  type KeyRecord,
   type MessageContext,
   type ReceivingKey,
   type RecipientKey,
@@ -9,12 +11,14 @@ import {
   type SigningKey,
   generateReceivingKey,
   generateSigningKey,
+  grantEach,
   importRecipientKey,
   parseContext,
   pseudonymOf,
   sealMessage,
+  signStatement,
 } from '#envelope';
-import { type AgencyId, agencyId, newExchangeId, newMessageId, numericDate, unwrap } from '#kernel';
+import { type AgencyId, type ConsentId, agencyId, newExchangeId, newMessageId, numericDate, unwrap } from '#kernel';
 import { SnapshotView } from '#platform';
 
 export interface Party {
@@ -31,6 +35,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export interface KeyState {
   readonly revokedAt?: Date;
+  readonly notAfter?: Date;
 }
 
 export const directoryOf = (
@@ -50,7 +55,7 @@ export function directorySnapshot(
     kid,
     jwkJson: JSON.stringify(publicJwk),
     notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter: new Date(now.getTime() + 365 * DAY_MS),
+    notAfter: states.get(kid)?.notAfter ?? new Date(now.getTime() + 365 * DAY_MS),
     revokedAt: states.get(kid)?.revokedAt,
     leafIndex: 0n,
     record: '',
@@ -74,6 +79,29 @@ export function directorySnapshot(
   };
 }
 
+/** The clear records of the keys that a snapshot shows, each signed by its owner, in the order of the snapshot. */
+export const keyRecords = (snapshot: Snapshot, parties: readonly Party[]): Promise<ClearRecord[]> =>
+  Promise.all(
+    snapshot.keys.map(async ({ agency, use, jwkJson, notBefore, notAfter }): Promise<ClearRecord> => {
+      const owner = parties.find(({ id }) => id === agency);
+      if (!owner || !notBefore || !notAfter) throw new Error('a key of nobody');
+      const record = await signStatement(
+        'agency-key',
+        {
+          v: 1,
+          agency: owner.id,
+          use: use as KeyRecord['use'],
+          jwk: JSON.parse(jwkJson) as KeyRecord['jwk'],
+          notBefore: notBefore.toISOString(),
+          notAfter: notAfter.toISOString(),
+          iat: numericDate(notBefore),
+        },
+        owner.signing,
+      );
+      return { type: 'agency-key', record };
+    }),
+  );
+
 const pseudonymKey = { version: 1, key: randomBytes(32) };
 /** Never given to a real person: individual number 900 to 999. */
 const testCode = '010190-900P';
@@ -83,6 +111,32 @@ export const statuteBasis = (categories: number[]): Basis => ({
   processing: { sender: '681/2023-87', recipient: '681/2023-87' },
   secrecyLift: { statute: { id: '681/2023-87', version: 1 } },
 });
+
+/** What an agency signs about a client's consent to it. */
+export const consentStatement = (by: Party, id: ConsentId, version = 1): Promise<string> =>
+  signStatement(
+    'consent',
+    {
+      v: 1,
+      id,
+      version,
+      subject: unwrap(pseudonymOf(pseudonymKey, 'henkilotunnus', testCode)),
+      standing: 'adult',
+      deciders: [{ role: 'self' }],
+      collectingAgency: by.id,
+      grants: grantEach([11], { disclosers: [by.id], recipients: [agencyId('K-235')] }),
+      purposes: ['plan'],
+      uses: { kind: 'repeated' },
+      validFrom: new Date(Date.now() - DAY_MS).toISOString(),
+      validUntil: new Date(Date.now() + 30 * DAY_MS).toISOString(),
+      method: 'written',
+      interpreter: false,
+      language: 'fi',
+      noticeVersion: 'notice-1',
+      collectedAt: new Date(Date.now() - DAY_MS).toISOString(),
+    },
+    by.signing,
+  );
 
 export interface SealedFor {
   readonly context: MessageContext;
