@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { agencyId } from '#kernel';
 import { type Catalogue, catalogueViolations, parseCatalogue, serializeCatalogue } from './catalogue.js';
 import { findDeadline, findNecessityTemplate, findPurpose, findRefusalReason } from './lists.js';
 
@@ -27,6 +28,17 @@ const catalogue: Catalogue = {
   refusalReasons: [
     { code: 'no-basis', names, texts: names, provisions: ['1/2020-5'], namesHolder: false, delayed: false, ...dated },
   ],
+  territories: [
+    {
+      code: 'aland',
+      names: { fi: 'Ahvenanmaa', sv: 'Åland', en: 'Åland' },
+      agencies: [agencyId('K-478')],
+      validFrom: '1993-01-01',
+      validTo: null,
+      confirmed: true,
+      source: 'test',
+    },
+  ],
   statutes: [
     {
       id: '1/2020-5',
@@ -34,6 +46,7 @@ const catalogue: Catalogue = {
       act: { fi: 'Laki', sv: 'Lag' },
       section: '5 §',
       names: { fi: 'Oikeus', sv: 'Rätt' },
+      territory: 'mainland',
       effects: ['secrecyLift'],
       scopes: [{ askers: ['K'], holders: ['L'], categories: [9], purposes: ['plan'] }],
       ...dated,

@@ -68,6 +68,7 @@ export function catalogueViolations(catalogue: Catalogue): readonly string[] {
     ...validityViolations('purposes', catalogue.purposes, ({ code }) => code),
     ...validityViolations('refusalReasons', catalogue.refusalReasons, ({ code }) => code),
     ...validityViolations('statutes', catalogue.statutes, ({ id }) => id),
+    ...validityViolations('territories', catalogue.territories, ({ code }) => code),
     ...validityViolations('deadlines', catalogue.deadlines, ({ code }) => code),
     ...validityViolations(
       'necessityTemplates',
@@ -85,6 +86,7 @@ export const serializeCatalogue = (catalogue: Catalogue): string =>
     purposes: catalogue.purposes,
     refusalReasons: catalogue.refusalReasons,
     statutes: catalogue.statutes,
+    territories: catalogue.territories,
     deadlines: catalogue.deadlines,
     necessityTemplates: catalogue.necessityTemplates,
     schemas: catalogue.schemas,

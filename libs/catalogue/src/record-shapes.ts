@@ -1,13 +1,23 @@
 import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
-import { partyKinds } from '#kernel';
-import type { Category, Deadline, NecessityTemplate, Purpose, RefusalReason, Statute } from './records.js';
+import { agencyIdPattern, partyKinds } from '#kernel';
+import {
+  type Category,
+  type Deadline,
+  type NecessityTemplate,
+  type Purpose,
+  type RefusalReason,
+  type Statute,
+  type Territory,
+  territoryCodes,
+} from './records.js';
 
 export interface CatalogueLists {
   readonly categories: readonly Category[];
   readonly purposes: readonly Purpose[];
   readonly refusalReasons: readonly RefusalReason[];
   readonly statutes: readonly Statute[];
+  readonly territories: readonly Territory[];
   readonly deadlines: readonly Deadline[];
   readonly necessityTemplates: readonly NecessityTemplate[];
 }
@@ -67,6 +77,7 @@ const shapes: Readonly<Record<keyof CatalogueLists, AnySchemaObject>> = {
     act: namesWithoutEnglish,
     section: text,
     names: namesWithoutEnglish,
+    territory: { enum: territoryCodes },
     effects: {
       type: 'array',
       items: { enum: ['processing', 'secrecyLift', 'refusal', 'procedure'] },
@@ -82,6 +93,11 @@ const shapes: Readonly<Record<keyof CatalogueLists, AnySchemaObject>> = {
         purposes: { type: 'array', items: slug, minItems: 1, uniqueItems: true },
       }),
     },
+  }),
+  territories: dated({
+    code: { enum: ['aland'] },
+    names,
+    agencies: { type: 'array', items: { type: 'string', pattern: agencyIdPattern.source }, uniqueItems: true },
   }),
   deadlines: dated(
     {

@@ -1,5 +1,5 @@
 import type { DeadlineRule, Day } from '#calendar';
-import type { PartyKind } from '#kernel';
+import type { AgencyId, PartyKind } from '#kernel';
 
 /** Finnish and Swedish have the same standing; English is the third. */
 export interface Names {
@@ -77,6 +77,17 @@ export interface RefusalReason extends Validity, Provenance {
  */
 export type StatuteEffect = 'processing' | 'secrecyLift' | 'refusal' | 'procedure';
 
+/** Where a provision is in force: everywhere, or only among the authorities of the mainland or of Åland. */
+export const territoryCodes = ['finland', 'mainland', 'aland'] as const;
+export type TerritoryCode = (typeof territoryCodes)[number];
+
+/** Agencies of a part of the country that has legislation of its own. Every other agency is the mainland's. */
+export interface Territory extends Validity, Provenance {
+  readonly code: Exclude<TerritoryCode, 'finland' | 'mainland'>;
+  readonly names: Names;
+  readonly agencies: readonly AgencyId[];
+}
+
 /** Between whom, for what and why a provision may be used. All four must fit. */
 export interface StatuteScope {
   readonly askers: readonly PartyKind[];
@@ -94,6 +105,7 @@ export interface Statute extends Validity, Provenance {
   readonly act: Omit<Names, 'en'>;
   readonly section: string;
   readonly names: Omit<Names, 'en'>;
+  readonly territory: TerritoryCode;
   readonly effects: readonly StatuteEffect[];
   readonly scopes: readonly StatuteScope[];
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Statute } from './records.js';
-import { type StatuteQuestion, findStatute, statuteCovers, statutesCovering } from './statute-rules.js';
+import { agencyId } from '#kernel';
+import type { Statute, Territory } from './records.js';
+import {
+  type StatuteQuestion,
+  findStatute,
+  questionBetween,
+  statuteCovers,
+  statutesCovering,
+} from './statute-rules.js';
 
 const statute = (change: Partial<Statute> = {}): Statute => ({
   id: '1/2020-5',
@@ -8,6 +15,7 @@ const statute = (change: Partial<Statute> = {}): Statute => ({
   act: { fi: 'Laki', sv: 'Lag' },
   section: '5 §',
   names: { fi: 'Oikeus saada tietoja', sv: 'Rätt att få uppgifter' },
+  territory: 'mainland',
   effects: ['processing', 'secrecyLift'],
   scopes: [
     { askers: ['K', 'T'], holders: ['H'], categories: [11], purposes: ['plan'] },
@@ -25,6 +33,7 @@ const question = (change: Partial<StatuteQuestion> = {}): StatuteQuestion => ({
   effect: 'secrecyLift',
   asker: 'K',
   holder: 'H',
+  territories: ['mainland', 'mainland'],
   categories: [11],
   purpose: 'plan',
   day: '2026-11-22',
@@ -52,6 +61,8 @@ describe('a provision', () => {
     ['a category that its scope gives to another pair only', { asker: 'T', categories: [13] }],
     ['a purpose that its scope gives to another category only', { purpose: 'move' }],
     ['no category at all', { categories: [] }],
+    ['an asker on Åland', { territories: ['aland', 'mainland'] }],
+    ['a holder on Åland', { territories: ['mainland', 'aland'] }],
     ['an effect that it does not have', { effect: 'refusal' }],
   ])('does not cover %s', (_, change) => {
     expect(codeOf(statute(), question(change))).toBe('STATUTE_NOT_APPLICABLE');
@@ -64,6 +75,16 @@ describe('a provision', () => {
     ['day after its last', '2027-01-01', 'STATUTE_UNKNOWN'],
   ])('is judged on its %s day', (_, day, expected) => {
     expect(codeOf(statute(), question({ day }))).toBe(expected);
+  });
+
+  it.each<[Statute['territory'], StatuteQuestion['territories'], string]>([
+    ['aland', ['aland', 'aland'], 'covered'],
+    ['aland', ['mainland', 'mainland'], 'STATUTE_NOT_APPLICABLE'],
+    ['aland', ['aland', 'mainland'], 'STATUTE_NOT_APPLICABLE'],
+    ['finland', ['mainland', 'aland'], 'covered'],
+    ['finland', ['aland', 'aland'], 'covered'],
+  ])('of territory %s is between %j: %s', (territory, territories, expected) => {
+    expect(codeOf(statute({ territory }), question({ territories }))).toBe(expected);
   });
 
   it('that the catalogue does not have is unknown', () => {
@@ -94,5 +115,30 @@ describe('finding a provision', () => {
   it('suggests confirmed provisions before unconfirmed ones', () => {
     const suggested = statutesCovering([...statutes].reverse(), question());
     expect(suggested.map(({ id }) => id)).toEqual(['1/2020-5', '2/2020-1']);
+  });
+});
+
+describe('the question between two agencies', () => {
+  const territories: Territory[] = [
+    {
+      code: 'aland',
+      names: { fi: 'Ahvenanmaa', sv: 'Åland', en: 'Åland' },
+      agencies: [agencyId('K-478')],
+      validFrom: '1993-01-01',
+      validTo: '2026-12-31',
+      confirmed: true,
+      source: 'test',
+    },
+  ];
+  const between = (asker: string, holder: string, day = '2026-12-31') =>
+    questionBetween(territories, agencyId(asker), agencyId(holder), day);
+
+  it('names their kinds and where each is', () => {
+    expect(between('K-478', 'H-07')).toEqual({ asker: 'K', holder: 'H', territories: ['aland', 'mainland'] });
+    expect(between('T-32', 'K-478')).toEqual({ asker: 'T', holder: 'K', territories: ['mainland', 'aland'] });
+  });
+
+  it('takes the territory of the day', () => {
+    expect(between('K-478', 'H-07', '2027-01-01').territories).toEqual(['mainland', 'mainland']);
   });
 });

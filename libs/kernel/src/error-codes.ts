@@ -65,7 +65,10 @@ export const errorCodes = {
   CONSENT_SUPERSEDED: [403, 'A newer version of the consent replaces this one.'],
   CONSENT_INACTIVE: [403, 'The consent is not in force.'],
   CONSENT_TOO_NARROW: [403, 'The consent does not cover these parties, categories or purpose.'],
+  CONSENT_USED_TOO_OFTEN: [403, 'The consent allows no more uses in this time. Try again when the time is over.'],
   CONSENT_USED_UP: [403, 'The consent was for fewer uses.'],
+  MANDATE_ENDED: [403, 'The mandate or order of who decided has ended. Ask the client, or who decides now.'],
+  PROCEDURE_INVALID: [422, 'This procedure has other parties, categories, clients or periods. See the rule.'],
   CONSENT_ID_REUSED: [409, 'This consent id was used for another consent. Use a new id.'],
   CONSENT_INVALID: [422, 'The consent record is not valid. Compare it with the OpenAPI document.'],
   CONSENT_NOT_AS_PROPOSED: [

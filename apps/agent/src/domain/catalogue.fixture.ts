@@ -12,6 +12,7 @@ export function referenceCatalogueJson(): string {
     purposes: list('purposes.json'),
     refusalReasons: list('refusal-reasons.json'),
     statutes: list('statutes.json'),
+    territories: list('territories.json'),
     deadlines: list('deadlines.json'),
     necessityTemplates: list('necessity-templates.json'),
     schemas: Object.fromEntries(categories.map(({ number, schema }) => [String(number), list(schema)])),

@@ -1,6 +1,13 @@
-import { type Catalogue, type Statute, type StatuteEffect, type StatuteQuestion, statutesCovering } from '#catalogue';
+import {
+  type Catalogue,
+  questionBetween,
+  type Statute,
+  type StatuteEffect,
+  type StatuteQuestion,
+  statutesCovering,
+} from '#catalogue';
 import { type Basis, type ConsentRecord, grantsCover } from '#envelope';
-import { type AgencyId, AppError, type ConsentId, err, ok, partyKindOf, type Pseudonym, type Result } from '#kernel';
+import { type AgencyId, AppError, type ConsentId, err, ok, type Pseudonym, type Result } from '#kernel';
 
 /** A consent that may lift secrecy, as far as the chooser knows it. */
 export interface AvailableConsent {
@@ -75,8 +82,7 @@ const questionFor = (
   effect: StatuteQuestion['effect'],
 ): StatuteQuestion => ({
   effect,
-  asker: partyKindOf(question.asker),
-  holder: partyKindOf(question.holder),
+  ...questionBetween(question.catalogue.territories, question.asker, question.holder, question.day),
   categories: [category],
   purpose: question.purpose,
   day: question.day,
@@ -94,7 +100,7 @@ function provisionsFor(question: BasisQuestion, category: number, effect: Statut
   const asked = questionFor(question, category, effect);
   const known = provisions.get(question.catalogue) ?? new Map<string, readonly Statute[]>();
   provisions.set(question.catalogue, known);
-  const name = [effect, asked.asker, asked.holder, category, asked.purpose, asked.day].join(' ');
+  const name = [effect, asked.asker, asked.holder, ...asked.territories, category, asked.purpose, asked.day].join(' ');
   const found = known.get(name) ?? statutesCovering(question.catalogue.statutes, asked);
   if (known.size >= MOST_REMEMBERED) known.clear();
   known.set(name, found);

@@ -1,4 +1,4 @@
-import { holdingOf, findCategory, statuteCovers, findStatute, type Catalogue } from '#catalogue';
+import { type Catalogue, findCategory, findStatute, holdingOf, questionBetween, statuteCovers } from '#catalogue';
 import { type Basis, type ConsentRecord, liftingConsents, type MessageContext } from '#envelope';
 import { type ConsentId, partyKindOf } from '#kernel';
 import { consentCovers } from './choose-basis.js';
@@ -48,8 +48,7 @@ export function judgeBasis(
     const statute = findStatute(catalogue.statutes, lift.statute.id, day, lift.statute.version);
     const covers = statuteCovers(statute, {
       effect: 'secrecyLift',
-      asker: partyKindOf(context.sender),
-      holder: partyKindOf(context.recipient),
+      ...questionBetween(catalogue.territories, context.sender, context.recipient, day),
       categories: [category],
       purpose: context.purpose,
       day,

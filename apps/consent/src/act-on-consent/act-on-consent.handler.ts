@@ -8,7 +8,8 @@ import type { StoredState } from '../domain/consent-state.js';
 import { findAct, insertActs, readActs, type StoredAct } from '../infra/acts.js';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { consentEvent } from '../infra/consent-event.js';
-import { type CountedUse, lockMatters, type Matter, moveConsent, readUses } from '../infra/consents.js';
+import type { ConsentUse } from '../domain/decide-basis.js';
+import { lockMatters, type Matter, moveConsent, readUses } from '../infra/consents.js';
 import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
 
 export interface ActedOnConsent {
@@ -16,7 +17,7 @@ export interface ActedOnConsent {
   readonly eventId: EventId;
   readonly state: StoredState;
   /** What had been opened on it before: it cannot be recalled. */
-  readonly uses: readonly CountedUse[];
+  readonly uses: readonly ConsentUse[];
 }
 
 @Injectable()

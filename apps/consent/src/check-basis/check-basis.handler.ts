@@ -2,15 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { CheckBasisResult } from '#contracts';
 import { readManifest } from '#envelope';
 import type { Clock } from '#kernel';
-import { CLOCK, Database } from '#platform';
-import { consentsNamed, decideBasis } from '../domain/decide-basis.js';
+import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
+import { decideBasis } from '../domain/decide-basis.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
-import { readConsents, readUses } from '../infra/consents.js';
+import { activeAmong, readFacts } from '../infra/read-facts.js';
 
 @Injectable()
 export class CheckBasis {
   constructor(
     @Inject(Database) private readonly database: Database,
+    @Inject(DirectoryWatch) private readonly directory: DirectoryView,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -22,12 +23,17 @@ export class CheckBasis {
   async check(manifests: readonly string[]): Promise<CheckBasisResult[]> {
     const catalogue = this.catalogue.current();
     const read = manifests.map((token) => readManifest(token));
-    const named = [...new Set(read.flatMap((manifest) => (manifest.ok ? consentsNamed(manifest.value.context) : [])))];
-    const [consents, uses] = await Promise.all([readConsents(this.database, named), readUses(this.database, named)]);
-    const now = this.clock.now();
+    const contexts = read.flatMap((manifest) => (manifest.ok ? [manifest.value.context] : []));
+    const stored = await readFacts(this.database, contexts);
+    const facts = {
+      ...stored,
+      catalogue,
+      activeAgencies: activeAmong(this.directory, contexts),
+      now: this.clock.now(),
+    };
     return read.map((manifest) => {
       if (!manifest.ok) return { allowed: false, code: manifest.error.code, reasons: [] };
-      const decision = decideBasis(manifest.value.context, { catalogue, consents, uses, now });
+      const decision = decideBasis(manifest.value.context, facts);
       if (decision.allowed) return { allowed: true, code: '', reasons: [] };
       return {
         allowed: false,

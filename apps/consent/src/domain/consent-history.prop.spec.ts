@@ -146,7 +146,8 @@ describe('a consent, whatever happens in whatever order', () => {
         const record: Step = { type: 'record', version: 1, uses: { kind: 'repeated', max: 3 } };
         const once = historyOf([record, ...releases]);
         const twice = historyOf([record, ...releases.flatMap((one) => [one, one])]);
-        expect(twice.firstUses).toEqual(once.firstUses);
+        const withoutTime = ({ firstUses }: History) => firstUses.map(({ usedAt: _, ...counted }) => counted);
+        expect(withoutTime(twice)).toEqual(withoutTime(once));
         expect(twice.outcomes.slice(1)).toEqual(once.outcomes.slice(1).flatMap((outcome) => [outcome, outcome]));
       }),
       seeded,

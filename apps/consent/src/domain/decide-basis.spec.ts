@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type MessageContext, messageKinds, parseContext } from '#envelope';
+import { type MessageContext, type MessageKind, messageKinds, parseContext } from '#envelope';
 import { numericDate } from '#kernel';
 import {
   byConsent,
@@ -36,6 +36,7 @@ const use = (changes: Partial<ConsentUse> = {}): ConsentUse => ({
   version: 1,
   exchangeId: exchange(9),
   recipient: municipality,
+  usedAt: daysLater(-1),
   ...changes,
 });
 const on = (day: string): Partial<MessageContext> => ({ iat: numericDate(new Date(`${day}T12:00:00Z`)) });
@@ -66,24 +67,24 @@ const cases: readonly Case[] = [
     facts: { stored: [consentOf(recordOf({ purposes: ['no-such-purpose'] }))] },
     reasons: [
       'PURPOSE_UNKNOWN: purpose-in-force',
-      'STATUTE_NOT_APPLICABLE: processing-of-sender',
-      'STATUTE_NOT_APPLICABLE: processing-of-recipient',
+      'STATUTE_NOT_APPLICABLE: sender-ground-covers',
+      'STATUTE_NOT_APPLICABLE: recipient-ground-covers',
     ],
   },
   {
     when: 'the catalogue has no such provision for the sender',
     context: { basis: [byConsent({ processing: { sender: '1/2099-1', recipient: '2016/679-6.1.e' } })] },
-    reasons: ['STATUTE_UNKNOWN: processing-of-sender'],
+    reasons: ['STATUTE_UNKNOWN: sender-ground-in-force'],
   },
   {
     when: 'the provision of the recipient is no ground of processing',
     context: { basis: [byConsent({ processing: { sender: '2016/679-6.1.e', recipient: '621/1999-26' } })] },
-    reasons: ['STATUTE_NOT_APPLICABLE: processing-of-recipient'],
+    reasons: ['STATUTE_NOT_APPLICABLE: recipient-ground-covers'],
   },
   {
     when: 'the catalogue has no such version of the provision',
     context: { basis: [byStatute({}, '681/2023-87', 2)], categories: [11] },
-    reasons: ['STATUTE_UNKNOWN: statute-lifts-secrecy'],
+    reasons: ['STATUTE_UNKNOWN: statute-in-force'],
   },
   {
     when: 'the provision lifts no secrecy',
@@ -103,7 +104,7 @@ const cases: readonly Case[] = [
   {
     when: 'the provision was repealed before the day of the message',
     context: { ...on('2025-01-01'), basis: [byStatute({}, '1386/2010-87')], categories: [11] },
-    reasons: ['STATUTE_UNKNOWN: statute-lifts-secrecy'],
+    reasons: ['STATUTE_UNKNOWN: statute-in-force'],
   },
 
   { when: 'nobody knows the consent', facts: { stored: [] }, reasons: ['NO_BASIS: consent-of-both-parties'] },
@@ -132,17 +133,17 @@ const cases: readonly Case[] = [
   {
     when: 'it was withdrawn',
     facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', endedAt: now })] },
-    reasons: ['CONSENT_WITHDRAWN: consent-in-force'],
+    reasons: ['CONSENT_WITHDRAWN: consent-not-withdrawn'],
   },
   {
     when: 'it was withdrawn and has ended since',
     facts: { stored: [consentOf(recordOf(), { state: 'withdrawn', endedAt: now })], now: daysLater(365) },
-    reasons: ['CONSENT_WITHDRAWN: consent-in-force'],
+    reasons: ['CONSENT_WITHDRAWN: consent-not-withdrawn'],
   },
   {
     when: 'its end is reached',
     facts: { now: new Date(recordOf().validUntil) },
-    reasons: ['CONSENT_EXPIRED: consent-in-force'],
+    reasons: ['CONSENT_EXPIRED: consent-not-expired'],
   },
   {
     when: 'its end is a millisecond away',
@@ -153,12 +154,12 @@ const cases: readonly Case[] = [
   {
     when: 'its beginning is a millisecond away',
     facts: { now: new Date(Date.parse(recordOf().validFrom) - 1) },
-    reasons: ['CONSENT_NOT_YET_VALID: consent-in-force'],
+    reasons: ['CONSENT_NOT_YET_VALID: consent-has-begun'],
   },
   {
     when: 'a newer version replaces the one named',
     facts: { stored: [consentOf(recordOf({ version: 2 }))] },
-    reasons: ['CONSENT_SUPERSEDED: consent-in-force'],
+    reasons: ['CONSENT_SUPERSEDED: consent-not-superseded'],
   },
   {
     when: 'the newer version is the one named',
@@ -171,18 +172,18 @@ const cases: readonly Case[] = [
     when: 'the asker is a party, but only as discloser',
     context: { sender: county, recipient: kela },
     facts: { stored: [consentOf(twoParties)] },
-    reasons: ['CONSENT_TOO_NARROW: consent-names-asker'],
+    reasons: ['CONSENT_TOO_NARROW: consent-grants-category'],
   },
   {
     when: 'the discloser is a party, but only as asker',
     context: { sender: employmentAuthority },
     facts: { stored: [consentOf(twoParties)] },
-    reasons: ['CONSENT_TOO_NARROW: consent-names-discloser'],
+    reasons: ['CONSENT_TOO_NARROW: consent-grants-category'],
   },
   {
     when: 'it covers one of two categories',
     context: { basis: [byConsent({ categories: [11, 12] })] },
-    reasons: ['CONSENT_TOO_NARROW: consent-covers-categories'],
+    reasons: ['CONSENT_TOO_NARROW: consent-grants-category'],
   },
   {
     when: 'it is for another purpose',
@@ -192,17 +193,17 @@ const cases: readonly Case[] = [
   {
     when: 'the message is about somebody else',
     context: { subjects: [somebodyElse] },
-    reasons: ['CONSENT_TOO_NARROW: consent-is-about-subject'],
+    reasons: ['CONSENT_TOO_NARROW: consent-is-about-subject', 'CONSENT_TOO_NARROW: every-subject-has-consent'],
   },
   {
     when: 'the message is about somebody else too',
     context: { subjects: [client, somebodyElse] },
-    reasons: ['CONSENT_TOO_NARROW: consent-is-about-subject'],
+    reasons: ['CONSENT_TOO_NARROW: every-subject-has-consent'],
   },
   {
     when: 'the message is about nobody',
     context: { subjects: [] },
-    reasons: ['CONSENT_TOO_NARROW: consent-is-about-subject'],
+    reasons: ['PROCEDURE_INVALID: somebody-concerned', 'CONSENT_TOO_NARROW: consent-is-about-subject'],
   },
 
   { when: 'it holds once and was never used', facts: { stored: [once] }, reasons: [] },
@@ -266,13 +267,14 @@ const cases: readonly Case[] = [
     },
     facts: { stored: [once], uses: [use()], now: daysLater(365) },
     reasons: [
-      'STATUTE_UNKNOWN: processing-of-sender',
-      'STATUTE_UNKNOWN: statute-lifts-secrecy',
-      'CONSENT_EXPIRED: consent-in-force',
-      'CONSENT_TOO_NARROW: consent-covers-categories',
+      'STATUTE_UNKNOWN: sender-ground-in-force',
+      'STATUTE_UNKNOWN: statute-in-force',
+      'CONSENT_EXPIRED: consent-not-expired',
+      'CONSENT_TOO_NARROW: consent-grants-category',
       'CONSENT_TOO_NARROW: consent-covers-purpose',
       'CONSENT_TOO_NARROW: consent-is-about-subject',
       'CONSENT_USED_UP: consent-uses-left',
+      'CONSENT_TOO_NARROW: every-subject-has-consent',
     ],
   },
 ];
@@ -290,9 +292,12 @@ describe('decideBasis', () => {
   );
 
   it('judges a message by the law of its own day', () => {
-    const old = { ...on('2024-12-31'), basis: [byStatute({}, '1386/2010-87')], categories: [11] };
-    // Purposes of the present catalogue begin with the Act of 2025.
-    expect(reasonsOf(contextOf(old), factsOf())).toEqual(['PURPOSE_UNKNOWN: purpose-in-force']);
+    const under = (act: string, day: string) =>
+      reasonsOf(contextOf({ ...on(day), basis: [byStatute({}, act)], categories: [11] }), factsOf());
+    expect(under('1386/2010-87', '2024-12-31')).toEqual([]);
+    expect(under('1386/2010-87', '2025-01-01')).toEqual(['STATUTE_UNKNOWN: statute-in-force']);
+    expect(under('681/2023-87', '2024-12-31')).toEqual(['STATUTE_UNKNOWN: statute-in-force']);
+    expect(under('681/2023-87', '2025-01-01')).toEqual([]);
   });
 
   it('tells no difference between a consent of others and one that does not exist', () => {
@@ -302,19 +307,22 @@ describe('decideBasis', () => {
 });
 
 describe('the sides of a message', () => {
-  it.each(['request', 'consultation'] as const)('of a %s the sender asks', (kind) => {
-    expect(reasonsOf(contextOf({ kind }), factsOf())).toEqual([]);
-    expect(reasonsOf(contextOf({ kind, sender: county, recipient: municipality }), factsOf())).toEqual([
-      'CONSENT_TOO_NARROW: consent-names-asker',
-      'CONSENT_TOO_NARROW: consent-names-discloser',
-    ]);
+  const placement = { basis: [byConsent({ categories: [15] })], categories: [15] };
+  const stored = [consentOf(recordOf({ grants: grants([12, 15]) }))];
+
+  it.each<[MessageKind, Partial<MessageContext>]>([
+    ['request', {}],
+    ['consultation', placement],
+  ])('of a %s the sender asks', (kind, about) => {
+    expect(reasonsOf(contextOf({ kind, ...about }), factsOf({ stored }))).toEqual([]);
+    const turned = contextOf({ kind, ...about, sender: county, recipient: municipality });
+    expect(reasonsOf(turned, factsOf({ stored }))).toEqual(['CONSENT_TOO_NARROW: consent-grants-category']);
   });
 
   it.each(['answer', 'referral', 'transfer'] as const)('of a %s the sender discloses', (kind) => {
     expect(reasonsOf(contextOf({ kind }), factsOf())).toEqual([]);
     expect(reasonsOf(contextOf({ kind, sender: municipality, recipient: county }), factsOf())).toEqual([
-      'CONSENT_TOO_NARROW: consent-names-asker',
-      'CONSENT_TOO_NARROW: consent-names-discloser',
+      'CONSENT_TOO_NARROW: consent-grants-category',
     ]);
   });
 });
@@ -322,17 +330,26 @@ describe('the sides of a message', () => {
 describe('kinds of message', () => {
   it.each(['refusal', 'clarification', 'withdrawal-notice', 'notice'] as const)('a %s needs no basis', (kind) => {
     const decision = decideBasis(contextOf({ kind, purpose: 'no-such-purpose' }), factsOf({ stored: [] }));
-    expect(decision).toEqual({ allowed: true, uses: [] });
+    expect(decision).toEqual({ allowed: true, uses: [], consentNeedless: false });
   });
 
-  it.each(['request', 'consultation'] as const)('a %s counts no use and needs none to be left', (kind) => {
-    const decision = decideBasis(contextOf({ kind }), factsOf({ stored: [once], uses: [use()] }));
-    expect(decision).toEqual({ allowed: true, uses: [] });
+  it.each<[MessageKind, number]>([
+    ['request', 12],
+    ['consultation', 15],
+  ])('a %s counts no use and needs none to be left', (kind, category) => {
+    const asked = contextOf({ kind, basis: [byConsent({ categories: [category] })], categories: [category] });
+    const stored = [consentOf(recordOf({ grants: grants([12, 15]), uses: { kind: 'once' } }))];
+    const decision = decideBasis(asked, factsOf({ stored, uses: [use()] }));
+    expect(decision).toEqual({ allowed: true, uses: [], consentNeedless: false });
   });
 
   it.each(['answer', 'referral', 'transfer'] as const)('a %s counts a use', (kind) => {
     const decision = decideBasis(contextOf({ kind }), factsOf());
-    expect(decision).toEqual({ allowed: true, uses: [{ ...use({ exchangeId: exchange(1) }), first: true }] });
+    expect(decision).toEqual({
+      allowed: true,
+      uses: [{ ...use({ exchangeId: exchange(1), usedAt: now }), first: true }],
+      consentNeedless: false,
+    });
   });
 
   it('are all spoken of here', () => {

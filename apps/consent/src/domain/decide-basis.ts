@@ -1,111 +1,54 @@
 import { dayInHelsinki } from '#calendar';
-import { type Catalogue, findPurpose, findStatute, statuteCovers } from '#catalogue';
+import { findStatute, inForce, questionBetween, statuteCovers } from '#catalogue';
+import { type Basis, consentsNamedBy, kindRules, liftingConsents, type MessageContext } from '#envelope';
+import { type AgencyId, type ConsentId, fromNumericDate } from '#kernel';
+import { type Consent, isParty, stateAt } from './consent-state.js';
+import { sameUse } from './decide/count-uses.js';
+import type { CountedUse, Decision, Facts, Reason } from './decide/facts.js';
 import {
-  type Basis,
-  consentsNamedBy,
-  disclosersOf,
-  kindRules,
-  liftingConsents,
-  type MessageContext,
-  recipientsOf,
-} from '#envelope';
-import { type AgencyId, type ConsentId, type ErrorCode, fromNumericDate, partyKindOf } from '#kernel';
-import { type Consent, type ConsentState, isParty, stateAt } from './consent-state.js';
+  consentRules,
+  consentsRules,
+  groundRules,
+  type ItemCase,
+  knownToBoth,
+  type MessageCase,
+  messageRules,
+  type Rule,
+  statuteRules,
+} from './decide/rules.js';
 
-/** One use of a consent: by one recipient in one exchange, however many messages that takes (design: Again and again). */
-export interface ConsentUse {
-  readonly consentId: ConsentId;
-  readonly version: number;
-  readonly exchangeId: string;
-  readonly recipient: AgencyId;
-}
+export type { ConsentUse, Decision, Facts, Reason } from './decide/facts.js';
 
-/** What is known when deciding; everything else would be a hidden input. */
-export interface Facts {
-  readonly catalogue: Catalogue;
-  /** The consents that the context names, as far as they exist. */
-  readonly consents: ReadonlyMap<ConsentId, Consent>;
-  /** Uses already counted of those consents. */
-  readonly uses: readonly ConsentUse[];
-  readonly now: Date;
-}
-
-/** One reason against, with the rule that gave it. */
-export interface Reason {
-  readonly code: ErrorCode;
-  readonly rule: string;
-}
-
-export type Decision =
-  | { readonly allowed: true; readonly uses: readonly (ConsentUse & { readonly first: boolean })[] }
-  | { readonly allowed: false; readonly reasons: readonly [Reason, ...Reason[]]; readonly final: boolean };
-
-/** Codes after which the same message can never be released. A consent not yet valid may become valid. */
-const passing: ReadonlySet<ErrorCode> = new Set(['CONSENT_NOT_YET_VALID', 'DIRECTORY_STALE']);
-
-const codeOfState: Readonly<Record<Exclude<ConsentState, 'active'>, ErrorCode>> = {
-  requested: 'CONSENT_INACTIVE',
-  suspended: 'CONSENT_INACTIVE',
-  withdrawn: 'CONSENT_WITHDRAWN',
-  revoked: 'CONSENT_INACTIVE',
-  invalidated: 'CONSENT_INACTIVE',
-  denied: 'CONSENT_INACTIVE',
-  lapsed: 'CONSENT_INACTIVE',
-  cancelled: 'CONSENT_INACTIVE',
-  expired: 'CONSENT_EXPIRED',
-  superseded: 'CONSENT_SUPERSEDED',
-  'not-yet-valid': 'CONSENT_NOT_YET_VALID',
-};
+/** A reason with whether it may pass. */
+type Finding = Reason & { readonly passing: boolean };
 
 /**
  * Does the basis that a message states hold at this moment? Pure and total: the same question has the same answer, before
- * sending, when accepting and when releasing. All reasons are given, each with its rule.
+ * sending, when accepting and when releasing. All reasons are given, each with its rule (`decide/rules.ts`).
  *
  * A message is judged by the law of its own day, a consent by the present moment. Reasons that depend on a stored consent
  * are given only when both sender and recipient are its parties; otherwise they are NO_BASIS, whether or not it exists.
  */
 export function decideBasis(context: MessageContext, facts: Facts): Decision {
-  const rule = kindRules[context.kind];
-  if (!rule.needsBasis) return { allowed: true, uses: [] };
-  const { asker, holder } = sides(context);
-  const day = dayInHelsinki(fromNumericDate(context.iat));
-  const reasons: Reason[] = [];
-  const uses: (ConsentUse & { first: boolean })[] = [];
-
-  if (!findPurpose(facts.catalogue.purposes, context.purpose, day).ok)
-    reasons.push({ code: 'PURPOSE_UNKNOWN', rule: 'purpose-in-force' });
-
-  for (const basis of context.basis) {
-    const question = {
-      asker: partyKindOf(asker),
-      holder: partyKindOf(holder),
-      categories: basis.categories,
-      purpose: context.purpose,
-      day,
-    };
-    for (const [party, provision] of Object.entries(basis.processing)) {
-      const statute = findStatute(facts.catalogue.statutes, provision, day);
-      const covers = statuteCovers(statute, { ...question, effect: 'processing' });
-      if (!covers.ok) reasons.push({ code: covers.error.code, rule: `processing-of-${party}` });
-    }
-    const lift = basis.secrecyLift;
-    if ('statute' in lift) {
-      const statute = findStatute(facts.catalogue.statutes, lift.statute.id, day, lift.statute.version);
-      const covers = statuteCovers(statute, { ...question, effect: 'secrecyLift' });
-      if (!covers.ok) reasons.push({ code: covers.error.code, rule: 'statute-lifts-secrecy' });
-    } else {
-      for (const named of liftingConsents(lift)) {
-        const decided = decideConsent(named, basis, context, facts);
-        reasons.push(...decided.reasons);
-        // Two items may name one consent: that is one use.
-        uses.push(...decided.uses.filter((use) => !uses.some((other) => sameUse(other, use))));
-      }
-    }
+  const about: MessageCase = {
+    context,
+    facts,
+    ...sides(context),
+    day: dayInHelsinki(fromNumericDate(context.iat)),
+  };
+  const items = kindRules[context.kind].needsBasis ? context.basis.map((item) => itemCase(about, item)) : [];
+  const decided = items.map(decideItem);
+  const [first, ...others] = [...judge(messageRules, about), ...decided.flatMap(({ findings }) => findings)];
+  const consentNeedless = isConsentNeedless(items);
+  if (first) {
+    const reasons = [first, ...others] as const;
+    const final = !reasons.every(({ passing }) => passing);
+    return { allowed: false, reasons: [reasonOf(first), ...others.map(reasonOf)], final, consentNeedless };
   }
-  const [first, ...others] = reasons;
-  if (first)
-    return { allowed: false, reasons: [first, ...others], final: !reasons.every(({ code }) => passing.has(code)) };
-  return { allowed: true, uses };
+  // Two items may name one consent: that is one use.
+  const uses = decided.flatMap((item) => item.uses);
+  const each = uses.filter((use, at) => uses.findIndex((other) => sameUse(other, use)) === at);
+  return { allowed: true, uses: each, consentNeedless };
 }
 
 /** Who asks and who discloses: of an answer the recipient asked, of a request the sender does. */
@@ -116,63 +59,110 @@ export function sides(context: MessageContext): { asker: AgencyId; holder: Agenc
     : { asker: context.sender, holder: context.recipient };
 }
 
-function decideConsent(
-  named: { id: ConsentId; version: number },
-  basis: Basis,
-  context: MessageContext,
-  { consents, uses, now }: Facts,
-): { reasons: Reason[]; uses: (ConsentUse & { first: boolean })[] } {
-  const consent = consents.get(named.id);
-  // One rule for all three: its name must not tell outsiders that a consent exists.
-  if (
-    !consent ||
-    named.version > consent.version ||
-    ![context.sender, context.recipient].every((agency) => isParty(consent.record, agency))
-  )
-    return { reasons: [{ code: 'NO_BASIS', rule: 'consent-of-both-parties' }], uses: [] };
-  const { record } = consent;
-
-  const reasons: Reason[] = [];
-  const state = stateAt(consent, named.version, now);
-  if (state !== 'active') reasons.push({ code: codeOfState[state], rule: 'consent-in-force' });
-
-  const { asker, holder } = sides(context);
-  const narrow = (rule: string, holds: boolean): void => {
-    if (!holds) reasons.push({ code: 'CONSENT_TOO_NARROW', rule });
-  };
-  narrow('consent-names-asker', recipientsOf(record.grants).includes(asker));
-  narrow('consent-names-discloser', disclosersOf(record.grants).includes(holder));
-  narrow(
-    'consent-covers-categories',
-    basis.categories.every((category) => record.grants.some((grant) => grant.category === category)),
-  );
-  narrow('consent-covers-purpose', record.purposes.includes(context.purpose));
-  narrow(
-    'consent-is-about-subject',
-    context.subjects.length > 0 && context.subjects.every((subject) => subject === record.subject),
-  );
-
-  if (!kindRules[context.kind].countsAsUse) return { reasons, uses: [] };
-  const use: ConsentUse = {
-    consentId: named.id,
-    version: named.version,
-    exchangeId: context.exchangeId,
-    recipient: context.recipient,
-  };
-  const counted = uses.filter((other) => other.consentId === named.id);
-  const repeated = counted.some((other) => sameUse(other, use));
-  const limit = record.uses.kind === 'once' ? 1 : (record.uses.max ?? Infinity);
-  if (!repeated && counted.length >= limit) reasons.push({ code: 'CONSENT_USED_UP', rule: 'consent-uses-left' });
-  return { reasons, uses: [{ ...use, first: !repeated }] };
-}
-
-export const sameUse = (a: ConsentUse, b: ConsentUse): boolean =>
-  a.consentId === b.consentId &&
-  a.version === b.version &&
-  a.exchangeId === b.exchangeId &&
-  a.recipient === b.recipient;
-
 /** Consents that a context names, each once. */
 export const consentsNamed = (context: MessageContext): ConsentId[] => [
   ...new Set(consentsNamedBy(context.basis).map(({ id }) => id)),
 ];
+
+const reasonOf = ({ code, rule }: Finding): Reason => ({ code, rule });
+
+/** What the rules that apply to this kind of message have against it. */
+function judge<Case extends MessageCase>(rules: readonly Rule<Case>[], about: Case): Finding[] {
+  const { gate, needsBasis } = kindRules[about.context.kind];
+  return rules
+    .filter((rule) => (rule.gates ? rule.gates.includes(gate) : needsBasis) && rule.broken(about))
+    .map(({ code, name, passing = false }) => ({ code, rule: name, passing }));
+}
+
+function itemCase(about: MessageCase, item: Basis): ItemCase {
+  const { context, facts, asker, holder, day } = about;
+  const question = {
+    ...questionBetween(facts.catalogue.territories, asker, holder, day),
+    categories: item.categories,
+    purpose: context.purpose,
+    day,
+  };
+  return { ...about, item, question };
+}
+
+interface DecidedItem {
+  readonly findings: readonly Finding[];
+  readonly uses: readonly CountedUse[];
+}
+
+function decideItem(about: ItemCase): DecidedItem {
+  const { item, facts, day } = about;
+  const { statutes } = facts.catalogue;
+  const grounds = (['sender', 'recipient'] as const).flatMap((party) =>
+    judge(groundRules[party], { ...about, statute: findStatute(statutes, item.processing[party], day) }),
+  );
+  const lift = item.secrecyLift;
+  if ('statute' in lift) {
+    const statute = findStatute(statutes, lift.statute.id, day, lift.statute.version);
+    return { findings: [...grounds, ...judge(statuteRules, { ...about, statute })], uses: [] };
+  }
+  const named = liftingConsents(lift).map(({ id, version }) => ({
+    version,
+    consent: consentOfBoth(about, id, version),
+  }));
+  const consents = named.flatMap(({ consent }) => consent ?? []);
+  const decided = named.map(({ version, consent }) => decideConsent(about, version, consent));
+  return {
+    findings: [
+      ...grounds,
+      ...decided.flatMap(({ findings }) => findings),
+      // Whether the others cover everybody would tell about those that may not be known.
+      ...(consents.length === named.length ? judge(consentsRules, { ...about, consents }) : []),
+    ],
+    uses: decided.flatMap(({ uses }) => uses),
+  };
+}
+
+/** The consent, where both parties may know of it and it has that version. */
+function consentOfBoth({ context, facts }: MessageCase, id: ConsentId, version: number): Consent | undefined {
+  const consent = facts.consents.get(id);
+  const known =
+    consent !== undefined &&
+    version <= consent.version &&
+    [context.sender, context.recipient].every((agency) => isParty(consent.record, agency));
+  return known ? consent : undefined;
+}
+
+function decideConsent(about: ItemCase, version: number, consent: Consent | undefined): DecidedItem {
+  if (!consent) return { findings: [{ code: knownToBoth.code, rule: knownToBoth.name, passing: false }], uses: [] };
+  const { context, facts } = about;
+  const use = {
+    consentId: consent.id,
+    version,
+    exchangeId: context.exchangeId,
+    recipient: context.recipient,
+    usedAt: facts.now,
+  };
+  const counted = facts.uses.filter(({ consentId }) => consentId === consent.id);
+  const findings = judge(consentRules, {
+    ...about,
+    record: consent.record,
+    state: stateAt(consent, version, facts.now),
+    mandateVerifiedAt: consent.mandateVerifiedAt,
+    use,
+    counted,
+    today: dayInHelsinki(facts.now),
+  });
+  const uses = kindRules[context.kind].countsAsUse
+    ? [{ ...use, first: !counted.some((other) => sameUse(other, use)) }]
+    : [];
+  return { findings, uses };
+}
+
+/** Does a provision lift secrecy for every item that names a consent? Read from the catalogue alone: it tells of no consent. */
+function isConsentNeedless(items: readonly ItemCase[]): boolean {
+  const byConsent = items.filter(({ item }) => liftingConsents(item.secrecyLift).length > 0);
+  return (
+    byConsent.length > 0 &&
+    byConsent.every(({ facts, question, day }) =>
+      facts.catalogue.statutes.some(
+        (statute) => inForce(statute, day) && statuteCovers(statute, { ...question, effect: 'secrecyLift' }).ok,
+      ),
+    )
+  );
+}

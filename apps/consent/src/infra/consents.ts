@@ -156,13 +156,9 @@ export async function readConsents(
   return new Map(rows.map((row) => [row.id, consentOf(row)]));
 }
 
-export interface CountedUse extends ConsentUse {
-  readonly usedAt: Date;
-}
-
-export async function readUses(client: Queryable, ids: readonly ConsentId[]): Promise<CountedUse[]> {
+export async function readUses(client: Queryable, ids: readonly ConsentId[]): Promise<ConsentUse[]> {
   if (ids.length === 0) return [];
-  const { rows } = await client.query<CountedUse>({
+  const { rows } = await client.query<ConsentUse>({
     name: 'read-uses',
     text: `SELECT consent_id AS "consentId", version, exchange_id AS "exchangeId", recipient, used_at AS "usedAt"
            FROM consent.consent_use WHERE consent_id = ANY($1::uuid[]) ORDER BY used_at`,

@@ -90,7 +90,11 @@ describe('a check of the basis before release', () => {
       {
         allowed: false,
         code: 'CONSENT_TOO_NARROW',
-        reasons: ['CONSENT_TOO_NARROW: consent-covers-purpose', 'CONSENT_TOO_NARROW: consent-is-about-subject'],
+        reasons: [
+          'CONSENT_TOO_NARROW: consent-covers-purpose',
+          'CONSENT_TOO_NARROW: consent-is-about-subject',
+          'CONSENT_TOO_NARROW: every-subject-has-consent',
+        ],
       },
       { allowed: false, code: 'NO_BASIS', reasons: ['NO_BASIS: consent-of-both-parties'] },
       { allowed: false, code: expect.any(String), reasons: [] },

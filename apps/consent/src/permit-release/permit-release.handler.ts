@@ -15,9 +15,10 @@ import {
 } from '#envelope';
 import { AppError, type Clock, err, fromNumericDate, numericDate, type Result, unwrap } from '#kernel';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch, signingKeyOf } from '#platform';
-import { type ConsentUse, consentsNamed, decideBasis, type Decision } from '../domain/decide-basis.js';
+import { consentsNamed, type ConsentUse, decideBasis, type Decision, type Facts } from '../domain/decide-basis.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
-import { insertUses, lockConsents, readUses } from '../infra/consents.js';
+import { insertUses, lockConsents } from '../infra/consents.js';
+import { activeAmong, noStoredFacts, readFacts } from '../infra/read-facts.js';
 
 export const PERMIT_KEY = Symbol('PermitKey');
 
@@ -49,23 +50,23 @@ export class PermitRelease {
     unwrap(this.directory.fresh());
     const catalogue = this.catalogue.current();
     const verified = (await Promise.all(items.map((item) => this.verify(item)))).map((result) => unwrap(result));
-    const named = [...new Set(verified.flatMap(({ manifest }) => consentsNamed(manifest.context)))];
-    if (named.length === 0) {
+    const contexts = verified.map(({ manifest }) => manifest.context);
+    const known = { catalogue, activeAgencies: activeAmong(this.directory, contexts) };
+    if (contexts.flatMap(consentsNamed).length === 0) {
       const now = this.clock.now();
-      return this.signAll(verified, this.decide(verified, { catalogue, consents: new Map(), uses: [], now }), now);
+      return this.signAll(verified, this.decide(verified, { ...known, ...noStoredFacts, now }), now);
     }
     return this.database.transaction(async (client) => {
-      const consents = await lockConsents(client, named);
-      const uses = await readUses(client, named);
+      const stored = await readFacts(client, contexts, lockConsents);
       const now = this.clock.now();
-      const decisions = this.decide(verified, { catalogue, consents, uses, now });
+      const decisions = this.decide(verified, { ...known, ...stored, now });
       await insertUses(client, decisions.flatMap(firstUses), now);
       return this.signAll(verified, decisions, now);
     });
   }
 
   /** Uses counted for one message are seen by the next of the same batch. */
-  private decide(verified: readonly Verified[], facts: Parameters<typeof decideBasis>[1]): Decision[] {
+  private decide(verified: readonly Verified[], facts: Facts): Decision[] {
     const uses: ConsentUse[] = [...facts.uses];
     return verified.map(({ manifest }) => {
       const decision = decideBasis(manifest.context, { ...facts, uses });

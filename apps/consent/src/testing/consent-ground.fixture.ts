@@ -91,7 +91,7 @@ export class ConsentGround {
       links: new LinkSubject(database, directory, outbox, relay, clock),
       exclusions: new ExcludeDecider(database, directory, outbox, relay, clock),
       list: new ListConsents(database, clock),
-      check: new CheckBasis(database, catalogue, clock),
+      check: new CheckBasis(database, directory, catalogue, clock),
       permit: new PermitRelease(database, directory, catalogue, this.permitKey, clock),
     };
   }

@@ -34,6 +34,7 @@ export const catalogue: Catalogue = {
   purposes: read('purposes.json') as Catalogue['purposes'],
   refusalReasons: read('refusal-reasons.json') as Catalogue['refusalReasons'],
   statutes: read('statutes.json') as Catalogue['statutes'],
+  territories: read('territories.json') as Catalogue['territories'],
   deadlines: read('deadlines.json') as Catalogue['deadlines'],
   necessityTemplates: read('necessity-templates.json') as Catalogue['necessityTemplates'],
   schemas: Object.fromEntries(categories.map(({ number, schema }) => [String(number), read(schema) as CategorySchema])),
@@ -153,5 +154,14 @@ export function contextOf(changes: Partial<MessageContext> = {}): MessageContext
 
 export const factsOf = (changes: Partial<Facts> & { readonly stored?: readonly Consent[] } = {}): Facts => {
   const { stored = [consentOf()], ...others } = changes;
-  return { catalogue, consents: new Map(stored.map((consent) => [consent.id, consent])), uses: [], now, ...others };
+  return {
+    catalogue,
+    consents: new Map(stored.map((consent) => [consent.id, consent])),
+    uses: [],
+    links: [],
+    exclusions: [],
+    activeAgencies: new Set([municipality, county, employmentAuthority, kela]),
+    now,
+    ...others,
+  };
 };

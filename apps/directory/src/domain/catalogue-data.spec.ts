@@ -12,7 +12,7 @@ import {
 import { type PartyKind, unwrap } from '#kernel';
 import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 
-const { catalogue } = loadReferenceData(join(process.cwd(), 'apps/directory/data'));
+const { catalogue, municipalities } = loadReferenceData(join(process.cwd(), 'apps/directory/data'));
 const DAY = '2026-11-22';
 
 const mayAsk = (asker: PartyKind, holder: PartyKind, numbers: readonly number[]): string => {
@@ -25,6 +25,7 @@ const covers = (id: string, change: Partial<StatuteQuestion>): string => {
     effect: 'secrecyLift',
     asker: 'K',
     holder: 'H',
+    territories: ['mainland', 'mainland'],
     categories: [11],
     purpose: 'plan',
     day: DAY,
@@ -63,6 +64,8 @@ describe('the present Act', () => {
     ['consultation of the county', { categories: [15], purpose: 'consultation' }, 'covered'],
     ['functional ability: only by consent', { categories: [12] }, 'STATUTE_NOT_APPLICABLE'],
     ['the same for cost reimbursement', { purpose: 'cost-reimbursement' }, 'STATUTE_NOT_APPLICABLE'],
+    ['the same on Åland, which has an Act of its own', { territories: ['aland', 'aland'] }, 'STATUTE_NOT_APPLICABLE'],
+    ['the same between the mainland and Åland', { territories: ['mainland', 'aland'] }, 'STATUTE_NOT_APPLICABLE'],
     ['anything before it was in force', { day: '2024-12-31' }, 'STATUTE_UNKNOWN'],
   ])('%s', (_, change, expected) => {
     expect(covers(act, change)).toBe(expected);
@@ -81,11 +84,14 @@ describe('the present Act', () => {
 });
 
 describe('no provision of the catalogue', () => {
-  it('lifts secrecy for functional ability, child home care or early education', () => {
+  it('lifts secrecy for functional ability, child home care or early education, unless the client asks', () => {
     const lifting = catalogue.statutes.filter(
       ({ effects, scopes }) =>
         effects.includes('secrecyLift') &&
-        scopes.some(({ categories }) => categories.some((n) => [10, 12, 14].includes(n))),
+        scopes.some(
+          ({ categories, purposes }) =>
+            categories.some((n) => [10, 12, 14].includes(n)) && purposes.some((code) => code !== 'own-request'),
+        ),
     );
     expect(lifting).toEqual([]);
   });
@@ -190,5 +196,29 @@ describe('schemas of the categories', () => {
     for (const [category, content] of fitting) {
       expect(judge(category, { ...(content as object), undocumented: true })).toBe('SCHEMA_INVALID');
     }
+  });
+});
+
+describe('Åland', () => {
+  const [aland] = catalogue.territories;
+
+  it('has the municipalities that lie there, and the authorities of its own administration', () => {
+    const there = municipalities.filter(({ county }) => county === '91').map(({ code }) => `K-${code}`);
+    expect(aland?.agencies).toEqual([...there, 'T-46', 'H-91', 'H-91AHS']);
+  });
+
+  it('has no provision that lifts secrecy and is confirmed: there a consent is asked for', () => {
+    const question = { territories: ['aland', 'aland'], categories: [4], asker: 'K', holder: 'T' } as const;
+    expect(covers('AX-2012:74', question)).toBe('STATUTE_NOT_APPLICABLE');
+  });
+});
+
+describe("the client's own request", () => {
+  it('needs no consent, whatever the category', () => {
+    expect(covers('2016/679-15', { purpose: 'own-request', categories: [11, 12] })).toBe('covered');
+  });
+
+  it('is no way around the consent for another purpose', () => {
+    expect(covers('2016/679-15', { purpose: 'plan' })).toBe('STATUTE_NOT_APPLICABLE');
   });
 });

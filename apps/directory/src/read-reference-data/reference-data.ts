@@ -33,6 +33,7 @@ export const referenceFiles = {
   purposes: 'purposes.json',
   refusalReasons: 'refusal-reasons.json',
   statutes: 'statutes.json',
+  territories: 'territories.json',
   deadlines: 'deadlines.json',
   necessityTemplates: 'necessity-templates.json',
 } as const;
@@ -96,6 +97,7 @@ function readCatalogue(read: ReadText, report: Report): Catalogue {
     purposes: readJson(read, referenceFiles.purposes, report),
     refusalReasons: readJson(read, referenceFiles.refusalReasons, report),
     statutes: readJson(read, referenceFiles.statutes, report),
+    territories: readJson(read, referenceFiles.territories, report),
     deadlines: readJson(read, referenceFiles.deadlines, report),
     necessityTemplates: readJson(read, referenceFiles.necessityTemplates, report),
     schemas: readSchemas(read, categories, report),
@@ -161,6 +163,9 @@ function reportUnknownCodes(data: ReferenceData, report: Report): void {
       report(`${place}: names an agency exactly when one agency answers`);
     }
     if (rule.agency !== undefined) expect(place, 'agency', rule.agency, agencies);
+  }
+  for (const { code, agencies: listed } of data.catalogue.territories) {
+    listed.forEach((id) => expect(`territory ${code}`, 'agency', id, agencies));
   }
   const regions = known(data.regions);
   for (const { code, regions: covered } of data.aliases) {

@@ -42,6 +42,7 @@ function catalogue(): Catalogue {
     purposes: read('purposes.json') as Catalogue['purposes'],
     refusalReasons: read('refusal-reasons.json') as Catalogue['refusalReasons'],
     statutes: read('statutes.json') as Catalogue['statutes'],
+    territories: read('territories.json') as Catalogue['territories'],
     deadlines: read('deadlines.json') as Catalogue['deadlines'],
     necessityTemplates: read('necessity-templates.json') as Catalogue['necessityTemplates'],
     schemas: Object.fromEntries(
