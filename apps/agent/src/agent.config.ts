@@ -44,4 +44,8 @@ export class AgentConfig extends ServiceConfig {
   @IsOptional()
   @IsJSON()
   PERMIT_PUBLIC_JWK?: string;
+
+  /** Folder of the notices that clients are given before they decide. */
+  @IsString()
+  NOTICES: string = 'apps/agent/data/notices';
 }

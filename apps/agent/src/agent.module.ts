@@ -4,15 +4,22 @@ import { AppError, type Clock, type Thumbprint } from '#kernel';
 import { parseVerifierKey } from '#merkle';
 import { CLOCK, Database, LOGGER, type Logger, type ServiceOptions } from '#platform';
 import { APP_GUARD } from '@nestjs/core';
+import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { AnswerRequest } from './answer-request/answer-request.handler.js';
+import { AskForConsent } from './ask-for-consent/ask-for-consent.handler.js';
 import { AskForInformation } from './ask-for-information/ask-for-information.handler.js';
 import { SystemGuard } from './authenticate-system/system.guard.js';
 import { FindConsents } from './choose-basis/find-consents.js';
 import { apiControllers } from './describe-api/api-controllers.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
 import { describeAgent } from './describe-api/open-api.js';
+import { ExamineEvidence } from './examine-evidence/examine-evidence.js';
+import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { KeysInLog } from './follow-log/logged-keys.js';
+import { Notices } from './give-notice/notices.js';
+import { LinkSubject } from './link-subject/link-subject.handler.js';
 import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';
+import { PrintPage } from './print-page/print-page.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
 import { ReferClient } from './refer-client/refer-client.handler.js';
 import { SeeExchanges } from './see-exchanges/see-exchanges.handler.js';
@@ -37,6 +44,8 @@ import { RecoveryKey } from './keep-keys/recovery-key.js';
 import { ReplaceKeys } from './keep-keys/replace-keys.handler.js';
 import { RotateKeys } from './keep-keys/rotate-keys.handler.js';
 import { OutboxStore } from './infra/outbox-store.js';
+import { ProposalStore } from './infra/proposal-store.js';
+import { StatementStore } from './infra/statement-store.js';
 import { Directory } from './look-up-directory/directory.js';
 import { ApplyOutcome } from './receive-mail/apply-outcome.js';
 import { MailFetcher } from './receive-mail/mail-fetcher.js';
@@ -44,12 +53,12 @@ import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
 import { TakeNotices, OUTCOME_KEY } from './receive-mail/take-notices.js';
 import { TakeOpened } from './receive-mail/take-opened.js';
-import { PostConsents } from './record-consent/post-consents.js';
 import { BackgroundWork } from './run-agent/background-work.js';
 import { Wakeup } from './run-agent/wakeup.js';
 import { OutboxSender } from './send-message/outbox-sender.js';
 import { SealOutgoing } from './send-message/seal-outgoing.js';
 import { WatchAlarms } from './watch-log/watch-alarms.js';
+import { TellStatements } from './tell-consents/tell-statements.js';
 import { openAgencies, ServedAgencies } from './serve-agencies/served-agencies.js';
 
 const GATEWAY = Symbol('Gateway');
@@ -135,6 +144,13 @@ export class AgentModule {
         OnboardAgency,
         RecordConsent,
         RecoveryKey,
+        ActOnConsent,
+        AskForConsent,
+        ExcludeDecider,
+        ExamineEvidence,
+        LinkSubject,
+        PrintPage,
+        { provide: Notices, useFactory: () => Notices.read(config.NOTICES) },
         ReferClient,
         ReplaceKeys,
         RotateKeys,
@@ -143,9 +159,11 @@ export class AgentModule {
         MailOpener,
         OutboxSender,
         OutboxStore,
-        PostConsents,
+        ProposalStore,
         ReportMismatches,
         SealOutgoing,
+        StatementStore,
+        TellStatements,
         SendReplies,
         SettleReply,
         TakeNotices,

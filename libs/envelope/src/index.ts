@@ -2,6 +2,7 @@
 import './fast-base64.js';
 
 export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
+export { judgeDeciders, neededRoles, roleRules } from './decider-rules.js';
 export {
   type KindRule,
   type MessageContext,

@@ -70,6 +70,12 @@ export const errorCodes = {
   MANDATE_ENDED: [403, 'The mandate or order of who decided has ended. Ask the client, or who decides now.'],
   PROCEDURE_INVALID: [422, 'This procedure has other parties, categories, clients or periods. See the rule.'],
   CONSENT_ID_REUSED: [409, 'This consent id was used for another consent. Use a new id.'],
+  CONSENT_NEEDLESS: [422, 'The law gives all of this already. Do not ask the client for what the law gives.'],
+  CONSENT_ANSWER_MISSING: [
+    422,
+    'Each category and recipient needs a yes or a no, once. Ask the client; there is no default.',
+  ],
+  NOTICE_UNKNOWN: [422, 'There is no notice of that version in that language. See GET /v1/notices.'],
   CONSENT_INVALID: [422, 'The consent record is not valid. Compare it with the OpenAPI document.'],
   CONSENT_NOT_AS_PROPOSED: [
     422,

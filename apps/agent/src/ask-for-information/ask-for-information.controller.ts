@@ -1,10 +1,10 @@
 import { Body, Controller, HttpCode, Inject, Param, ParseUUIDPipe, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ExchangeId } from '#kernel';
+import { AppError, type ExchangeId } from '#kernel';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
 import { OpenedExchangeDto } from '../describe-api/shared.dto.js';
-import { AskDto, AskedDto, ClarifyReplyDto, ForwardDto } from './ask.dto.js';
-import { AskForInformation, type OpenedExchange } from './ask-for-information.handler.js';
+import { AskDto, AskedDto, CheckedDto, ClarifyReplyDto, ForwardDto } from './ask.dto.js';
+import { AskForInformation, type OpenedExchange, type Question } from './ask-for-information.handler.js';
 
 @ApiTags('asking')
 @ApiBearerAuth()
@@ -17,7 +17,26 @@ export class AskForInformationController {
   @ApiOperation({ summary: 'Ask for information about a client; the agent routes, chooses the basis, seals and sends' })
   @ApiResponse({ status: 202, type: AskedDto })
   async ask(@Caller() { agency }: CallingSystem, @Body() body: AskDto): Promise<AskedDto> {
-    return { exchanges: (await this.handler.ask(agency, body)).map(shown) };
+    return { exchanges: (await this.handler.ask(agency, questionOf(body))).map(shown) };
+  }
+
+  @Post('requests/check')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Would this request be allowed? All reasons, the basis chosen, and where to look first. Nothing is sent.',
+  })
+  @ApiResponse({ status: 200, type: CheckedDto })
+  async check(@Caller() { agency }: CallingSystem, @Body() body: AskDto): Promise<CheckedDto> {
+    const checked = await this.handler.check(agency, questionOf(body));
+    return {
+      exchanges: checked.map((one) => ({
+        ...one,
+        categories: [...one.categories],
+        reasons: [...one.reasons],
+        basis: [...one.basis],
+        firstLook: [...one.firstLook],
+      })),
+    };
   }
 
   @Post('exchanges/:id/clarify-reply')
@@ -45,6 +64,13 @@ export class AskForInformationController {
   ): Promise<OpenedExchangeDto> {
     return shown(await this.handler.forward(agency, id, body.recipient));
   }
+}
+
+/** @throws AppError MALFORMED where neither or both of `client` and `clients` are named */
+function questionOf({ client, clients, ...rest }: AskDto): Question {
+  if ((client === undefined) === (clients === undefined))
+    throw new AppError('MALFORMED', 'name the client or the clients', { members: ['client', 'clients'] });
+  return { ...rest, clients: clients ?? (client ? [client] : []) };
 }
 
 const shown = ({ categories, basis, ...rest }: OpenedExchange): OpenedExchangeDto => ({

@@ -1,32 +1,39 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { dayInHelsinki } from '#calendar';
-import type { Basis, MessageKind } from '#envelope';
+import { categoryAllows, findCategory } from '#catalogue';
+import { type Basis, consentsNamedBy, type MessageKind, type SubjectIdentity } from '#envelope';
 import {
   type AgencyId,
   AppError,
+  canonicalJson,
   type Clock,
   type ConsentId,
   type ExchangeId,
   type MessageId,
   newExchangeId,
+  partyKindOf,
   type Pseudonym,
+  type Result,
   type Sha256,
 } from '#kernel';
 import { CLOCK, Database } from '#platform';
 import { chooseBasis } from '../domain/choose-basis.js';
 import { FindConsents } from '../choose-basis/find-consents.js';
-import type { AnswerItem, Officer, Period, RequestContent } from '../domain/content.js';
+import type { AnswerItem, Officer, Period, RequestContent, ToldEvidence } from '../domain/content.js';
+import { member } from '../hub-client/hub-http.js';
+import { ConsentStore } from '../infra/consent-store.js';
 import { type Exchange, ExchangeStore, type KeptRequest, type Opening } from '../infra/exchange-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { type OutgoingRow, OutboxStore } from '../infra/outbox-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { Wakeup } from '../run-agent/wakeup.js';
-import { type ClientIdentity, SealOutgoing, subjectOf } from '../send-message/seal-outgoing.js';
+import { type ClientIdentity, SealOutgoing, subjectsFor } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { planRecipients } from './plan-recipients.js';
 
 export interface Question {
-  readonly client: ClientIdentity;
+  /** One, a family, or nobody: a consultation may be about an agreement. */
+  readonly clients: readonly ClientIdentity[];
   readonly categories: readonly number[];
   readonly purpose: string;
   readonly necessity: string;
@@ -52,6 +59,23 @@ export interface OpenedExchange {
   readonly basis: readonly Basis[];
 }
 
+export interface CheckReason {
+  readonly code: string;
+  readonly rule?: string;
+  readonly category?: number;
+}
+
+/** What would become of a request to one recipient. */
+export interface CheckedExchange {
+  readonly recipient: AgencyId;
+  readonly categories: readonly number[];
+  readonly allowed: boolean;
+  readonly reasons: readonly CheckReason[];
+  readonly basis: readonly Basis[];
+  readonly consentNeedless: boolean;
+  readonly firstLook: readonly { readonly category: number; readonly system: string }[];
+}
+
 interface Sealed {
   readonly row: OutgoingRow;
   readonly exchange: Omit<Exchange, 'changedAt'>;
@@ -65,6 +89,7 @@ export class AskForInformation {
     @Inject(Database) private readonly database: Database,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(FindConsents) private readonly consents: FindConsents,
+    @Inject(ConsentStore) private readonly kept: ConsentStore,
     @Inject(SealOutgoing) private readonly sealOutgoing: SealOutgoing,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(InboxStore) private readonly inbox: InboxStore,
@@ -79,17 +104,7 @@ export class AskForInformation {
    * @throws AppError IDENTITY_CODE_INVALID, ROUTE_UNKNOWN, NO_BASIS, RECIPIENT_UNKNOWN, CONTENT_TOO_LARGE …
    */
   async ask(agency: ServedAgency, question: Question): Promise<OpenedExchange[]> {
-    const { catalogue } = await this.directory.catalogue();
-    const plan = question.recipient
-      ? new Map([[question.recipient, question.categories]])
-      : await planRecipients(this.directory, catalogue, {
-          asker: agency.id,
-          categories: question.categories,
-          municipality: question.municipality,
-          duty: question.duty,
-          clientGroup: question.clientGroup,
-          at: this.clock.now(),
-        });
+    const plan = await this.plan(agency, question);
     const sealed: Sealed[] = [];
     for (const [recipient, categories] of plan)
       sealed.push(await this.sealRequest(agency, question, { recipient, categories, exchangeId: newExchangeId() }));
@@ -102,6 +117,19 @@ export class AskForInformation {
     });
     this.wakeup.notify(agency.id, 'send');
     return sealed.map(openedExchange);
+  }
+
+  /**
+   * Would it be allowed, and on what would it rest? Nothing is sent and nothing counted: so that nobody sends what must be
+   * refused. Tells all reasons, the hub's with the rule that gave each, and where to look before asking.
+   *
+   * @throws AppError IDENTITY_CODE_INVALID, ROUTE_UNKNOWN, CATEGORY_UNKNOWN, UNAVAILABLE …
+   */
+  async check(agency: ServedAgency, question: Question): Promise<CheckedExchange[]> {
+    const checked: CheckedExchange[] = [];
+    for (const [recipient, categories] of await this.plan(agency, question))
+      checked.push(await this.checkOne(agency, question, recipient, categories));
+    return checked;
   }
 
   /** Answers a question back: the request again, made clear. @throws AppError NOT_FOUND, CONFLICT and as `ask` */
@@ -172,9 +200,12 @@ export class AskForInformation {
     },
   ): Promise<Sealed> {
     const { recipient, exchangeId, inReplyTo } = target;
-    const subject = subjectOf(agency, question.client);
-    const basis = await this.basisFor(agency, question, recipient, target.categories, subject.pseudonym);
-    const kind = target.kind ?? (question.urgency === 'consultation' ? 'consultation' : 'request');
+    const subjects = subjectsFor(agency, question.clients);
+    const found = await this.basisFor(agency, question, recipient, target.categories, pseudonymsOf(subjects));
+    if (!found.ok) throw found.error;
+    const basis = found.value;
+    const kind = target.kind ?? kindOf(question);
+    const evidence = await this.evidenceFor(agency, basis);
     const content: RequestContent = {
       type: 'request',
       categories: [...target.categories].sort((a, b) => a - b),
@@ -183,6 +214,7 @@ export class AskForInformation {
       caseNumber: question.caseNumber,
       officer: question.officer,
       ...(question.period === undefined ? {} : { period: question.period }),
+      ...(evidence.length === 0 ? {} : { consentEvidence: evidence }),
       ...clarificationOf(question),
     };
     const sealed = await this.sealOutgoing.seal(agency, {
@@ -190,10 +222,11 @@ export class AskForInformation {
       kind,
       recipient,
       ...(inReplyTo === undefined ? {} : { inReplyTo }),
-      subjects: [subject],
+      subjects,
       purpose: question.purpose,
       categories: content.categories,
       basis,
+      ...periodFor(question, basis),
       urgency: question.urgency ?? 'normal',
       ...(question.deadline === undefined ? {} : { deadline: question.deadline }),
       ...(question.expiresAt === undefined ? {} : { expiresAt: new Date(question.expiresAt) }),
@@ -208,7 +241,7 @@ export class AskForInformation {
         role: 'asker',
         counterpart: recipient,
         openedBy: kind,
-        subject: subject.pseudonym,
+        subjects: pseudonymsOf(subjects),
         purpose: question.purpose,
         categories: content.categories,
         caseNumber: question.caseNumber,
@@ -223,13 +256,80 @@ export class AskForInformation {
     };
   }
 
+  private async plan(agency: ServedAgency, question: Question): Promise<ReadonlyMap<AgencyId, readonly number[]>> {
+    if (question.recipient) return new Map([[question.recipient, question.categories]]);
+    const { catalogue } = await this.directory.catalogue();
+    return planRecipients(this.directory, catalogue, {
+      asker: agency.id,
+      categories: question.categories,
+      municipality: question.municipality,
+      duty: question.duty,
+      clientGroup: question.clientGroup,
+      at: this.clock.now(),
+    });
+  }
+
+  private async checkOne(
+    agency: ServedAgency,
+    question: Question,
+    recipient: AgencyId,
+    categories: readonly number[],
+  ): Promise<CheckedExchange> {
+    const { catalogue } = await this.directory.catalogue();
+    const day = dayInHelsinki(this.clock.now());
+    const firstLook = categories.flatMap((category) => {
+      const system = findCategory(catalogue.categories, category, day)?.firstLook[partyKindOf(recipient)];
+      return system === undefined ? [] : [{ category, system }];
+    });
+    const reasons: CheckReason[] = categories.flatMap((category) => {
+      const parties = { asker: partyKindOf(agency.id), holder: partyKindOf(recipient), day };
+      const allowed = categoryAllows(findCategory(catalogue.categories, category, day), parties);
+      return allowed.ok ? [] : [{ code: allowed.error.code, category }];
+    });
+    const subjects = subjectsFor(agency, question.clients);
+    const basis = await this.basisFor(agency, question, recipient, categories, pseudonymsOf(subjects));
+    const nothing = { recipient, categories: [...categories], firstLook, consentNeedless: false };
+    if (!basis.ok) return { ...nothing, allowed: false, basis: [], reasons: [...reasons, reasonOf(basis.error)] };
+    const framed = await this.sealOutgoing.frame(agency, {
+      exchangeId: newExchangeId(),
+      kind: kindOf(question),
+      recipient,
+      subjects,
+      purpose: question.purpose,
+      categories,
+      basis: basis.value,
+      ...periodFor(question, basis.value),
+      urgency: question.urgency ?? 'normal',
+      ...(question.deadline === undefined ? {} : { deadline: question.deadline }),
+    });
+    const local = { ...nothing, basis: basis.value };
+    if (!framed.ok) return { ...local, allowed: false, reasons: [...reasons, reasonOf(framed.error)] };
+    const answer = await agency.hub.askBasis(canonicalJson(framed.value.context));
+    const told = reasonsOf(answer);
+    return {
+      ...local,
+      allowed: member(answer, 'allowed') === true && reasons.length === 0,
+      reasons: [...reasons, ...told.filter(({ code }) => !reasons.some((known) => known.code === code))],
+      consentNeedless: member(answer, 'consentNeedless') === true,
+    };
+  }
+
+  /** What shows each consent that this agency collected: for the discloser alone, inside the sealed part. */
+  private async evidenceFor(agency: ServedAgency, basis: readonly Basis[]): Promise<ToldEvidence[]> {
+    const kept = await this.kept.versions(agency.id, consentsNamedBy(basis));
+    return kept.flatMap(({ id, version, evidence, evidenceSalt }) =>
+      evidence === null || evidenceSalt === null ? [] : [{ consentId: id, version, evidence, salt: evidenceSalt }],
+    );
+  }
+
+  /** Errors: NO_BASIS with the first category for which there is neither statute nor consent. */
   private async basisFor(
     agency: ServedAgency,
     question: Pick<Question, 'purpose' | 'consentId'>,
     holder: AgencyId,
     categories: readonly number[],
-    subject: Pseudonym,
-  ): Promise<Basis[]> {
+    subjects: readonly Pseudonym[],
+  ): Promise<Result<Basis[]>> {
     const { catalogue } = await this.directory.catalogue();
     const at = this.clock.now();
     const asked = {
@@ -240,15 +340,14 @@ export class AskForInformation {
       purpose: question.purpose,
       day: dayInHelsinki(at),
       at,
-      subjects: [subject],
+      subjects,
     };
-    const named = question.consentId && (await this.consents.named(agency, question.consentId, subject));
+    const [subject] = subjects;
+    const named = question.consentId && subject && (await this.consents.named(agency, question.consentId, subject));
     const byStatute = chooseBasis({ ...asked, consents: [], ...(named ? { named } : {}) });
-    if (byStatute.ok) return byStatute.value;
+    if (byStatute.ok) return byStatute;
     // The hub is asked about consents only where no statute gives the right.
-    const basis = chooseBasis({ ...asked, consents: await this.consents.inForce(agency, subject) });
-    if (!basis.ok) throw basis.error;
-    return basis.value;
+    return chooseBasis({ ...asked, consents: await this.consents.inForce(agency, subjects) });
   }
 
   private async askedExchange(agency: ServedAgency, id: ExchangeId): Promise<Exchange> {
@@ -266,13 +365,40 @@ const openedExchange = ({ row, basis }: Sealed): OpenedExchange => ({
   basis,
 });
 
+const kindOf = ({ urgency }: Pick<Question, 'urgency'>): MessageKind =>
+  urgency === 'consultation' ? 'consultation' : 'request';
+
+const pseudonymsOf = (subjects: readonly SubjectIdentity[]): Pseudonym[] => subjects.map(({ pseudonym }) => pseudonym);
+
+/** The hub learns of the period where a consent may limit it, and not otherwise. */
+const periodFor = (
+  { period }: Pick<Question, 'period'>,
+  basis: readonly Basis[],
+): { dataPeriod?: { from: string; to: string } } =>
+  period === undefined || consentsNamedBy(basis).length === 0
+    ? {}
+    : { dataPeriod: { from: period.from, to: period.to } };
+
+const reasonOf = ({ code, details }: AppError): CheckReason => {
+  const { category } = details;
+  return typeof category === 'number' ? { code, category } : { code };
+};
+
+function reasonsOf(answer: unknown): CheckReason[] {
+  const reasons = member(answer, 'reasons');
+  return (Array.isArray(reasons) ? (reasons as unknown[]) : []).map((reason) => {
+    const rule = member(reason, 'rule');
+    return { code: String(member(reason, 'code')), ...(typeof rule === 'string' ? { rule } : {}) };
+  });
+}
+
 const clarificationOf = (question: object): { clarification?: string } =>
   'clarification' in question && typeof question.clarification === 'string'
     ? { clarification: question.clarification }
     : {};
 
 const keptRequest = (question: Omit<Question, 'categories'>): KeptRequest => ({
-  client: question.client,
+  clients: question.clients,
   necessity: question.necessity,
   officer: question.officer,
   ...(question.urgency === undefined ? {} : { urgency: question.urgency }),

@@ -1,7 +1,18 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { AgencyId, ConsentId } from '#kernel';
-import { IsIn, IsISO8601, IsOptional, Matches } from 'class-validator';
+import { Type } from 'class-transformer';
 import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsIn,
+  IsISO8601,
+  IsOptional,
+  Matches,
+  ValidateNested,
+} from 'class-validator';
+import {
+  BasisDto,
   Categories,
   ClientDto,
   CodeWord,
@@ -22,8 +33,17 @@ const urgencies = ['urgent', 'normal', 'consultation'] as const;
 const openings = ['on-arrival', 'by-hand'] as const;
 
 export class AskDto {
-  @Nested(ClientDto, 'About whom')
-  client: ClientDto;
+  @OptionalNested(ClientDto, 'About whom; this or `clients`')
+  client?: ClientDto;
+
+  @ApiPropertyOptional({ type: [ClientDto], description: 'A family in one message; each needs a basis of their own' })
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(16)
+  @ValidateNested({ each: true })
+  @Type(() => ClientDto)
+  clients?: ClientDto[];
 
   @Categories('Numbers of the information categories')
   categories: number[];
@@ -80,6 +100,32 @@ export class AskDto {
   @IsOptional()
   @IsISO8601({ strict: true })
   expiresAt?: string;
+}
+
+class LookFirstDto {
+  @ApiProperty() category: number;
+  @ApiProperty({ description: 'Koto-AJ, Kelmu, VTJ' }) system: string;
+}
+
+class ReasonDto {
+  @ApiProperty({ description: 'Stable error code' }) code: string;
+  @ApiPropertyOptional({ description: 'Rule that gave it' }) rule?: string;
+  @ApiPropertyOptional() detail?: string;
+  @ApiPropertyOptional() category?: number;
+}
+
+class CheckedExchangeDto {
+  @ApiProperty() recipient: string;
+  @ApiProperty({ type: [Number] }) categories: number[];
+  @ApiProperty({ description: 'False: it would be refused, so do not send it' }) allowed: boolean;
+  @ApiProperty({ type: [ReasonDto], description: 'All reasons' }) reasons: ReasonDto[];
+  @ApiProperty({ type: [BasisDto], description: 'On what it would rest' }) basis: BasisDto[];
+  @ApiProperty({ description: 'It rests on a consent that the law makes needless' }) consentNeedless: boolean;
+  @ApiProperty({ type: [LookFirstDto], description: 'Where to look before asking' }) firstLook: LookFirstDto[];
+}
+
+export class CheckedDto {
+  @ApiProperty({ type: [CheckedExchangeDto], description: 'One a recipient' }) exchanges: CheckedExchangeDto[];
 }
 
 export class AskedDto {

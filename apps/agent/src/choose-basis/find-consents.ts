@@ -11,7 +11,11 @@ export class FindConsents {
   constructor(@Inject(ConsentStore) private readonly consents: ConsentStore) {}
 
   /** In force as far as is known. With the hub away, the agency's own records. */
-  async inForce(agency: ServedAgency, subject: Pseudonym): Promise<AvailableConsent[]> {
+  async inForce(agency: ServedAgency, subjects: readonly Pseudonym[]): Promise<AvailableConsent[]> {
+    return (await Promise.all(subjects.map((subject) => this.inForceOf(agency, subject)))).flat();
+  }
+
+  private async inForceOf(agency: ServedAgency, subject: Pseudonym): Promise<AvailableConsent[]> {
     try {
       const known = knownConsents(await agency.hub.consentsOf(subject));
       return known.filter(({ state }) => state === 'active');

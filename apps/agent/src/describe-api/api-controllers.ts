@@ -1,8 +1,14 @@
 import type { Type } from '@nestjs/common';
+import { ActOnConsentController } from '../act-on-consent/act-on-consent.controller.js';
 import { AnswerRequestController } from '../answer-request/answer-request.controller.js';
+import { AskForConsentController } from '../ask-for-consent/ask-for-consent.controller.js';
 import { AskForInformationController } from '../ask-for-information/ask-for-information.controller.js';
+import { ExcludeDeciderController } from '../exclude-decider/exclude-decider.controller.js';
+import { GiveNoticeController } from '../give-notice/give-notice.controller.js';
+import { LinkSubjectController } from '../link-subject/link-subject.controller.js';
 import { KeepKeysController } from '../keep-keys/keep-keys.controller.js';
 import { OnboardAgencyController } from '../onboard-agency/onboard-agency.controller.js';
+import { PrintPageController } from '../print-page/print-page.controller.js';
 import { RecordConsentController } from '../record-consent/record-consent.controller.js';
 import { ReferClientController } from '../refer-client/refer-client.controller.js';
 import { SeeExchangesController } from '../see-exchanges/see-exchanges.controller.js';
@@ -11,10 +17,16 @@ import { WatchLogController } from '../watch-log/watch-log.controller.js';
 /** All of the API for agencies' own systems: what the OpenAPI document describes. */
 export const apiControllers: Type[] = [
   AskForInformationController,
+  AskForConsentController,
+  GiveNoticeController,
   AnswerRequestController,
   KeepKeysController,
   OnboardAgencyController,
   RecordConsentController,
+  PrintPageController,
+  ActOnConsentController,
+  LinkSubjectController,
+  ExcludeDeciderController,
   ReferClientController,
   SeeExchangesController,
   WatchLogController,

@@ -79,13 +79,19 @@ export const OptionalDay = (description: string): PropertyDecorator =>
     IsISO8601({ strict: true }),
   );
 
+export const OptionalInstant = (description: string): PropertyDecorator =>
+  all(ApiPropertyOptional({ description, format: 'date-time' }), IsOptional(), IsISO8601({ strict: true }));
+
+export const Instant = (description: string): PropertyDecorator =>
+  all(ApiProperty({ description, format: 'date-time' }), IsISO8601({ strict: true }));
+
 export const CodeWord = (description: string): PropertyDecorator =>
   all(ApiProperty({ description }), Matches(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/));
 
 export const OptionalCodeWord = (description: string): PropertyDecorator =>
   all(ApiPropertyOptional({ description }), IsOptional(), Matches(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/));
 
-function all(...decorators: PropertyDecorator[]): PropertyDecorator {
+export function all(...decorators: PropertyDecorator[]): PropertyDecorator {
   return (target, property) => {
     for (const decorate of decorators) decorate(target, property);
   };

@@ -6,7 +6,7 @@ import {
   type StatuteQuestion,
   statutesCovering,
 } from '#catalogue';
-import { type Basis, type ConsentRecord, grantsCover } from '#envelope';
+import { type Basis, type ConsentRecord, type ConsentVersion, grantsCover } from '#envelope';
 import { type AgencyId, AppError, type ConsentId, err, ok, type Pseudonym, type Result } from '#kernel';
 
 /** A consent that may lift secrecy, as far as the chooser knows it. */
@@ -109,10 +109,19 @@ function provisionsFor(question: BasisQuestion, category: number, effect: Statut
 
 function consentLift(question: BasisQuestion, category: number): Lift | undefined {
   if (question.named) return { consent: question.named };
+  const chosen = question.subjects.map((subject) => newestCovering(question, category, subject));
+  const named = chosen.filter((consent) => consent !== undefined);
+  const [first] = named;
+  if (!first || named.length < chosen.length) return undefined;
+  return named.length === 1 ? { consent: first } : { consents: named };
+}
+
+/** Of a family each has a consent of their own. */
+function newestCovering(question: BasisQuestion, category: number, subject: Pseudonym): ConsentVersion | undefined {
   const newest = question.consents
-    .filter(({ record }) => consentCovers(record, question, category))
+    .filter(({ record }) => consentCovers(record, { ...question, subjects: [subject] }, category))
     .sort((a, b) => b.version - a.version)[0];
-  return newest && { consent: { id: newest.id, version: newest.version } };
+  return newest && { id: newest.id, version: newest.version };
 }
 
 /** The provision that lifts secrecy where it also is a ground of processing, else the first that is one. */

@@ -1,4 +1,4 @@
-import type { AgencyId } from '#kernel';
+import type { AgencyId, ConsentId } from '#kernel';
 
 /** A person of an agency who asks or decides. Named to the other agency; in the log by a pseudonym only. */
 export interface Officer {
@@ -18,8 +18,19 @@ export interface RequestContent {
   readonly period?: Period;
   readonly caseNumber: string;
   readonly officer: Officer;
+  /** Of each consent that it rests on and the asker collected: what shows it. */
+  readonly consentEvidence?: readonly ToldEvidence[];
   /** What was asked back, made clear. */
   readonly clarification?: string;
+}
+
+/** What shows a consent, with the salt by which the discloser recomputes the hash in the record. */
+export interface ToldEvidence {
+  readonly consentId: ConsentId;
+  readonly version: number;
+  /** Canonical JSON of `ConsentEvidence`. */
+  readonly evidence: string;
+  readonly salt: string;
 }
 
 /** Calendar dates, both included. */

@@ -86,4 +86,4 @@ export function basisOfAnswer(context: MessageContext, disclosed: readonly numbe
 }
 
 export const namesConsent = (context: MessageContext): boolean =>
-  context.basis.some(({ secrecyLift }) => 'consent' in secrecyLift);
+  context.basis.some(({ secrecyLift }) => liftingConsents(secrecyLift).length > 0);

@@ -1,10 +1,11 @@
-import { AppError, err, isAgencyId, ok, type Result } from '#kernel';
+import { AppError, err, isAgencyId, isConsentId, ok, type Result } from '#kernel';
 import type { MessageContent } from './content.js';
 
 type Shape = Readonly<Record<string, (value: unknown) => boolean>>;
 
 const MAX_TEXT = 8_000;
 const text = (value: unknown): boolean => typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT;
+const longText = (value: unknown): boolean => typeof value === 'string' && value.length > 0;
 const maybe = (check: (value: unknown) => boolean) => (value: unknown) => value === undefined || check(value);
 const every = (check: (value: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.length <= 64 && value.every(check);
@@ -31,6 +32,7 @@ const refused = fits({
   remedy: texts,
   holder: maybe(isAgencyId),
 });
+const evidence = fits({ consentId: isConsentId, version: category, evidence: longText, salt: text });
 const item = (value: unknown): boolean => given(value) || noRecord(value) || refused(value);
 const answer: Shape = {
   items: every(item),
@@ -46,6 +48,7 @@ const shapes: Readonly<Record<MessageContent['type'], Shape>> = {
     period: maybe(fits({ from: day, to: day })),
     caseNumber: text,
     officer,
+    consentEvidence: maybe(every(evidence)),
     clarification: maybe(text),
   },
   answer,

@@ -122,10 +122,10 @@ export class Drafter {
 
   /** Asked only where the request rests on a consent. */
   private async consents(agency: ServedAgency, context: MessageContext): Promise<Result<KnownConsent[]>> {
-    const [subject] = context.subjects;
-    if (!namesConsent(context) || subject === undefined) return ok([]);
+    if (!namesConsent(context)) return ok([]);
     try {
-      return ok(knownConsents(await agency.hub.consentsOf(subject)));
+      const answers = await Promise.all(context.subjects.map((subject) => agency.hub.consentsOf(subject)));
+      return ok(answers.flatMap(knownConsents));
     } catch (error) {
       if (error instanceof AppError) return err(error);
       throw error;

@@ -48,6 +48,7 @@ export class SendReplies {
       purpose: context.purpose,
       categories: content.type === 'answer' ? disclosed : request.categories,
       basis: basisOfAnswer(context, disclosed),
+      ...(content.type === 'answer' && context.dataPeriod ? { dataPeriod: context.dataPeriod } : {}),
       content,
     });
     const at = this.clock.now();

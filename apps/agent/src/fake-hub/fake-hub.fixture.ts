@@ -19,7 +19,12 @@ import {
   sealReleasedKey,
   signStatement,
   type SigningKey,
+  type ConsentAct,
+  type ConsentActType,
+  type ConsentProposal,
   type ConsentRecord,
+  type DeciderExclusion,
+  type SubjectLink,
   verifyManifest,
 } from '#envelope';
 import { AppError, type ErrorCode, newExchangeId, newMessageId, problemOf, sha256, unwrap } from '#kernel';
@@ -59,6 +64,15 @@ export class FakeHub {
   readonly releaseRequests: string[] = [];
   readonly mismatches: string[] = [];
   readonly consents = new Map<string, { token: string; record: ConsentRecord; state: string }>();
+  readonly proposals = new Map<string, ConsentProposal>();
+  readonly acts: ConsentAct[] = [];
+  readonly links: SubjectLink[] = [];
+  readonly exclusions: DeciderExclusion[] = [];
+  /** Answers to the next statements about consents, in order, before the hub takes them. */
+  readonly statementFailures: ErrorCode[] = [];
+  /** What acts are told to have been opened before. */
+  opened: { exchangeId: string; recipient: string; usedAt: string }[] = [];
+  basisAnswer: object = { allowed: true, reasons: [], consentNeedless: false };
   readonly routes = new Map<string, string>();
   /** Answers to the next calls, in order, before the hub does anything. */
   readonly postFailures: { status: number; code: ErrorCode; retryAfter?: number }[] = [];
@@ -211,6 +225,11 @@ export class FakeHub {
     });
   }
 
+  private failStatement(): void {
+    const code = this.statementFailures.shift();
+    if (code) throw new AppError(code);
+  }
+
   private async logHubKeys(): Promise<void> {
     const now = Date.now();
     const common = { useFrom: new Date(now - 60_000).toISOString(), iat: Math.floor(now / 1000) };
@@ -288,6 +307,13 @@ export class FakeHub {
     const json = referenceCatalogueJson();
     this.log.appendClear({ type: 'catalogue', version: 1, hash: sha256(json), at: new Date().toISOString() });
     this.server.get('/v1/directory/catalogue', () => ({ version: 1, json }));
+    this.server.get('/v1/directory/agencies', () => ({
+      agencies: [
+        { id: 'K-235', nameFi: 'Kauniainen', nameSv: 'Grankulla' },
+        { id: 'H-03', nameFi: 'Länsi-Uudenmaan hyvinvointialue', nameSv: 'Västra Nylands välfärdsområde' },
+        { id: 'L-KELA', nameFi: 'Kela', nameSv: 'FPA' },
+      ],
+    }));
     this.server.get('/v1/directory/route', (request) => {
       const { duty } = request.query as { duty: string };
       return { agency: this.routes.get(duty) ?? '', onboarded: true, rule: 'test', advice: '' };
@@ -299,15 +325,42 @@ export class FakeHub {
       this.caller(request, reply);
       const { record: token } = request.body as { record: string };
       const { payload } = unwrap(readStatement('consent', token));
+      this.failStatement();
       this.consents.set(payload.id, { token, record: payload, state: 'active' });
       return { consentId: payload.id, version: payload.version, recordedAt: new Date().toISOString() };
+    });
+    this.server.post('/v1/consents/proposals', (request, reply) => {
+      this.caller(request, reply);
+      const { proposal: token } = request.body as { proposal: string };
+      const { payload } = unwrap(readStatement('consent-proposal', token));
+      this.failStatement();
+      this.proposals.set(payload.id, payload);
+      return { consentId: payload.id, recordedAt: new Date().toISOString() };
     });
     this.server.post('/v1/consents/acts', (request, reply) => {
       this.caller(request, reply);
       const { payload } = unwrap(readStatement('consent-act', (request.body as { act: string }).act));
+      this.failStatement();
+      this.acts.push(payload);
       const known = this.consents.get(payload.consentId);
-      if (known) this.consents.set(payload.consentId, { ...known, state: 'withdrawn' });
-      return { effectiveAt: new Date().toISOString() };
+      const state = stateAfter[payload.act];
+      if (known) this.consents.set(payload.consentId, { ...known, state });
+      return { effectiveAt: new Date().toISOString(), state, uses: this.opened };
+    });
+    this.server.post('/v1/subjects/links', (request, reply) => {
+      this.caller(request, reply);
+      this.links.push(unwrap(readStatement('subject-link', (request.body as { link: string }).link)).payload);
+      return { recordedAt: new Date().toISOString() };
+    });
+    this.server.post('/v1/subjects/exclusions', (request, reply) => {
+      this.caller(request, reply);
+      const { exclusion } = request.body as { exclusion: string };
+      this.exclusions.push(unwrap(readStatement('decider-exclusion', exclusion)).payload);
+      return { recordedAt: new Date().toISOString() };
+    });
+    this.server.post('/v1/basis-checks', (request, reply) => {
+      this.caller(request, reply);
+      return this.basisAnswer;
     });
     this.server.get('/v1/consents', (request, reply) => {
       this.caller(request, reply);
@@ -471,6 +524,18 @@ export class FakeHub {
     return found[1];
   }
 }
+
+const stateAfter: Readonly<Record<ConsentActType, string>> = {
+  withdraw: 'withdrawn',
+  suspend: 'suspended',
+  resume: 'active',
+  revoke: 'revoked',
+  invalidate: 'invalidated',
+  deny: 'denied',
+  cancel: 'cancelled',
+  'end-plan': 'expired',
+  'verify-mandate': 'active',
+};
 
 const refuse = (reply: FastifyReply, error: AppError, status = error.status) =>
   reply.status(status).header('content-type', 'application/problem+json').send(problemOf(error));

@@ -87,6 +87,28 @@ export class HubClient {
     return this.post('/v1/consents/acts', { act });
   }
 
+  proposeConsent(proposal: string): Promise<unknown> {
+    return this.post('/v1/consents/proposals', { proposal });
+  }
+
+  linkSubject(link: string): Promise<unknown> {
+    return this.post('/v1/subjects/links', { link });
+  }
+
+  excludeDecider(exclusion: string): Promise<unknown> {
+    return this.post('/v1/subjects/exclusions', { exclusion });
+  }
+
+  /** Would a message of this context be allowed? Counts nothing. */
+  askBasis(context: string): Promise<unknown> {
+    return this.post('/v1/basis-checks', { context });
+  }
+
+  /** Every consent about a subject, for who was identified. */
+  showAccount(subject: string, identification: string): Promise<unknown> {
+    return this.post('/v1/accounts', { subject, identification });
+  }
+
   /** Consents about a subject of which this agency is a party. */
   consentsOf(subject: string): Promise<unknown> {
     return this.get(`/v1/consents?${new URLSearchParams({ subject }).toString()}`);

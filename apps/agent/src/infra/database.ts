@@ -1,10 +1,11 @@
 import type { DatabaseSpec } from '#platform';
 import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.js';
 import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
+import { ConsentAsking1790000000003 } from './migrations/3-consent-asking.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
   schema: 'agent',
-  migrations: [AgentTables1790000000001, KeyCare1790000000002],
+  migrations: [AgentTables1790000000001, KeyCare1790000000002, ConsentAsking1790000000003],
   restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

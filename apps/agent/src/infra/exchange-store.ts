@@ -22,7 +22,7 @@ export type ExchangeState =
 
 /** What an asker keeps of its request, so that it can make it clear or send it on. */
 export interface KeptRequest {
-  readonly client: { readonly type: IdentifierType; readonly value: string; readonly name?: string };
+  readonly clients: readonly { readonly type: IdentifierType; readonly value: string; readonly name?: string }[];
   readonly necessity: string;
   readonly officer: Officer;
   readonly urgency?: 'urgent' | 'normal' | 'consultation';
@@ -35,7 +35,8 @@ export interface Exchange {
   readonly role: 'asker' | 'holder';
   readonly counterpart: AgencyId;
   readonly openedBy: MessageKind;
-  readonly subject: Pseudonym | null;
+  /** Whom it concerns: nobody, one, or a family. */
+  readonly subjects: readonly Pseudonym[];
   readonly purpose: string;
   readonly categories: readonly number[];
   readonly caseNumber: string | null;
@@ -57,7 +58,7 @@ export class ExchangeStore {
   async open(client: Queryable, agency: AgencyId, exchange: Omit<Exchange, 'changedAt'>): Promise<void> {
     await client.query({
       name: 'exchange-open',
-      text: `INSERT INTO exchanges (agency, id, role, counterpart, opened_by, subject, purpose, categories, case_number,
+      text: `INSERT INTO exchanges (agency, id, role, counterpart, opened_by, subjects, purpose, categories, case_number,
                opening, state, code, request, forwarded_from, forwarded_to, created_at, changed_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)
              ON CONFLICT (agency, id) DO UPDATE SET state = EXCLUDED.state, changed_at = EXCLUDED.changed_at`,
@@ -67,7 +68,7 @@ export class ExchangeStore {
         exchange.role,
         exchange.counterpart,
         exchange.openedBy,
-        exchange.subject,
+        exchange.subjects,
         exchange.purpose,
         exchange.categories,
         exchange.caseNumber,
@@ -215,7 +216,7 @@ interface ExchangeRow {
   role: Exchange['role'];
   counterpart: AgencyId;
   opened_by: MessageKind;
-  subject: Pseudonym | null;
+  subjects: Pseudonym[];
   purpose: string;
   categories: number[];
   case_number: string | null;
@@ -234,7 +235,7 @@ const exchangeOf = (row: ExchangeRow): Exchange => ({
   role: row.role,
   counterpart: row.counterpart,
   openedBy: row.opened_by,
-  subject: row.subject,
+  subjects: row.subjects,
   purpose: row.purpose,
   categories: row.categories,
   caseNumber: row.case_number,

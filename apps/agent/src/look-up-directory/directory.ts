@@ -29,6 +29,11 @@ export interface Route {
   readonly rule: string;
 }
 
+export interface AgencyNames {
+  readonly fi: string;
+  readonly sv: string;
+}
+
 /**
  * What the directory says in public: who answers for a matter, and the dated catalogue. Never keys, which come from the log.
  * The catalogue is compared with the hash in its clear leaf, so that one agency cannot be shown another law than the others.
@@ -36,6 +41,7 @@ export interface Route {
 @Injectable()
 export class Directory {
   private loaded: { value: LoadedCatalogue; at: number } | undefined;
+  private names: { value: ReadonlyMap<AgencyId, AgencyNames>; at: number } | undefined;
   private loading: Promise<LoadedCatalogue> | undefined;
 
   constructor(
@@ -78,6 +84,19 @@ export class Directory {
     return { agency, onboarded: member(answer, 'onboarded') === true, rule: String(member(answer, 'rule')) };
   }
 
+  /** What agencies are called; kept a minute. Nothing is named while the hub is away and was never asked. */
+  async agencyNames(): Promise<ReadonlyMap<AgencyId, AgencyNames>> {
+    const now = this.clock.now().getTime();
+    if (this.names && now - this.names.at < KEPT_MS) return this.names.value;
+    try {
+      const value = new Map((await this.hub.agencies()).flatMap(namesOf));
+      this.names = { value, at: now };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+    }
+    return this.names?.value ?? new Map();
+  }
+
   private async load(): Promise<LoadedCatalogue> {
     const { version, json } = await this.hub.catalogue();
     if (this.loaded?.value.version !== version) await this.compareWithLog(version, json);
@@ -104,3 +123,9 @@ const compiled = (version: number, catalogue: Catalogue): LoadedCatalogue => ({
   catalogue,
   check: compileCategorySchemas(catalogue.schemas),
 });
+
+const namesOf = (agency: unknown): [AgencyId, AgencyNames][] => {
+  const id = member(agency, 'id');
+  const [fi, sv] = [member(agency, 'nameFi'), member(agency, 'nameSv')];
+  return isAgencyId(id) ? [[id, { fi: typeof fi === 'string' ? fi : '', sv: typeof sv === 'string' ? sv : '' }]] : [];
+};

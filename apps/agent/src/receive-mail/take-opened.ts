@@ -126,7 +126,7 @@ export class TakeOpened {
           role: 'holder',
           counterpart: context.sender,
           openedBy: context.kind,
-          subject: context.subjects[0] ?? null,
+          subjects: context.subjects,
           purpose: context.purpose,
           categories: context.categories,
           caseNumber: null,

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { type DeciderRole, deciderRoles, frequencyPeriods, type SubjectStanding, subjectStandings } from '#envelope';
 import { agencyIdPattern, type AgencyId } from '#kernel';
-
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -14,26 +15,31 @@ import {
   Matches,
   Max,
   Min,
+  ValidateNested,
 } from 'class-validator';
 import {
+  all,
   Categories,
   ClientDto,
   CodeWord,
   Nested,
   OfficerDto,
+  OptionalInstant,
   OptionalNested,
   OptionalText,
   OptionalUuid,
   PeriodDto,
 } from '../describe-api/shared.dto.js';
 
-const roles = ['self', 'custodian', 'guardian', 'representative', 'mandate'] as const;
-const methods = ['oral-once', 'written', 'electronic'] as const;
+/** It travels inside a sealed request, which holds 32 KiB. */
+export const MAX_EVIDENCE = 8_000;
+
+export const methods = ['oral-once', 'written', 'electronic'] as const;
 
 export class DeciderDto {
-  @ApiProperty({ enum: roles })
-  @IsIn(roles)
-  role: (typeof roles)[number];
+  @ApiProperty({ enum: deciderRoles })
+  @IsIn(deciderRoles)
+  role: DeciderRole;
 
   @OptionalNested(ClientDto, 'Who decided for the person')
   person?: ClientDto;
@@ -41,10 +47,28 @@ export class DeciderDto {
   @OptionalText('Reference of the mandate or order', 128)
   reference?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'When the right to decide was verified' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @OptionalInstant('When the right to decide was verified; needed for everybody but the person')
   verifiedAt?: string;
+
+  @OptionalInstant('From when the order or mandate no longer holds')
+  validUntil?: string;
+
+  @ApiPropertyOptional({ default: false, description: 'Agencies’ names are withheld in this decider’s views' })
+  @IsOptional()
+  @IsBoolean()
+  namesWithheld?: boolean;
+}
+
+export class FrequencyDto {
+  @ApiProperty()
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  count: number;
+
+  @ApiProperty({ enum: frequencyPeriods })
+  @IsIn(frequencyPeriods)
+  per: (typeof frequencyPeriods)[number];
 }
 
 export class UsesDto {
@@ -58,14 +82,51 @@ export class UsesDto {
   @Min(1)
   @Max(10_000)
   max?: number;
+
+  @OptionalNested(FrequencyDto, 'With `repeated`: at most so often in each period of time')
+  frequency?: FrequencyDto;
 }
+
+export const Standing = (): PropertyDecorator =>
+  all(
+    ApiPropertyOptional({
+      enum: subjectStandings,
+      description: 'Computed from a henkilötunnus; stated where there is none',
+    }),
+    IsOptional(),
+    IsIn(subjectStandings),
+  );
+
+export const Custody = (): PropertyDecorator =>
+  all(
+    ApiPropertyOptional({ enum: ['sole', 'joint'], description: 'Where custodians decide: one, or two together' }),
+    IsOptional(),
+    IsIn(['sole', 'joint']),
+  );
+
+export const Deciders = (description: string): PropertyDecorator =>
+  all(
+    ApiPropertyOptional({ type: [DeciderDto], description }),
+    IsOptional(),
+    IsArray(),
+    ArrayMinSize(1),
+    ArrayMaxSize(4),
+    ValidateNested({ each: true }),
+    Type(() => DeciderDto),
+  );
 
 export class RecordConsentDto {
   @Nested(ClientDto, 'Whose information')
   client: ClientDto;
 
-  @OptionalNested(DeciderDto, 'Who decided; without it the person')
-  decidedBy?: DeciderDto;
+  @Standing()
+  standing?: SubjectStanding;
+
+  @Deciders('Who decided; without it the person')
+  deciders?: DeciderDto[];
+
+  @Custody()
+  custody?: 'sole' | 'joint';
 
   @ApiPropertyOptional({ type: [String], description: 'Who may ask; without it this agency' })
   @IsOptional()
@@ -126,19 +187,17 @@ export class RecordConsentDto {
   @CodeWord('Version of the notice that the person was given')
   noticeVersion: string;
 
-  @OptionalText('What shows the consent; only a salted hash of it leaves the agency', 32_000)
+  @OptionalText(
+    'What shows the consent. The hub gets a salted hash of it, the discloser the whole, sealed.',
+    MAX_EVIDENCE,
+  )
   evidence?: string;
+
+  @OptionalNested(OfficerDto, 'Who took it; whom the client calls')
+  officer?: OfficerDto;
 
   @OptionalUuid('Of a consent of which this is the next version')
   consentId?: string;
-}
-
-export class WithdrawDto {
-  @Nested(OfficerDto, 'Who took the withdrawal')
-  officer: OfficerDto;
-
-  @OptionalNested(ClientDto, 'Whose consent; needed for one that another agency collected')
-  client?: ClientDto;
 }
 
 export class FindConsentsDto {
@@ -146,15 +205,39 @@ export class FindConsentsDto {
   client: ClientDto;
 }
 
+class GrantDto {
+  @ApiProperty() category: number;
+  @ApiProperty({ type: [String] }) disclosers: AgencyId[];
+  @ApiProperty({ type: [String] }) recipients: AgencyId[];
+}
+
+export class WarningDto {
+  @ApiProperty() category: number;
+  @ApiProperty() discloser: AgencyId;
+  @ApiProperty() recipient: AgencyId;
+  @ApiProperty({ description: 'Gives the right without a consent: do not ask for what the law already gives' })
+  provision: string;
+  @ApiProperty({ description: 'False while nobody has compared the provision with the text of the law' })
+  confirmed: boolean;
+}
+
+export class OpenedUseDto {
+  @ApiProperty({ format: 'uuid' }) exchangeId: string;
+  @ApiProperty() recipient: string;
+  @ApiProperty({ format: 'date-time' }) usedAt: string;
+}
+
 export class ConsentDto {
   @ApiProperty({ format: 'uuid' }) consentId: string;
   @ApiProperty() version: number;
   @ApiProperty({
-    description: 'signed (on its way), recorded, withdrawing, withdrawn, refused; from the hub: active, expired …',
+    description:
+      'signed (on its way), recorded, withdrawing, refused; from the hub: active, suspended, withdrawn, revoked, expired …',
   })
   state: string;
   @ApiPropertyOptional() code?: string;
   @ApiProperty({ type: [Number] }) categories: number[];
+  @ApiProperty({ type: [GrantDto], description: 'What the client said yes to' }) grants: GrantDto[];
   @ApiProperty({ type: [String] }) purposes: string[];
   @ApiProperty({ type: [String] }) requesters: string[];
   @ApiProperty({ type: [String] }) disclosers: string[];
@@ -162,6 +245,16 @@ export class ConsentDto {
   @ApiProperty({ format: 'date-time' }) validUntil: string;
   @ApiPropertyOptional({ format: 'date-time', description: 'Nothing is released after this instant' })
   effectiveAt?: string;
+  @ApiPropertyOptional({
+    type: [WarningDto],
+    description: 'Of a record: what the law gives anyway',
+  })
+  warnings?: WarningDto[];
+  @ApiPropertyOptional({
+    type: [OpenedUseDto],
+    description: 'Of a withdrawal: what had been opened on it, which cannot be recalled. Tell it to the client.',
+  })
+  opened?: OpenedUseDto[];
 }
 
 export class ConsentsDto {

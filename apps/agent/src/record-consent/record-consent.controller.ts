@@ -1,8 +1,7 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, ParseUUIDPipe, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ConsentId } from '#kernel';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
-import { ConsentDto, ConsentsDto, FindConsentsDto, RecordConsentDto, WithdrawDto } from './consent.dto.js';
+import { ConsentDto, ConsentsDto, FindConsentsDto, RecordConsentDto } from './consent.dto.js';
 import { RecordConsent } from './record-consent.handler.js';
 
 @ApiTags('consents')
@@ -16,18 +15,6 @@ export class RecordConsentController {
   @ApiResponse({ status: 201, type: ConsentDto })
   async record(@Caller() { agency }: CallingSystem, @Body() body: RecordConsentDto): Promise<ConsentDto> {
     return this.handler.record(agency, body);
-  }
-
-  @Post(':id/withdraw')
-  @HttpCode(200)
-  @ApiOperation({ summary: 'Withdraw a consent; from `effectiveAt` on nothing is released on it' })
-  @ApiResponse({ status: 200, type: ConsentDto })
-  async withdraw(
-    @Caller() { agency }: CallingSystem,
-    @Param('id', ParseUUIDPipe) id: ConsentId,
-    @Body() body: WithdrawDto,
-  ): Promise<ConsentDto> {
-    return this.handler.withdraw(agency, id, body);
   }
 
   @Get()

@@ -11,10 +11,10 @@ import { MailFetcher } from '../receive-mail/mail-fetcher.js';
 import { MailOpener } from '../receive-mail/mail-opener.js';
 import { ReportMismatches } from '../receive-mail/report-mismatches.js';
 import { TakeNotices } from '../receive-mail/take-notices.js';
-import { CONSENT_BATCH, PostConsents } from '../record-consent/post-consents.js';
 import { OutboxSender } from '../send-message/outbox-sender.js';
 import { ServedAgencies } from '../serve-agencies/served-agencies.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { STATEMENT_BATCH, TellStatements } from '../tell-consents/tell-statements.js';
 import { Wakeup, type Work } from './wakeup.js';
 
 /** Seconds of a long poll. */
@@ -52,8 +52,8 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(OutboxSender) private readonly sender: OutboxSender,
     @Inject(Drafter) private readonly drafter: Drafter,
     @Inject(SendReplies) private readonly replies: SendReplies,
-    @Inject(PostConsents) private readonly consents: PostConsents,
     @Inject(KeyKeeper) private readonly keys: KeyKeeper,
+    @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(Database) private readonly database: Database,
     @Inject(Readiness) private readonly readiness: Readiness,
@@ -78,7 +78,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
         { work: 'reply', batch: MAX_BATCH, run: () => this.replies.runOnce(agency), next: ['send'] },
         { work: 'report', batch: MAX_BATCH, run: () => this.mismatches.runOnce(agency), next: [] },
         { work: 'keys', batch: 1, run: () => this.keys.runOnce(agency), next: [] },
-        { work: 'consents', batch: CONSENT_BATCH, run: () => this.consents.runOnce(agency), next: [] },
+        { work: 'consents', batch: STATEMENT_BATCH, run: () => this.statements.runOnce(agency), next: [] },
       ];
       for (const step of steps) this.loops.push(this.work(agency, step));
     }

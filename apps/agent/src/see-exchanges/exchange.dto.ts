@@ -119,9 +119,24 @@ export class InboxDto {
   @ApiProperty({ type: [InboxSummaryDto] }) messages: InboxSummaryDto[];
 }
 
+class EvidenceDto {
+  @ApiProperty({ format: 'uuid' }) consentId: string;
+  @ApiProperty() version: number;
+  @ApiPropertyOptional({ type: Object, description: 'What was signed, said or shown; language, interpreter, witness' })
+  evidence: object | undefined;
+  @ApiProperty({ enum: ['yes', 'no', 'unknown'], description: 'Is it what the collecting agency signed for?' })
+  proves: string;
+  @ApiPropertyOptional() collectedBy?: string;
+}
+
 export class InboxItemDto extends InboxSummaryDto {
   @ApiPropertyOptional({ type: [Object], description: 'The clients, once opened' }) clients?: object[];
   @ApiPropertyOptional({ type: Object }) content?: object;
+  @ApiPropertyOptional({
+    type: [EvidenceDto],
+    description: 'Of a request that rests on consents: what shows them, checked against the signed records',
+  })
+  consentEvidence?: EvidenceDto[];
   @ApiProperty({ type: [DraftItemDto] }) draft: DraftItemDto[];
   @ApiPropertyOptional({ description: 'Log index of the release' }) leafIndex?: number;
 }

@@ -3,6 +3,7 @@ import { AppError, type Clock, type ExchangeId, type MessageId } from '#kernel';
 import { CLOCK } from '#platform';
 import type { CallingSystem } from '../authenticate-system/calling-system.js';
 import { member } from '../hub-client/hub-http.js';
+import { ExamineEvidence, type ExaminedEvidence } from '../examine-evidence/examine-evidence.js';
 import { stageOf } from '../domain/stage.js';
 import { DraftStore } from '../infra/draft-store.js';
 import { type Exchange, ExchangeStore } from '../infra/exchange-store.js';
@@ -32,6 +33,7 @@ export class SeeExchanges {
     @Inject(InboxStore) private readonly mail: InboxStore,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(DraftStore) private readonly drafts: DraftStore,
+    @Inject(ExamineEvidence) private readonly evidence: ExamineEvidence,
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -88,12 +90,14 @@ export class SeeExchanges {
     if (!message) throw new AppError('NOT_FOUND');
     if (message.content) await this.recordLook(caller, message.exchangeId, `message ${message.kind}`);
     const items = await this.drafts.items(agency.id, message.sender, messageId);
+    const evidence = await this.evidenceIn(agency, message);
     return {
       ...inboxSummary(message),
       ...(message.subjects
         ? { clients: message.subjects.map(({ type, value, name }) => ({ type, value, name })) }
         : {}),
       ...(message.content ? { content: message.content } : {}),
+      ...(evidence.length === 0 ? {} : { consentEvidence: evidence }),
       ...(message.leafIndex === null ? {} : { leafIndex: message.leafIndex }),
       draft: items.map(({ category, state, draft, decision, code }) => ({
         category,
@@ -111,6 +115,12 @@ export class SeeExchanges {
     const found = await this.mail.wantOpened(caller.agency.id, messageId, by, this.clock.now());
     if (!found && !(await this.mail.find(caller.agency.id, messageId))) throw new AppError('NOT_FOUND');
     this.wakeup.notify(caller.agency.id, 'open');
+  }
+
+  private evidenceIn(agency: ServedAgency, { content, subjects }: ReceivedMessage): Promise<ExaminedEvidence[]> {
+    const told = content?.type === 'request' ? (content.consentEvidence ?? []) : [];
+    const pseudonyms = (subjects ?? []).map(({ pseudonym }) => pseudonym);
+    return this.evidence.examine(agency, pseudonyms, told);
   }
 
   private recordLook({ agency, system, worker }: CallingSystem, exchangeId: ExchangeId, what: string): Promise<void> {

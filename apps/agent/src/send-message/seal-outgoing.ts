@@ -7,6 +7,7 @@ import {
   type MessageKind,
   normaliseIdentifier,
   pseudonymOf,
+  type RecipientKey,
   sealMessage,
   type SubjectIdentity,
 } from '#envelope';
@@ -51,8 +52,16 @@ export interface Outgoing {
   readonly basis: readonly Basis[];
   readonly urgency?: 'urgent' | 'normal' | 'consultation';
   readonly deadline?: string;
+  /** Told to the hub where a consent limits the period. */
+  readonly dataPeriod?: { readonly from: string; readonly to: string };
   readonly expiresAt?: Date;
   readonly content: MessageContent;
+}
+
+interface Framed {
+  readonly context: MessageContext;
+  readonly recipientKey: RecipientKey;
+  readonly releaseKey: RecipientKey;
 }
 
 /** Seals what an agency sends, by keys from the log only. */
@@ -67,6 +76,39 @@ export class SealOutgoing {
    * Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN, RELEASE_KEY_UNKNOWN, MALFORMED, BASIS_MALFORMED, CONTENT_TOO_LARGE.
    */
   async seal(agency: ServedAgency, outgoing: Outgoing): Promise<Result<OutgoingRow>> {
+    const framed = await this.frame(agency, outgoing);
+    if (!framed.ok) return framed;
+    const { context, recipientKey, releaseKey } = framed.value;
+    const sealed = await sealMessage({
+      context,
+      subjects: [...outgoing.subjects],
+      content: JSON.parse(JSON.stringify(outgoing.content)) as JsonObject,
+      signingKey: agency.signingKey(),
+      recipientKey,
+      releaseKey,
+    });
+    if (!sealed.ok) return sealed;
+    return ok({
+      agency: agency.id,
+      messageId: context.messageId,
+      exchangeId: outgoing.exchangeId,
+      kind: outgoing.kind,
+      recipient: outgoing.recipient,
+      inReplyTo: outgoing.inReplyTo,
+      categories: context.categories,
+      manifest: sealed.value.manifest,
+      capsule: sealed.value.capsule,
+      outer: sealed.value.outer,
+      manifestHash: sealed.value.manifestHash,
+      content: outgoing.content,
+    });
+  }
+
+  /**
+   * The context that the message has, and the keys to which it is sealed. Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN,
+   * RELEASE_KEY_UNKNOWN.
+   */
+  async frame(agency: ServedAgency, outgoing: Omit<Outgoing, 'content'>): Promise<Result<Framed>> {
     const now = this.clock.now();
     const recipientKey = await this.recipientKey(outgoing.recipient, now);
     if (!recipientKey.ok) return recipientKey;
@@ -89,35 +131,14 @@ export class SealOutgoing {
       purpose: outgoing.purpose,
       categories: [...outgoing.categories].sort((a, b) => a - b),
       basis: [...outgoing.basis],
+      ...(outgoing.dataPeriod === undefined ? {} : { dataPeriod: { ...outgoing.dataPeriod } }),
       ...(outgoing.urgency === undefined ? {} : { urgency: outgoing.urgency }),
       ...(outgoing.deadline === undefined ? {} : { deadline: outgoing.deadline }),
       iat: numericDate(now),
       exp: Math.min(numericDate(wished), latest),
       blobs: [],
     };
-    const sealed = await sealMessage({
-      context,
-      subjects: [...outgoing.subjects],
-      content: JSON.parse(JSON.stringify(outgoing.content)) as JsonObject,
-      signingKey: agency.signingKey(),
-      recipientKey: recipientKey.value,
-      releaseKey: releaseKey.value.key,
-    });
-    if (!sealed.ok) return sealed;
-    return ok({
-      agency: agency.id,
-      messageId: context.messageId,
-      exchangeId: outgoing.exchangeId,
-      kind: outgoing.kind,
-      recipient: outgoing.recipient,
-      inReplyTo: outgoing.inReplyTo,
-      categories: context.categories,
-      manifest: sealed.value.manifest,
-      capsule: sealed.value.capsule,
-      outer: sealed.value.outer,
-      manifestHash: sealed.value.manifestHash,
-      content: outgoing.content,
-    });
+    return ok({ context, recipientKey: recipientKey.value, releaseKey: releaseKey.value.key });
   }
 
   /** A recipient that was onboarded a moment ago is found once the log has been read again. */
@@ -148,6 +169,13 @@ export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentit
     });
   }
   return ok(subjects);
+}
+
+/** As `subjectsOf`. @throws AppError */
+export function subjectsFor(agency: ServedAgency, clients: readonly ClientIdentity[]): SubjectIdentity[] {
+  const subjects = subjectsOf(agency, clients);
+  if (!subjects.ok) throw subjects.error;
+  return subjects.value;
 }
 
 /** The one client of a request or referral, with the pseudonym by which the hub knows the person. @throws AppError as `subjectsOf` */

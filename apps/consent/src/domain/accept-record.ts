@@ -1,8 +1,7 @@
 import type { Catalogue } from '#catalogue';
-import type { ConsentRecord } from '#envelope';
+import { type ConsentRecord, judgeDeciders } from '#envelope';
 import { AppError, type ErrorCode, err, type Pseudonym, type Result } from '#kernel';
 import { type Consent, mayHappen, type StoredState } from './consent-state.js';
-import { judgeDeciders } from './deciders.js';
 import { acceptAnswer, acceptTerms, type Asked } from './proposal-rules.js';
 
 /** Forgiven to agencies' clocks. */

@@ -1,8 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ConsentRecord, type Decider, type DeciderRole, deciderRoles, subjectStandings } from '#envelope';
+import {
+  type ConsentRecord,
+  type Decider,
+  type DeciderRole,
+  deciderRoles,
+  judgeDeciders,
+  neededRoles,
+  roleRules,
+  subjectStandings,
+} from '#envelope';
 import type { Pseudonym } from '#kernel';
 import { client, daysLater, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
-import { judgeDeciders, neededRoles, roleRules } from './deciders.js';
 
 const another = `p1.${'E'.repeat(42)}A` as Pseudonym;
 const decider = (role: DeciderRole, changes: Partial<Decider> = {}): Decider => ({

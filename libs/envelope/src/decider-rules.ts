@@ -1,5 +1,5 @@
-import type { ConsentRecord, Decider, DeciderRole, SubjectStanding } from '#envelope';
 import { AppError, err, ok, type Pseudonym, type Result } from '#kernel';
+import type { ConsentRecord, Decider, DeciderRole, SubjectStanding } from './consent-record.js';
 
 /** Forgiven to agencies' clocks. */
 const SKEW_MS = 60_000;

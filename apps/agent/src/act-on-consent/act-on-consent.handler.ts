@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConsentAct, ConsentActType } from '#envelope';
+import { AppError, type Clock, type ConsentId, numericDate } from '#kernel';
+import { CLOCK, Database } from '#platform';
+import { knownConsents } from '../choose-basis/known-consents.js';
+import type { Officer } from '../domain/content.js';
+import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
+import type { ConsentDto } from '../record-consent/consent.dto.js';
+import { openedUses, shownConsent } from '../record-consent/show-consent.js';
+import { type ClientIdentity, subjectOf } from '../send-message/seal-outgoing.js';
+import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { TellStatements } from '../tell-consents/tell-statements.js';
+
+export interface Act {
+  readonly act: ConsentActType;
+  readonly by: ConsentAct['by'];
+  readonly channel: ConsentAct['channel'];
+  readonly officer: Officer;
+  readonly client?: ClientIdentity;
+  readonly decider?: ClientIdentity;
+  readonly reason?: string;
+}
+
+/** Acts about consents, at any agency that is a party. Signed and kept first: with the hub away they are told later. */
+@Injectable()
+export class ActOnConsent {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(ConsentStore) private readonly consents: ConsentStore,
+    @Inject(TellStatements) private readonly statements: TellStatements,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Answered once it holds, with the instant and what had been opened before; with the hub away it is kept, and a withdrawal
+   * is shown as `withdrawing`.
+   *
+   * @throws AppError NOT_FOUND, CONFLICT (withdrawn before), MALFORMED (a person's act with a reason, or a decider who is not
+   * named), and the hub's refusals
+   */
+  async act(agency: ServedAgency, id: ConsentId, told: Act): Promise<ConsentDto> {
+    const { act, by, channel, officer, client, reason } = told;
+    if (reason !== undefined && by !== 'authority') throw new AppError('MALFORMED', 'a person gives no reasons');
+    if ((by === 'decider') !== (told.decider !== undefined) && act !== 'verify-mandate')
+      throw new AppError('MALFORMED', 'the decider is named where one acts');
+    const consent = (await this.consents.find(agency.id, id)) ?? (await this.anothers(agency, id, client));
+    if (consent.state === 'withdrawn') throw new AppError('CONFLICT', 'it is withdrawn already');
+    const token = await this.statements.sign(agency, 'consent-act', {
+      v: 1,
+      consentId: id,
+      version: consent.version,
+      act,
+      by,
+      ...(told.decider === undefined ? {} : { decider: subjectOf(agency, told.decider).pseudonym }),
+      channel,
+      agency: agency.id,
+      worker: agency.workerPseudonym(officer.name),
+      ...(reason === undefined ? {} : { reason }),
+      jti: randomUUID(),
+      iat: numericDate(this.clock.now()),
+    });
+    const { version } = consent;
+    const seq = await this.database.transaction(async (transaction) => {
+      if (act === 'withdraw') await this.consents.mark(transaction, agency.id, id, version, 'withdrawing');
+      return this.statements.keep(transaction, agency, { kind: 'consent-act', consentId: id, version, act, token });
+    });
+    const kept = await this.statements.tellNow(agency, seq);
+    const shown = shownConsent(await this.own(agency, id));
+    return kept.state === 'told' ? { ...shown, opened: openedUses(kept.answer) } : shown;
+  }
+
+  private async own(agency: ServedAgency, id: ConsentId): Promise<KeptConsent> {
+    const consent = await this.consents.find(agency.id, id);
+    if (!consent) throw new AppError('NOT_FOUND');
+    return consent;
+  }
+
+  /** A consent that another agency collected and of which this one is a party: kept here from now on. */
+  private async anothers(
+    agency: ServedAgency,
+    id: ConsentId,
+    client: ClientIdentity | undefined,
+  ): Promise<KeptConsent> {
+    if (!client) throw new AppError('NOT_FOUND', 'name the client for a consent that another agency collected');
+    const known = knownConsents(await agency.hub.consentsOf(subjectOf(agency, client).pseudonym))
+      .filter((consent) => consent.id === id)
+      .sort((a, b) => a.version - b.version)
+      .at(-1);
+    if (!known) throw new AppError('NOT_FOUND');
+    const { record, token } = known;
+    await this.consents.add(this.database, agency.id, {
+      record,
+      token,
+      state: 'recorded',
+      client,
+      at: this.clock.now(),
+    });
+    return this.own(agency, id);
+  }
+}

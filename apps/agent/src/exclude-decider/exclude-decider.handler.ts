@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { AppError, type Clock, numericDate } from '#kernel';
+import { CLOCK, Database } from '#platform';
+import { ProposalStore } from '../infra/proposal-store.js';
+import type { ToldDto } from '../link-subject/link-subject.controller.js';
+import { subjectOf } from '../send-message/seal-outgoing.js';
+import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { TellStatements } from '../tell-consents/tell-statements.js';
+import type { ExcludeDeciderDto } from './exclude-decider.controller.js';
+
+/** Tells the hub that somebody may not decide for a client, and remembers it here. */
+@Injectable()
+export class ExcludeDecider {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(ProposalStore) private readonly proposals: ProposalStore,
+    @Inject(TellStatements) private readonly statements: TellStatements,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @throws AppError IDENTITY_CODE_INVALID, MALFORMED (somebody for themselves), and the hub's refusals */
+  async exclude(agency: ServedAgency, wish: ExcludeDeciderDto): Promise<ToldDto> {
+    const [subject, decider] = [subjectOf(agency, wish.client).pseudonym, subjectOf(agency, wish.decider).pseudonym];
+    if (subject === decider) throw new AppError('MALFORMED', 'nobody is excluded from their own matter');
+    const at = this.clock.now();
+    const token = await this.statements.sign(agency, 'decider-exclusion', {
+      v: 1,
+      subject,
+      decider,
+      reason: 'conflict-of-interest',
+      agency: agency.id,
+      worker: agency.workerPseudonym(wish.officer.name),
+      jti: randomUUID(),
+      iat: numericDate(at),
+    });
+    const seq = await this.database.transaction(async (client) => {
+      await this.proposals.exclude(client, agency.id, subject, decider, at);
+      return this.statements.keep(client, agency, { kind: 'decider-exclusion', token });
+    });
+    return { state: (await this.statements.tellNow(agency, seq)).state };
+  }
+}

@@ -1,0 +1,115 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConsentProposal, Decider } from '#envelope';
+import type { AgencyId, ConsentId, Pseudonym, Sha256 } from '#kernel';
+import { Database, type Queryable } from '#platform';
+import type { Officer } from '../domain/content.js';
+import type { LawfulAnyway } from '../domain/what-the-law-gives.js';
+import type { ClientIdentity } from '../send-message/seal-outgoing.js';
+import type { NamedDecider } from './consent-store.js';
+
+/** Who is to decide: as the record names them, with the person in plain, who stays at the agency. */
+export interface ProposedDecider {
+  readonly decider: Decider;
+  readonly named: NamedDecider;
+}
+
+export type ProposalState = 'open' | 'answered' | 'denied' | 'cancelled' | 'refused';
+
+export interface KeptProposal {
+  readonly id: ConsentId;
+  readonly proposal: ConsentProposal;
+  readonly statementHash: Sha256;
+  readonly state: ProposalState;
+  readonly code: string | null;
+  readonly client: ClientIdentity;
+  readonly deciders: readonly ProposedDecider[];
+  readonly custody: 'sole' | 'joint' | null;
+  readonly officer: Officer;
+  readonly warnings: readonly LawfulAnyway[];
+  readonly createdAt: Date;
+}
+
+const COLUMNS = `id, proposal, statement_hash AS "statementHash", state, code, client, deciders, custody, officer, warnings,
+  created_at AS "createdAt"`;
+
+/** What clients were asked to agree to, and persons who may not decide. */
+@Injectable()
+export class ProposalStore {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  async add(client: Queryable, agency: AgencyId, kept: Omit<KeptProposal, 'state' | 'code'>): Promise<void> {
+    await client.query({
+      name: 'proposal-add',
+      text: `INSERT INTO consent_proposals (agency, id, subject, proposal, statement_hash, state, client, deciders, custody,
+               officer, warnings, created_at)
+             VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11)`,
+      values: [
+        agency,
+        kept.id,
+        kept.proposal.subject,
+        JSON.stringify(kept.proposal),
+        kept.statementHash,
+        JSON.stringify(kept.client),
+        JSON.stringify(kept.deciders),
+        kept.custody,
+        JSON.stringify(kept.officer),
+        JSON.stringify(kept.warnings),
+        kept.createdAt,
+      ],
+    });
+  }
+
+  async find(agency: AgencyId, id: ConsentId): Promise<KeptProposal | undefined> {
+    const { rows } = await this.database.query<KeptProposal>({
+      name: 'proposal-find',
+      text: `SELECT ${COLUMNS} FROM consent_proposals WHERE agency = $1 AND id = $2`,
+      values: [agency, id],
+    });
+    return rows[0];
+  }
+
+  async list(agency: AgencyId, subject: Pseudonym | undefined, limit: number): Promise<KeptProposal[]> {
+    const { rows } = await this.database.query<KeptProposal>({
+      name: 'proposal-list',
+      text: `SELECT ${COLUMNS} FROM consent_proposals WHERE agency = $1 AND ($2::text IS NULL OR subject = $2)
+             ORDER BY created_at DESC LIMIT $3`,
+      values: [agency, subject ?? null, limit],
+    });
+    return rows;
+  }
+
+  /** From open, once: of two answers at the same time one finds it closed. */
+  async close(
+    client: Queryable,
+    agency: AgencyId,
+    id: ConsentId,
+    state: Exclude<ProposalState, 'open'>,
+    code?: string,
+  ): Promise<boolean> {
+    const { rowCount } = await client.query({
+      name: 'proposal-close',
+      text: `UPDATE consent_proposals SET state = $3, code = $4 WHERE agency = $1 AND id = $2 AND state = 'open'`,
+      values: [agency, id, state, code ?? null],
+    });
+    return rowCount === 1;
+  }
+
+  async exclude(client: Queryable, agency: AgencyId, subject: Pseudonym, decider: Pseudonym, at: Date): Promise<void> {
+    await client.query({
+      name: 'decider-exclude',
+      text: `INSERT INTO decider_exclusions (agency, subject, decider, excluded_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING`,
+      values: [agency, subject, decider, at],
+    });
+  }
+
+  /** Persons of whom this agency knows that they may not decide for the subject. */
+  async excluded(agency: AgencyId, subject: Pseudonym): Promise<ReadonlySet<Pseudonym>> {
+    const { rows } = await this.database.query<{ decider: Pseudonym }>({
+      name: 'deciders-excluded',
+      text: 'SELECT decider FROM decider_exclusions WHERE agency = $1 AND subject = $2',
+      values: [agency, subject],
+    });
+    return new Set(rows.map(({ decider }) => decider));
+  }
+}
