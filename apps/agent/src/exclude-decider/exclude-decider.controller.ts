@@ -1,20 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
-import { ClientDto, Nested, OfficerDto } from '../describe-api/shared.dto.js';
-import { ToldDto } from '../link-subject/link-subject.controller.js';
+import { ToldDto } from '../link-subject/link-subject.dto.js';
+import { ExcludeDeciderDto } from './exclude-decider.dto.js';
 import { ExcludeDecider } from './exclude-decider.handler.js';
-
-export class ExcludeDeciderDto {
-  @Nested(ClientDto, 'For whom somebody else would decide')
-  client: ClientDto;
-
-  @Nested(ClientDto, 'Who may not, because of a conflict of interest')
-  decider: ClientDto;
-
-  @Nested(OfficerDto, 'Who found the conflict')
-  officer: OfficerDto;
-}
 
 @ApiTags('clients')
 @ApiBearerAuth()

@@ -3,11 +3,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError, type Clock, numericDate } from '#kernel';
 import { CLOCK, Database } from '#platform';
 import { ProposalStore } from '../infra/proposal-store.js';
-import type { ToldDto } from '../link-subject/link-subject.controller.js';
+import type { ToldDto } from '../link-subject/link-subject.dto.js';
 import { subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { TellStatements } from '../tell-consents/tell-statements.js';
-import type { ExcludeDeciderDto } from './exclude-decider.controller.js';
+import type { ExcludeDeciderDto } from './exclude-decider.dto.js';
 
 /** Tells the hub that somebody may not decide for a client, and remembers it here. */
 @Injectable()

@@ -1,23 +1,8 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
-import { ClientDto, Nested, OfficerDto } from '../describe-api/shared.dto.js';
+import { LinkSubjectDto, ToldDto } from './link-subject.dto.js';
 import { LinkSubject } from './link-subject.handler.js';
-
-export class LinkSubjectDto {
-  @Nested(ClientDto, 'The client by the identifier that holds now, as a rule a henkilötunnus')
-  client: ClientDto;
-
-  @Nested(ClientDto, 'The same person by the earlier one, such as Migri’s customer number')
-  earlier: ClientDto;
-
-  @Nested(OfficerDto, 'Who established that both name one person')
-  officer: OfficerDto;
-}
-
-export class ToldDto {
-  @ApiProperty({ enum: ['told', 'signed'], description: '`signed`: the hub is away, it is told later' }) state: string;
-}
 
 @ApiTags('clients')
 @ApiBearerAuth()

@@ -5,7 +5,7 @@ import { CLOCK, Database } from '#platform';
 import { subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { TellStatements } from '../tell-consents/tell-statements.js';
-import type { LinkSubjectDto, ToldDto } from './link-subject.controller.js';
+import type { LinkSubjectDto, ToldDto } from './link-subject.dto.js';
 
 /** Tells the hub that two pseudonyms name one person. */
 @Injectable()
