@@ -25,7 +25,7 @@ describe('what the law gives without a consent', () => {
   });
 
   it('must be given for every purpose', () => {
-    expect(given([grant(11, 'H-03', 'K-235')], ['plan', 'own-request'])).toEqual([]);
+    expect(given([grant(11, 'H-03', 'K-235')], ['plan', 'cost-reimbursement'])).toEqual([]);
   });
 
   it('is judged by the law of the day', () => {

@@ -1,4 +1,12 @@
-import { type Catalogue, categoryAllows, findCategory, findPurpose, questionBetween, type Statute, statutesCovering } from '#catalogue';
+import {
+  type Catalogue,
+  categoryAllows,
+  findCategory,
+  findPurpose,
+  questionBetween,
+  type Statute,
+  statutesCovering,
+} from '#catalogue';
 import type { Grant } from '#envelope';
 import { type AgencyId, AppError, err, ok, partyKindOf, type Result } from '#kernel';
 
