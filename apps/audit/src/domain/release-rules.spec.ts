@@ -209,3 +209,88 @@ describe('what stops a release', () => {
     expect(judge({}, { released: true, sameRequest, ...word('consent-withdrawn') })).toMatchObject({ kind: 'refuse' });
   });
 });
+
+describe('clocks that differ', () => {
+  const request = (iat: number) => ({ request: ok({ hash: requestHash, iat }) });
+  const permitted = (iat: number, exp: number) => ({ permit: ok({ permitted: true as const, iat, exp }) });
+  const sent = (given: Partial<typeof message>) => ({ message: ok({ ...message, ...given }) });
+  const signable = (from: number, until: number) => sent({ signable: { from, until } });
+
+  it.each<[string, Partial<ReleaseCase>, Partial<LogWords>?]>([
+    ['a request of 60 s ago', request(at - 60)],
+    ['a request by a clock that is 60 s ahead', request(at + 60)],
+    ['a message by a clock that is 60 s ahead', sent({ iat: at + 60 })],
+    ['a message in its last second', sent({ exp: at + 1 })],
+    ['an acceptance by a clock of the hub that is 2 s ahead', { accepted: ok({ at: at + 2 }) }],
+    ['a permit by a clock of the hub that is 2 s ahead', permitted(at + 2, at + 12)],
+    ['a permit that ended a second ago by a clock of the hub', permitted(at - 11, at - 1)],
+    ['a key that began to count at the moment of acceptance', signable(at - 90, at)],
+    ['a key that ended just after the acceptance', signable(0, at - 89.999)],
+    ['a message that ends with its release key', { capsule: ok({ destroyAfter: message.exp }) }],
+    ['a recipient that has seen the whole log', { seenSize: 10 }],
+  ])('%s is released', (_name, asked, words = {}) => {
+    expect(judge(asked, words)).toMatchObject({ kind: 'release' });
+  });
+
+  it.each<[string, Partial<ReleaseCase>, ErrorCode]>([
+    ['a request of 61 s ago', request(at - 61), 'RELEASE_REQUEST_INVALID'],
+    ['a request by a clock that is 61 s ahead', request(at + 61), 'RELEASE_REQUEST_INVALID'],
+    ['a message by a clock that is 61 s ahead', sent({ iat: at + 61 }), 'IAT_IN_FUTURE'],
+    ['a message at its end', sent({ exp: at }), 'MESSAGE_EXPIRED'],
+    ['an acceptance by a clock of the hub that is 3 s ahead', { accepted: ok({ at: at + 3 }) }, 'IAT_IN_FUTURE'],
+    ['a permit by a clock of the hub that is 3 s ahead', permitted(at + 3, at + 13), 'PERMIT_INVALID'],
+    ['a permit that ended two seconds ago', permitted(at - 12, at - 2), 'PERMIT_INVALID'],
+    ['a key that began to count after the acceptance', signable(at - 89.999, at), 'SIGNATURE_INVALID'],
+    ['a key that ended at the moment of acceptance', signable(0, at - 90), 'SIGNATURE_INVALID'],
+    ['a message that ends after its release key', { capsule: ok({ destroyAfter: message.exp - 1 }) }, 'EXP_TOO_LATE'],
+  ])('%s is refused', (_name, asked, code) => {
+    expect(judge(asked)).toMatchObject({ kind: 'refuse', error: { code } });
+  });
+});
+
+describe('what was refused before', () => {
+  const before = (code: string, type: 'release-refused' | 'message-released' = 'release-refused') => ({
+    sameRequest: [{ leafIndex: 7, type, requestHash, code }],
+  });
+  const leafOf = (verdict: Verdict): number | undefined => (verdict.kind === 'refuse' ? verdict.leafIndex : undefined);
+  const mismatched = { capsule: failed<{ destroyAfter: number }>('CAPSULE_MISMATCH') };
+
+  it('for another reason is refused with an entry of its own', () => {
+    expect(leafOf(judge(mismatched, before('NO_BASIS')))).toBeUndefined();
+  });
+  it('was a release, so the refusal is an entry of its own', () => {
+    expect(leafOf(judge(mismatched, before('CAPSULE_MISMATCH', 'message-released')))).toBeUndefined();
+  });
+  it('is not found for a request that did not verify: that is hearsay', () => {
+    const asked = { request: failed<{ hash: typeof requestHash; iat: number }>('SIGNATURE_INVALID') };
+    expect(leafOf(judge(asked, before('SIGNATURE_INVALID')))).toBeUndefined();
+  });
+});
+
+describe('a message under several consents', () => {
+  const other = '0b0e7f64-8a4c-4b5e-9a37-000000000002' as string as ConsentId;
+  it('needs each of them', () => {
+    const both = ok({ ...message, consents: [...message.consents, { id: other, version: 1 }] });
+    const consentWords = (id: ConsentId) =>
+      id === other
+        ? [
+            { leafIndex: 3, type: 'consent-recorded' as const, version: 1 },
+            { leafIndex: 4, type: 'consent-withdrawn' as const, version: 1 },
+          ]
+        : log.consentWords(id);
+    expect(judge({ message: both }, { consentWords })).toMatchObject({ error: { code: 'CONSENT_WITHDRAWN' } });
+  });
+  it('waits while one of them is suspended', () => {
+    const consentWords = () => [
+      { leafIndex: 3, type: 'consent-recorded' as const, version: 2 },
+      { leafIndex: 4, type: 'consent-suspended' as const, version: 2 },
+    ];
+    expect(judge({}, { consentWords })).toMatchObject({ error: { code: 'CONSENT_INACTIVE' }, final: false });
+  });
+});
+
+describe('a message whose acceptance the log knows', () => {
+  it('is released without the event of it', () => {
+    expect(judge({ accepted: ok(undefined) })).toMatchObject({ kind: 'release' });
+  });
+});

@@ -93,12 +93,9 @@ export type Verdict =
       readonly leafIndex?: number;
     };
 
-/** Reasons that no further request about the same message can overcome. */
+/** Reasons that no further request about the same message can overcome. Of consents their standing, or the permit, says so. */
 const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CAPSULE_MISMATCH',
-  'CONSENT_EXPIRED',
-  'CONSENT_SUPERSEDED',
-  'CONSENT_WITHDRAWN',
   'EXP_TOO_LATE',
   'KEY_REVOKED',
   'MESSAGE_EXPIRED',
@@ -116,6 +113,7 @@ const transientCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['DIRECTORY_ST
 export function judgeRelease(asked: ReleaseCase, log: LogWords, now: Date): Verdict {
   const at = numericDate(now);
   const refused = (error: AppError, final = finalCodes.has(error.code)): Verdict => {
+    // What failed verification names a request only as hearsay.
     const before = asked.request.ok
       ? log.sameRequest.find((word) => word.type === 'release-refused' && word.code === error.code)
       : undefined;

@@ -97,8 +97,12 @@ export class ConsentGround {
   }
 
   /** With the rights of the service's role. */
+  get serviceUrl(): string {
+    return serviceDatabaseUrl(this.database.url, SCHEMA);
+  }
+
   serviceConnection(): Database {
-    const database = new Database(serviceDatabaseUrl(this.database.url, SCHEMA), { max: 4 });
+    const database = new Database(this.serviceUrl, { max: 4 });
     this.databases.push(database);
     return database;
   }
