@@ -30,7 +30,7 @@ const payloadShape = closed<CapsulePayload>({
   outerHash: hash,
 });
 
-export const sealCapsule = (
+export const sealCapsule = async (
   { contentKey, contextHash: context, outerHash }: OpenedCapsule,
   releaseKey: RecipientKey,
 ): Promise<string> => {
@@ -52,7 +52,7 @@ export async function openCapsule(capsule: string, releaseKey: ReceivingKey): Pr
   const kid = capsuleKid(capsule);
   if (!kid.ok) return kid;
   if (kid.value !== releaseKey.kid) return err(new AppError('RELEASE_KEY_UNKNOWN'));
-  const plaintext = await openSealed('capsule', capsule, releaseKey);
+  const plaintext = openSealed('capsule', capsule, releaseKey);
   if (plaintext === undefined) return err(new AppError('CAPSULE_MISMATCH', 'The capsule does not open.'));
   const value = readCanonicalJson(plaintext);
   if (!value.ok) return value;

@@ -1,6 +1,6 @@
 import { AppError, type Result, type Thumbprint, err, isThumbprint, ok } from '#kernel';
 import { readHeader } from './compact-header.js';
-import { decryptToken, direct, encryptTo, encryptUnder, keyAgreement } from './jose-calls.js';
+import { decryptToken, direct, encryptTo, encryptUnder, keyAgreement } from './compact-crypto.js';
 import type { ReceivingKey, RecipientKey } from './keys.js';
 import { type SealedType, sealedTypes, splitToken } from './profile.js';
 import { isRecord } from './shape.js';
@@ -10,7 +10,7 @@ const directMembers = ['alg', 'enc', 'typ'] as const;
 const ephemeralMembers: readonly string[] = ['kty', 'crv', 'x', 'y'];
 
 /** Seals to a key (ECDH-ES with an ephemeral key of its own each time). */
-export function sealTo(type: SealedType, plaintext: Uint8Array, key: RecipientKey): Promise<string> {
+export function sealTo(type: SealedType, plaintext: Uint8Array, key: RecipientKey): string {
   const { typ, enc } = sealedTypes[type];
   return encryptTo(plaintext, { enc, kid: key.kid, typ }, key);
 }
@@ -34,14 +34,14 @@ export function readSealed(type: SealedType, token: unknown): Result<{ readonly 
 }
 
 /** Undefined when the token is not sealed to this key or was changed; the caller's code says what that means for it. */
-export async function openSealed(type: SealedType, token: string, key: ReceivingKey): Promise<Buffer | undefined> {
+export function openSealed(type: SealedType, token: string, key: ReceivingKey): Buffer | undefined {
   const header = readSealed(type, token);
   if (!header.ok || header.value.kid !== key.kid) return undefined;
   return decryptToken(token, key, sealedTypes[type].enc);
 }
 
 /** Seals under a symmetric key that is used for nothing else. */
-export function sealUnder(type: SealedType, plaintext: Uint8Array, key: Uint8Array): Promise<string> {
+export function sealUnder(type: SealedType, plaintext: Uint8Array, key: Uint8Array): string {
   const { typ, enc } = sealedTypes[type];
   return encryptUnder(plaintext, { enc, typ }, key);
 }
@@ -60,7 +60,7 @@ export function readSealedUnder(type: SealedType, token: unknown): Result<void> 
 }
 
 /** Undefined when it is not sealed under this key or was changed. */
-export async function openUnder(type: SealedType, token: string, key: Uint8Array): Promise<Buffer | undefined> {
+export function openUnder(type: SealedType, token: string, key: Uint8Array): Buffer | undefined {
   if (!readSealedUnder(type, token).ok) return undefined;
   return decryptToken(token, key, sealedTypes[type].enc);
 }

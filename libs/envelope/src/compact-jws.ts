@@ -1,7 +1,7 @@
 import { AppError, type Result, type Sha256, type Thumbprint, err, isThumbprint, ok, sha256 } from '#kernel';
 import { canonicalBytes, readCanonicalJson } from './canonical.js';
 import { readHeader } from './compact-header.js';
-import { signToken, signatureNames, verifySignature } from './jose-calls.js';
+import { signToken, signatureNames, verifySignature } from './compact-crypto.js';
 import type { SigningKey, VerificationKey } from './keys.js';
 import { type SignedType, signedTypes, splitToken } from './profile.js';
 
@@ -36,15 +36,15 @@ export function readJws(type: SignedType, token: unknown): Result<ReadJws> {
   return ok({ kid, alg, payload: value.value, hash: sha256(`${protectedHeader}.${payload}`) });
 }
 
-export const signJws = (type: SignedType, payload: object, key: SigningKey): Promise<string> =>
+export const signJws = (type: SignedType, payload: object, key: SigningKey): string =>
   signToken(canonicalBytes(payload), { kid: key.kid, typ: signedTypes[type].typ }, key);
 
 /** The algorithm comes from the key's record; the token only has to agree. Errors: as `readJws`, SIGNATURE_INVALID. */
-export async function verifyJws(type: SignedType, token: string, key: VerificationKey): Promise<Result<ReadJws>> {
+export function verifyJws(type: SignedType, token: string, key: VerificationKey): Result<ReadJws> {
   const read = readJws(type, token);
   if (!read.ok) return read;
   const algorithms: readonly string[] = signatureNames[key.alg];
   if (read.value.kid !== key.kid) return err(new AppError('SIGNATURE_INVALID', 'The token names another key.'));
   if (!algorithms.includes(read.value.alg)) return err(new AppError('ALG_NOT_ALLOWED'));
-  return (await verifySignature(token, key)) ? read : err(new AppError('SIGNATURE_INVALID'));
+  return verifySignature(token, key) ? read : err(new AppError('SIGNATURE_INVALID'));
 }

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { AppError, type Result, type Sha256, type Thumbprint, err, ok, sha256 } from '#kernel';
 import { readSealed, readSealedUnder } from './compact-jwe.js';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
@@ -32,16 +34,28 @@ const payloadShape = closed<ManifestPayload>({
   capsuleHash: hash,
 });
 
-export const signManifest = (payload: ManifestPayload, key: SigningKey): Promise<string> =>
+export const signManifest = async (payload: ManifestPayload, key: SigningKey): Promise<string> =>
   signJws('manifest', payload, key);
 
 /**
- * What a manifest says, unverified and without cryptography: for routing and for finding the key. Errors: MALFORMED,
- * BASIS_MALFORMED, CONTENT_TOO_LARGE, TOKEN_CHARACTERS, TYP_MISMATCH, ALG_NOT_ALLOWED.
+ * Manifests that were read lately, by their whole token, and the key with which one was verified. A message passes a service
+ * several times (judged, recorded, released), and both are the same each time.
+ */
+const readLately = new LRUCache<string, Manifest>({ max: 2_048 });
+const verifiedWith = new WeakMap<Manifest, KeyObject>();
+
+/**
+ * What a manifest says, unverified and without cryptography: for routing and for finding the key. Frozen, for it is shared by
+ * all who read it. Errors: MALFORMED, BASIS_MALFORMED, CONTENT_TOO_LARGE, TOKEN_CHARACTERS, TYP_MISMATCH, ALG_NOT_ALLOWED.
  */
 export function readManifest(token: string): Result<Manifest> {
+  const known = readLately.get(token);
+  if (known !== undefined) return ok(known);
   const read = readJws('manifest', token);
-  return read.ok ? manifestOf(read.value) : read;
+  if (!read.ok) return read;
+  const manifest = manifestOf(read.value);
+  if (manifest.ok) readLately.set(token, frozen(manifest.value));
+  return manifest;
 }
 
 /**
@@ -49,8 +63,12 @@ export function readManifest(token: string): Result<Manifest> {
  * Errors: as `readManifest`, SIGNATURE_INVALID.
  */
 export async function verifyManifest(token: string, key: VerificationKey): Promise<Result<Manifest>> {
-  const verified = await verifyJws('manifest', token, key);
-  return verified.ok ? manifestOf(verified.value) : verified;
+  const read = readManifest(token);
+  if (read.ok && verifiedWith.get(read.value) === key.publicKey) return read;
+  const verified = verifyJws('manifest', token, key);
+  if (!verified.ok) return verified;
+  if (read.ok) verifiedWith.set(read.value, key.publicKey);
+  return read;
 }
 
 /**
@@ -81,4 +99,10 @@ function manifestOf({ kid, payload, hash: manifestHash }: ReadJws): Result<Manif
   if (!context.ok) return context;
   const { outerHash, capsuleHash } = shaped.value;
   return ok({ kid, context: context.value, outerHash, capsuleHash, manifestHash });
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) frozen(member);
+  return Object.freeze(value);
 }

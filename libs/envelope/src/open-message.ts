@@ -40,11 +40,11 @@ export async function openMessage(message: MessageToOpen): Promise<Result<Opened
   if (!parts.ok) return parts;
   if (manifest.value.context.recipientKey !== receivingKey.kid) return mismatch('recipientKey');
 
-  const inner = await openUnder('outer', outer, contentKey);
+  const inner = openUnder('outer', outer, contentKey);
   if (inner === undefined) return mismatch('outer');
-  const signed = await openSealed('inner', inner.toString('latin1'), receivingKey);
+  const signed = openSealed('inner', inner.toString('latin1'), receivingKey);
   if (signed === undefined) return mismatch('inner');
-  const verified = await verifyJws('inner', signed.toString('latin1'), senderKey);
+  const verified = verifyJws('inner', signed.toString('latin1'), senderKey);
   return verified.ok ? compare(manifest.value, verified.value.payload) : verified;
 }
 

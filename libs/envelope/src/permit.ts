@@ -50,11 +50,11 @@ const refusalShape = closed<PermitRefusal>({
   iat: numericDateField,
 });
 
-export const signPermit = (permit: Permit, key: SigningKey): Promise<string> => signJws('permit', permit, key);
+export const signPermit = async (permit: Permit, key: SigningKey): Promise<string> => signJws('permit', permit, key);
 
 /** A permit by this key that holds now. What it permits is for `checkPermit`. Errors: PERMIT_INVALID and no other. */
 export async function verifyPermit(token: string, key: VerificationKey, now: Date): Promise<Result<Permit>> {
-  const verified = await verifyJws('permit', token, key);
+  const verified = verifyJws('permit', token, key);
   if (!verified.ok) return invalid(verified.error.code);
   const permit = parseAs(permitShape, verified.value.payload);
   if (!permit.ok) return invalid(permit.error.code);
@@ -74,12 +74,12 @@ export function checkPermit(
   return canonicalJson(permit.basis) === canonicalJson(manifest.context.basis) ? ok(undefined) : invalid('basis');
 }
 
-export const signPermitRefusal = (refusal: PermitRefusal, key: SigningKey): Promise<string> =>
+export const signPermitRefusal = async (refusal: PermitRefusal, key: SigningKey): Promise<string> =>
   signJws('permit-refusal', refusal, key);
 
 /** Errors: MALFORMED, TYP_MISMATCH, ALG_NOT_ALLOWED, SIGNATURE_INVALID and the like. */
 export async function verifyPermitRefusal(token: string, key: VerificationKey): Promise<Result<PermitRefusal>> {
-  const verified = await verifyJws('permit-refusal', token, key);
+  const verified = verifyJws('permit-refusal', token, key);
   return verified.ok ? parseAs(refusalShape, verified.value.payload) : verified;
 }
 

@@ -34,7 +34,7 @@ export async function sealPseudonymKey(
     key: key.toString('base64url'),
     recipientKey: recipientKey.kid,
   };
-  return sealTo('pseudonym-key', Buffer.from(await signJws('pseudonym-key', payload, signingKey)), recipientKey);
+  return sealTo('pseudonym-key', Buffer.from(signJws('pseudonym-key', payload, signingKey)), recipientKey);
 }
 
 /** Errors: those of a token's shape; RECIPIENT_KEY_UNKNOWN; OPENED_MISMATCH; SIGNATURE_INVALID. */
@@ -46,9 +46,9 @@ export async function openPseudonymKey(
   const header = readSealed('pseudonym-key', token);
   if (!header.ok) return header;
   if (header.value.kid !== receivingKey.kid) return err(new AppError('RECIPIENT_KEY_UNKNOWN'));
-  const signed = await openSealed('pseudonym-key', token, receivingKey);
+  const signed = openSealed('pseudonym-key', token, receivingKey);
   if (signed === undefined) return err(new AppError('OPENED_MISMATCH'));
-  const verified = await verifyJws('pseudonym-key', signed.toString('latin1'), senderKey);
+  const verified = verifyJws('pseudonym-key', signed.toString('latin1'), senderKey);
   if (!verified.ok) return verified;
   const payload = parseAs(payloadShape, verified.value.payload);
   if (!payload.ok) return payload;

@@ -105,8 +105,8 @@ describe('sealed pseudonym key', () => {
       key: pseudonymKey.key.toString('base64url'),
       recipientKey: second.receiving.kid,
     };
-    const signed = await signJws('pseudonym-key', payload, first.signing);
-    const passedOn = await sealTo('pseudonym-key', Buffer.from(signed), third.recipient);
+    const signed = signJws('pseudonym-key', payload, first.signing);
+    const passedOn = sealTo('pseudonym-key', Buffer.from(signed), third.recipient);
     expect(codeOf(await openPseudonymKey(passedOn, third.receiving, first.verification))).toBe('OPENED_MISMATCH');
   });
 });

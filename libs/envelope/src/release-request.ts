@@ -31,7 +31,7 @@ export const releaseRequestMaxAge = 60;
 /** Seconds by which an agency's clock may be ahead. */
 export const agencySkew = 60;
 
-export const signReleaseRequest = (request: ReleaseRequest, key: SigningKey): Promise<string> =>
+export const signReleaseRequest = async (request: ReleaseRequest, key: SigningKey): Promise<string> =>
   signJws('release-request', request, key);
 
 /** Unverified. Errors: MALFORMED, TOKEN_CHARACTERS, CONTENT_TOO_LARGE, TYP_MISMATCH, ALG_NOT_ALLOWED. */
@@ -44,7 +44,7 @@ export function readReleaseRequest(token: string): Result<SignedReleaseRequest &
 
 /** Errors: as `readReleaseRequest`, SIGNATURE_INVALID. */
 export async function verifyReleaseRequest(token: string, key: VerificationKey): Promise<Result<SignedReleaseRequest>> {
-  const verified = await verifyJws('release-request', token, key);
+  const verified = verifyJws('release-request', token, key);
   return verified.ok ? requestOf(verified.value) : verified;
 }
 

@@ -28,7 +28,7 @@ const payloadShape = closed<ReleasedKeyPayload>({
   commitmentKey: text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
 });
 
-export const sealReleasedKey = (released: ReleasedKey, recipientKey: RecipientKey): Promise<string> => {
+export const sealReleasedKey = async (released: ReleasedKey, recipientKey: RecipientKey): Promise<string> => {
   const { contentKey, body, commitmentKey } = released;
   const opening = { body, commitmentKey: commitmentKey.toString('base64url') };
   const payload: ReleasedKeyPayload =
@@ -41,7 +41,7 @@ export async function openReleasedKey(token: string, receivingKey: ReceivingKey)
   const header = readSealed('released-key', token);
   if (!header.ok) return header;
   if (header.value.kid !== receivingKey.kid) return err(new AppError('RECIPIENT_KEY_UNKNOWN'));
-  const plaintext = await openSealed('released-key', token, receivingKey);
+  const plaintext = openSealed('released-key', token, receivingKey);
   if (plaintext === undefined) return err(new AppError('RECEIPT_INVALID', 'The opening of the entry does not open.'));
   const value = readCanonicalJson(plaintext);
   if (!value.ok) return value;

@@ -63,12 +63,8 @@ describe('sealed message', () => {
   /** What a hostile sender can do: any inside, under a manifest that fits the outside. */
   async function handmade(payload: object, context: MessageContext, innerSigner: Party): Promise<SealedMessage> {
     const contentKey = randomBytes(64);
-    const inner = await sealTo(
-      'inner',
-      Buffer.from(await signJws('inner', payload, innerSigner.signing)),
-      county.recipient,
-    );
-    const outer = await sealUnder('outer', Buffer.from(inner), contentKey);
+    const inner = sealTo('inner', Buffer.from(signJws('inner', payload, innerSigner.signing)), county.recipient);
+    const outer = sealUnder('outer', Buffer.from(inner), contentKey);
     const outerHash = sha256(outer);
     const capsule = await sealCapsule({ contentKey, contextHash: contextHash(context), outerHash }, audit.recipient);
     const manifest = await signManifest({ context, outerHash, capsuleHash: sha256(capsule) }, kauniainen.signing);
@@ -108,6 +104,21 @@ describe('sealed message', () => {
     it('is read without cryptography exactly as verified', async () => {
       const { manifest } = await toCounty();
       expect(readManifest(manifest)).toEqual(await verifyManifest(manifest, kauniainen.verification));
+    });
+
+    it('is the same manifest each time it is read, which nobody can change', async () => {
+      const { manifest } = await toCounty();
+      const read = unwrap(readManifest(manifest));
+      expect(unwrap(await verifyManifest(manifest, kauniainen.verification))).toBe(read);
+      expect(Object.isFrozen(read.context.categories)).toBe(true);
+    });
+
+    it('verified with one key is not verified with another one', async () => {
+      const { manifest } = await toCounty();
+      unwrap(await verifyManifest(manifest, kauniainen.verification));
+      const stranger = { ...kela.verification, kid: kauniainen.verification.kid, alg: kauniainen.verification.alg };
+      expect(codeOf(await verifyManifest(manifest, kela.verification))).toBe('SIGNATURE_INVALID');
+      expect(codeOf(await verifyManifest(manifest, stranger))).toBe('SIGNATURE_INVALID');
     });
 
     it('uses a fresh content key each time', async () => {
@@ -193,7 +204,7 @@ describe('sealed message', () => {
 
     it('an ordinary message posted as capsule', async () => {
       const message = await toCounty();
-      const ordinary = await sealTo('inner', Buffer.from('{}'), audit.recipient);
+      const ordinary = sealTo('inner', Buffer.from('{}'), audit.recipient);
       const manifest = { ...unwrap(readManifest(message.manifest)), capsuleHash: sha256(ordinary) };
       expect(codeOf(checkParts(manifest, { capsule: ordinary, outer: message.outer }))).toBe('TYP_MISMATCH');
       expect(codeOf(await openCapsule(ordinary, audit.receiving))).toBe('TYP_MISMATCH');
@@ -276,7 +287,7 @@ describe('sealed message', () => {
     });
 
     it('that holds something else', async () => {
-      const other = await sealTo('capsule', Buffer.from('{"v":1}'), audit.recipient);
+      const other = sealTo('capsule', Buffer.from('{"v":1}'), audit.recipient);
       expect(codeOf(await openCapsule(other, audit.receiving))).toBe('CAPSULE_MISMATCH');
     });
   });
@@ -346,7 +357,7 @@ describe('sealed message', () => {
     });
 
     it("puts the recipient's key thumbprint into the inner layer's header", async () => {
-      const token = await sealTo('inner', Buffer.from('x'), county.recipient);
+      const token = sealTo('inner', Buffer.from('x'), county.recipient);
       expect(headerOf(token)).toMatchObject({ kid: county.receiving.kid, typ: 'kotovayla-inner+jwe' });
       expect(partsOf((await toCounty()).manifest).header).toEqual({
         alg: 'ES256',

@@ -39,10 +39,10 @@ export async function sealMessage(message: MessageToSeal): Promise<Result<Sealed
   const checked = innerPayloadOf(message);
   if (!checked.ok) return checked;
   const { signingKey, recipientKey, releaseKey } = message;
-  const inner = await sealTo('inner', Buffer.from(await signJws('inner', checked.value, signingKey)), recipientKey);
+  const inner = sealTo('inner', Buffer.from(signJws('inner', checked.value, signingKey)), recipientKey);
 
   const contentKey = randomBytes(contentKeyBytes);
-  const outer = await sealUnder('outer', Buffer.from(inner), contentKey);
+  const outer = sealUnder('outer', Buffer.from(inner), contentKey);
   if (outer.length > sealedTypes.outer.maxLength) return err(new AppError('CONTENT_TOO_LARGE'));
 
   const { context } = checked.value;

@@ -95,7 +95,7 @@ export async function verifyStatement<T extends StatementType>(
   token: string,
   key: VerificationKey,
 ): Promise<Result<Statements[T]>> {
-  const verified = await verifyJws(type, token, key);
+  const verified = verifyJws(type, token, key);
   return verified.ok ? payloadOf(type, verified.value) : verified;
 }
 

@@ -1,17 +1,8 @@
 import { CompactEncrypt, CompactSign, compactDecrypt, compactVerify } from 'jose';
+import { type ContentEncryption, direct, keyAgreement, signatureNames } from './compact-crypto.js';
 import type { ReceivingKey, RecipientKey, SigningKey, VerificationKey } from './keys.js';
 
-/**
- * The cryptography of compact tokens and nothing else: every call of jose stands here, with its allow-list. What a token
- * is *for* (typ, kid, members, canonical text) is judged by compact-jws.ts and compact-jwe.ts.
- */
-
-export type ContentEncryption = 'A256GCM' | 'A256CBC-HS512';
-
-/** `alg` names by which a signature of a key may call itself; RFC 9864 gives Ed25519 a name of its own. */
-export const signatureNames = { ES256: ['ES256'], EdDSA: ['EdDSA', 'Ed25519'] } as const;
-export const keyAgreement = 'ECDH-ES';
-export const direct = 'dir';
+/** What compact-crypto.ts does, done by jose with the same allow-lists: the reference to which it is held. */
 
 export const signToken = (
   payload: Uint8Array,
