@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Kafka, logLevel, type LogEntry } from 'kafkajs';
+import './quiet-request-queue.js';
 
 export interface KafkaConnection {
   /** host:port, at least one. */
