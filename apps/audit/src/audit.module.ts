@@ -19,7 +19,7 @@ import {
   importVerificationKey,
 } from '#envelope';
 import { AppError, type Clock, isEventId } from '#kernel';
-import { MESSAGE_LOG, type MessageLog, messagingProviders, Outbox, OutboxRelay } from '#messaging';
+import { MESSAGE_LOG, type MessageLog, messagingProviders, OutboxRelay } from '#messaging';
 import {
   CLOCK,
   Database,
@@ -140,10 +140,9 @@ export class AuditModule {
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, Outbox, OutboxRelay, HeadFile, LOGGER],
+          inject: [LogKey, OutboxRelay, HeadFile, LOGGER],
           useFactory: (
             { signer, verifier }: LogKey,
-            outbox: Outbox,
             relay: OutboxRelay,
             head: HeadFile,
             logger: Logger,
@@ -159,7 +158,6 @@ export class AuditModule {
                 }),
               signer,
               verifier,
-              outbox,
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
               publishedBefore: () => head.read(verifier),

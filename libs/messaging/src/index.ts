@@ -23,7 +23,7 @@ export { KafkaBatch } from './nest/kafka-batch.js';
 export { MESSAGE_LOG, messagingProviders } from './nest/messaging-providers.js';
 export { KafkaContext, KafkaTransport } from './nest/kafka-transport.js';
 export type { KafkaTransportOptions } from './nest/kafka-transport.js';
-export { Outbox } from './outbox/outbox.js';
+export { enqueueText, enqueueValues, Outbox } from './outbox/outbox.js';
 export type { OutboxRow } from './outbox/outbox.js';
 export * from './outbox/outbox-reconciler.js';
 export { OutboxRelay } from './outbox/outbox-relay.js';

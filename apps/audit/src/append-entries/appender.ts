@@ -10,14 +10,13 @@ import {
   rootNodes,
   signCheckpoint,
 } from '#merkle';
-import type { Outbox } from '#messaging';
 import { type Logger, isTransientDatabaseError } from '#platform';
+import { type ConsumedUpTo, moveOffsets } from '../infra/consumed-facts.js';
 import {
   type StoredCheckpoint,
   appendStatement,
-  indexWords,
-  knownEvents,
   lastCheckpoint,
+  lookUpWanted,
   storedSize,
   tileSource,
 } from '../infra/log-store.js';
@@ -33,7 +32,6 @@ export interface AppenderOptions {
   readonly connect: () => pg.Client;
   readonly signer: NoteSigner;
   readonly verifier: NoteVerifier;
-  readonly outbox: Outbox;
   readonly logger: Logger;
   /** Without a synchronous standby a failover could lose a logged release (design 3): production refuses to do without. */
   readonly requireSynchronousStandby?: boolean;
@@ -247,7 +245,7 @@ export class Appender {
   private async foundLog(client: pg.Client): Promise<StoredCheckpoint> {
     const tree = await TiledTree.restore(0, tileSource(client));
     const checkpoint = this.sign(tree);
-    await client.query(appendStatement(0, [], [], checkpoint));
+    await client.query(appendStatement(0, [], { tiles: [], checkpoint, events: [], consumed: [] }));
     return checkpoint;
   }
 
@@ -301,12 +299,13 @@ export class Appender {
         ticket.reject(error);
       }
     }
+    const consumed = decided.flatMap(({ ticket }) => ticket.proposal.consumed ?? []);
     if (fresh.length > 0) {
-      const checkpoint = await this.commit(session, first, fresh);
+      const checkpoint = await this.commit(session, first, fresh, consumed);
       session.checkpoint = checkpoint;
       this.published = checkpoint;
       for (const { eventId } of fresh) this.recent.set(eventId, true);
-    }
+    } else if (consumed.length > 0) await moveOffsets(session.client, consumed);
     const { checkpoint, tree } = session;
     for (const { ticket, outcome, leaves } of decided) ticket.resolve({ outcome, leaves, checkpoint, tree });
     if (fresh.length > 0) this.options.afterCommit?.(checkpoint);
@@ -317,16 +316,13 @@ export class Appender {
     { client, tree }: Session,
     first: number,
     entries: readonly PreparedEntry[],
+    consumed: readonly ConsumedUpTo[],
   ): Promise<StoredCheckpoint> {
     for (const { leafHash } of entries) tree.append(leafHash);
     const checkpoint = this.sign(tree);
     const events = loggedEvents(first, entries, checkpoint, tree);
-    await client.query('BEGIN');
-    await client.query(appendStatement(first, entries, tree.takeCompleted(), checkpoint));
-    await this.options.outbox.enqueue(client, events);
-    const { command } = await client.query('COMMIT');
-    // PostgreSQL answers a COMMIT of a failed transaction with ROLLBACK, without an error.
-    if (command !== 'COMMIT') throw new Error('the batch was rolled back');
+    // A statement outside a transaction block is one: answered when it is durable.
+    await client.query(appendStatement(first, entries, { tiles: tree.takeCompleted(), checkpoint, events, consumed }));
     return checkpoint;
   }
 
@@ -393,14 +389,11 @@ async function hasLock(client: pg.Client): Promise<boolean> {
 
 async function lookUp(client: pg.Client, size: number, tickets: readonly Ticket[]): Promise<LogView> {
   const wanted = tickets.map(({ proposal }) => proposal.wanted);
-  const manifestHashes = wanted.flatMap((one) => one.manifestHashes ?? []);
-  const consentIds = wanted.flatMap((one) => one.consentIds ?? []);
-  const requestJtis = wanted.flatMap((one) => one.requestJtis ?? []);
-  const decides = manifestHashes.length + consentIds.length + requestJtis.length > 0;
-  const known = await knownEvents(
-    client,
-    wanted.flatMap(({ eventIds }) => eventIds),
-  );
-  const words = decides ? await indexWords(client, { manifestHashes, consentIds, requestJtis }) : [];
+  const { known, words } = await lookUpWanted(client, {
+    eventIds: wanted.flatMap(({ eventIds }) => eventIds),
+    manifestHashes: wanted.flatMap((one) => one.manifestHashes ?? []),
+    consentIds: wanted.flatMap((one) => one.consentIds ?? []),
+    requestJtis: wanted.flatMap((one) => one.requestJtis ?? []),
+  });
   return new LogView(size, known, words);
 }

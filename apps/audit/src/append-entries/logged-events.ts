@@ -40,7 +40,7 @@ export function loggedEvents(
 }
 
 function loggedEntry(
-  { eventId, receipt }: PreparedEntry,
+  { eventId, receipt, topic = topics.auditEvents }: PreparedEntry,
   leafIndex: number,
   { size, note }: StoredCheckpoint,
   tree: TiledTree,
@@ -48,6 +48,7 @@ function loggedEntry(
   return {
     eventId,
     leafIndex: BigInt(leafIndex),
+    topic,
     receipt: receipt && {
       leafIndex: BigInt(leafIndex),
       inclusionProof: assembleInclusionProof(leafIndex, size, tree.node),

@@ -1,4 +1,4 @@
-import type { ReleaseFact } from '#contracts';
+import type { ReleaseFact, Topic } from '#contracts';
 import {
   type ClearRecord,
   type LogBody,
@@ -57,6 +57,8 @@ export interface PreparedEntry {
   readonly leafHash: Buffer;
   readonly sealed?: SealedPart;
   readonly index: IndexColumns;
+  /** By which the record came; audit's own entries have none. */
+  readonly topic?: Topic;
   /** The Logged event carries a receipt, with this sealed opening where the receiver has a key to seal it to. */
   readonly receipt?: { readonly opening: string };
   /** Published beside the Logged event. */
@@ -69,6 +71,7 @@ export function prepareOpaque(
   extra: {
     readonly request?: { readonly jti: string; readonly hash: Sha256 };
     readonly told?: readonly AgencyId[];
+    readonly topic?: Topic;
   } = {},
 ): PreparedEntry & { readonly opening: LeafOpening } {
   const secret = newEntrySecret();
@@ -99,6 +102,7 @@ export function prepareOpaque(
         (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
       ) as AgencyId[],
     },
+    ...(extra.topic && { topic: extra.topic }),
     // Most entries are never opened again by this process.
     get opening(): LeafOpening {
       return { body: canonicalJson(body), commitmentKey };

@@ -1,3 +1,4 @@
+import type { ConsumedUpTo } from '../infra/consumed-facts.js';
 import type { StoredCheckpoint } from '../infra/log-store.js';
 import type { TiledTree } from '../tree/tiled-tree.js';
 import type { LogView, Wanted } from './log-view.js';
@@ -6,6 +7,8 @@ import type { PreparedEntry } from './prepared-entry.js';
 /** What somebody wants appended: decided in the order of the log, with everything slow done before. */
 export interface Proposal<T> {
   readonly wanted: Wanted;
+  /** Of Kafka, once the proposal is durable: stored with it. */
+  readonly consumed?: ConsumedUpTo;
   /** Pure and synchronous. May be asked again, with another view, when a commit was uncertain. */
   decide(view: LogView): Decision<T>;
 }
@@ -27,7 +30,8 @@ export interface Appended<T> {
 }
 
 /** Entries that need no decision. */
-export const plainProposal = (entries: readonly PreparedEntry[]): Proposal<void> => ({
+export const plainProposal = (entries: readonly PreparedEntry[], consumed?: ConsumedUpTo): Proposal<void> => ({
+  ...(consumed && { consumed }),
   wanted: { eventIds: entries.map(({ eventId }) => eventId) },
   decide: () => ({ entries, outcome: undefined }),
 });

@@ -16,22 +16,45 @@ export async function quarantine(
   });
 }
 
-/** Moves the offset behind a batch. The one before it comes back; none on the first batch of a partition. */
-export async function moveOffset(
+/** How far a partition is consumed: everything before `next` has its leaf or lies in quarantine. */
+export interface ConsumedUpTo {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: bigint;
+}
+
+/** The statement alone, with its three values from the given place on: it is part of a batch's append. */
+export const moveOffsetsText = (place: number): string => `
+  INSERT INTO ${s}.consumed_offset (topic, partition, next_offset)
+  SELECT * FROM unnest($${place}::text[], $${place + 1}::int[], $${place + 2}::bigint[])
+  ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset`;
+
+/** Each partition once, at its furthest. */
+export function offsetValues(consumed: readonly ConsumedUpTo[]): unknown[] {
+  const furthest = new Map(
+    consumed.toSorted((a, b) => Number(a.next - b.next)).map((one) => [`${one.topic}/${one.partition}`, one]),
+  );
+  const rows = [...furthest.values()];
+  return [
+    rows.map(({ topic }) => topic),
+    rows.map(({ partition }) => partition),
+    rows.map(({ next }) => next.toString()),
+  ];
+}
+
+export async function moveOffsets(client: Queryable, consumed: readonly ConsumedUpTo[]): Promise<void> {
+  await client.query({ name: `${s}.move-offsets`, text: moveOffsetsText(1), values: offsetValues(consumed) });
+}
+
+/** None where nothing of the partition was ever consumed. */
+export async function storedOffset(
   client: Queryable,
-  { topic, partition, next }: { readonly topic: string; readonly partition: number; readonly next: bigint },
+  { topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>,
 ): Promise<bigint | undefined> {
-  const { rows } = await client.query<{ before: string | null }>({
-    name: `${s}.move-offset`,
-    text: `WITH before AS (
-             SELECT next_offset FROM ${s}.consumed_offset WHERE topic = $1 AND partition = $2 FOR UPDATE
-           ), moved AS (
-             INSERT INTO ${s}.consumed_offset (topic, partition, next_offset) VALUES ($1, $2, $3)
-             ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset
-           )
-           SELECT (SELECT next_offset::text FROM before) AS before`,
-    values: [topic, partition, next.toString()],
+  const { rows } = await client.query<{ next: string }>({
+    name: `${s}.stored-offset`,
+    text: `SELECT next_offset::text AS next FROM ${s}.consumed_offset WHERE topic = $1 AND partition = $2`,
+    values: [topic, partition],
   });
-  const before = rows[0]?.before;
-  return before ? BigInt(before) : undefined;
+  return rows[0] && BigInt(rows[0].next);
 }

@@ -1,9 +1,11 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
 import type { IndexWord, Wanted } from '../append-entries/log-view.js';
 import type { PreparedEntry } from '../append-entries/prepared-entry.js';
 import { consentTypes, messageTypes } from '../domain/entry-types.js';
 import type { Tile, TileId } from '../tree/tile.js';
 import type { TileSource } from '../tree/tiled-tree.js';
+import { type ConsumedUpTo, moveOffsetsText, offsetValues } from './consumed-facts.js';
 import { auditSchema as s } from './schema.js';
 
 /** A pool, or the appender's own connection. */
@@ -17,6 +19,7 @@ export interface StoredCheckpoint {
   readonly note: string;
 }
 
+const eventIdText = `replace(event_id::text, '-', '')`;
 const quoted = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ');
 const words = `leaf_index::float8 AS "leafIndex", type, extract(epoch FROM at)::float8 AS at, manifest_hash AS "manifestHash", recipient, actor, code,
   consent_id::text AS "consentId", consent_version AS "consentVersion", request_jti AS "requestJti",
@@ -25,20 +28,24 @@ const words = `leaf_index::float8 AS "leafIndex", type, extract(epoch FROM at)::
 const statements = {
   knownEvents: {
     name: `${s}.known-events`,
-    text: `SELECT replace(event_id::text, '-', '') AS "eventId", leaf_index::float8 AS "leafIndex"
+    text: `SELECT ${eventIdText} AS "eventId", leaf_index::float8 AS "leafIndex"
            FROM ${s}.entry WHERE event_id = ANY($1::uuid[])`,
   },
-  indexWords: {
-    name: `${s}.index-words`,
-    text: `SELECT ${words} FROM ${s}.entry_index
-             WHERE manifest_hash = ANY($1::text[]) AND type IN (${quoted(messageTypes)})
+  /** Known events and index words in one look. A row with an event id is no word. */
+  eventsAndWords: {
+    name: `${s}.events-and-words`,
+    text: `SELECT ${words}, NULL AS "eventId" FROM ${s}.entry_index
+             WHERE manifest_hash = ANY($2::text[]) AND type IN (${quoted(messageTypes)})
            UNION ALL
-           SELECT ${words} FROM ${s}.entry_index
-             WHERE consent_id = ANY($2::uuid[]) AND type IN (${quoted(consentTypes)})
+           SELECT ${words}, NULL FROM ${s}.entry_index
+             WHERE consent_id = ANY($3::uuid[]) AND type IN (${quoted(consentTypes)})
            UNION ALL
-           SELECT ${words} FROM ${s}.entry_index WHERE request_jti = ANY($3::text[])`,
+           SELECT ${words}, NULL FROM ${s}.entry_index WHERE request_jti = ANY($4::text[])
+           UNION ALL
+           SELECT leaf_index::float8, '', 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ${eventIdText}
+             FROM ${s}.entry WHERE event_id = ANY($1::uuid[])`,
   },
-  /** The whole batch in one statement: one round trip, one snapshot, all or nothing. */
+  /** The whole batch with its events and the offsets behind it in one statement: one round trip, all or nothing. */
   append: {
     name: `${s}.append`,
     text: `WITH given AS MATERIALIZED (
@@ -70,6 +77,8 @@ const statements = {
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
              SELECT * FROM unnest($25::smallint[], $26::bigint[], $27::bytea[], $28::bytea[])
+           ), events AS (${enqueueText(s, 32)}
+           ), offsets AS (${moveOffsetsText(36)}
            )
            INSERT INTO ${s}.checkpoint (tree_size, root, note) VALUES ($29, $30, $31)`,
   },
@@ -119,29 +128,35 @@ export interface SealedOpening {
   readonly kek: string;
 }
 
-/** Leaf indices of those event ids that have a leaf. */
-export async function knownEvents(client: Queryable, eventIds: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await client.query<{ eventId: string; leafIndex: number }>({
-    ...statements.knownEvents,
-    values: [eventIds],
-  });
-  return new Map(rows.map(({ eventId, leafIndex }) => [eventId, leafIndex]));
+/** Leaf indices of those event ids that have a leaf, and what the index says about the rest. */
+export async function lookUpWanted(
+  client: Queryable,
+  { eventIds, manifestHashes, consentIds, requestJtis }: Required<Wanted>,
+): Promise<{ known: Map<string, number>; words: IndexWord[] }> {
+  const decides = manifestHashes.length + consentIds.length + requestJtis.length > 0;
+  const { rows } = await client.query<IndexWord & { eventId: string | null } & QueryResultRow>(
+    decides
+      ? { ...statements.eventsAndWords, values: [eventIds, manifestHashes, consentIds, requestJtis] }
+      : { ...statements.knownEvents, values: [eventIds] },
+  );
+  const known = new Map(rows.flatMap(({ eventId, leafIndex }) => (eventId === null ? [] : [[eventId, leafIndex]])));
+  return { known, words: rows.filter(({ eventId }) => eventId === null) };
 }
 
-export async function indexWords(client: Queryable, wanted: Required<Omit<Wanted, 'eventIds'>>): Promise<IndexWord[]> {
-  const { rows } = await client.query<IndexWord & QueryResultRow>({
-    ...statements.indexWords,
-    values: [wanted.manifestHashes, wanted.consentIds, wanted.requestJtis],
-  });
-  return rows;
+/** What is written with a batch's entries. */
+export interface BatchWrites {
+  /** That the entries filled. */
+  readonly tiles: readonly Tile[];
+  readonly checkpoint: StoredCheckpoint;
+  readonly events: readonly OutboxRow[];
+  readonly consumed: readonly ConsumedUpTo[];
 }
 
-/** Entries in the order of their places, the tiles that they filled, and the checkpoint over all. */
+/** Entries in the order of their places, and the checkpoint over all. */
 export function appendStatement(
   first: number,
   entries: readonly PreparedEntry[],
-  tiles: readonly Tile[],
-  checkpoint: StoredCheckpoint,
+  { tiles, checkpoint, events, consumed }: BatchWrites,
 ): QueryConfig {
   const column = <T>(of: (entry: PreparedEntry) => T | undefined): (T | null)[] =>
     entries.map((entry) => of(entry) ?? null);
@@ -179,6 +194,8 @@ export function appendStatement(
       checkpoint.size,
       checkpoint.root,
       checkpoint.note,
+      ...enqueueValues(events),
+      ...offsetValues(consumed),
     ],
   };
 }

@@ -6,7 +6,7 @@ import type { Appender } from '../append-entries/appender.js';
 import type { PreparedEntry } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import type { RecordedTopic } from '../domain/entry-types.js';
-import { moveOffset, quarantine } from '../infra/consumed-facts.js';
+import { type ConsumedUpTo, moveOffsets, quarantine, storedOffset } from '../infra/consumed-facts.js';
 import type { RecordPreparer } from './prepare-record.js';
 
 const decoders: Record<RecordedTopic, (bytes: Buffer) => { log: LogRecord | undefined }> = {
@@ -26,6 +26,8 @@ const isRecorded = (topic: string): topic is RecordedTopic => Object.hasOwn(deco
  * so lets the offset be committed, when every record has its leaf or lies in quarantine.
  */
 export class FactConsumer {
+  private readonly offsets = new Map<string, bigint>();
+
   constructor(
     private readonly preparer: RecordPreparer,
     private readonly appender: Appender,
@@ -51,11 +53,22 @@ export class FactConsumer {
         await quarantine(this.database, { topic, partition, message, failure: result.error.code });
       }
     }
+    const first = messages[0]?.offset;
+    const last = messages.at(-1)?.offset;
+    if (first === undefined || last === undefined) return;
+    const consumed = { topic, partition, next: last + 1n };
+    const expected = await this.expectedOffset(consumed, first);
     const parts: Promise<unknown>[] = [];
-    for (let begin = 0; begin < entries.length; begin += entriesOfOneProposal)
-      parts.push(this.appender.append(plainProposal(entries.slice(begin, begin + entriesOfOneProposal))));
+    for (let begin = 0; begin < entries.length; begin += entriesOfOneProposal) {
+      const part = entries.slice(begin, begin + entriesOfOneProposal);
+      // The queue keeps the order, so the last part is durable after the others.
+      const ends = begin + part.length === entries.length;
+      parts.push(this.appender.append(plainProposal(part, ends ? consumed : undefined)));
+    }
+    if (parts.length === 0) await moveOffsets(this.database, [consumed]);
     await Promise.all(parts);
-    await this.moveOffset(batch);
+    this.offsets.set(placeOf(consumed), consumed.next);
+    this.watchForJump(consumed, expected, first);
   }
 
   private async prepare(message: LogMessage, topic: RecordedTopic): Promise<Result<PreparedEntry>> {
@@ -63,18 +76,21 @@ export class FactConsumer {
     return record.ok ? this.preparer.prepare(record.value, topic) : record;
   }
 
-  /** Kept beside Kafka's own, for the alarm on a jump (design 4, rule 4). */
-  private async moveOffset({ topic, partition, messages }: LogBatch): Promise<void> {
-    const first = messages[0]?.offset;
-    const last = messages.at(-1)?.offset;
-    if (first === undefined || last === undefined) return;
-    const expected = await moveOffset(this.database, { topic, partition, next: last + 1n });
+  /** Kept beside Kafka's own, for the alarm on a jump (design 4, rule 4). In memory while no other instance has consumed. */
+  private async expectedOffset(consumed: ConsumedUpTo, first: bigint): Promise<bigint | undefined> {
+    const known = this.offsets.get(placeOf(consumed));
+    return known === first ? known : storedOffset(this.database, consumed);
+  }
+
+  private watchForJump({ topic, partition }: ConsumedUpTo, expected: bigint | undefined, first: bigint): void {
     if (expected === undefined || expected === first) return;
     const jump = { topic, partition, expected: String(expected), found: String(first) };
     if (first > expected) this.logger.error(jump, 'offset gap: records were never seen');
     else this.logger.warn(jump, 'offset rewound: records come again');
   }
 }
+
+const placeOf = ({ topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>): string => `${topic}/${partition}`;
 
 function recordOf(message: LogMessage, topic: RecordedTopic): Result<LogRecord> {
   try {

@@ -43,7 +43,7 @@ export class RecordPreparer {
     const { eventId } = record;
     if (!isEventId(eventId)) return malformed('eventId');
     if (!mayWrite(topic, record.type)) return malformed('type');
-    if (record.clearRecordJson !== '') return this.clear(eventId, record);
+    if (record.clearRecordJson !== '') return this.clear(eventId, record, topic);
     // Not needed for clear entries, which are how a directory that knows no key yet gets its first ones.
     const fresh = this.keys.directory.fresh();
     if (!fresh.ok) return fresh;
@@ -53,9 +53,9 @@ export class RecordPreparer {
     if (!members.ok) return members;
     const body = parseLogBody(members.value);
     if (!body.ok) return body;
-    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek));
+    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic }));
     if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
-    const prepared = prepareOpaque(body.value, this.kek, { told: [record.receiptFor] });
+    const prepared = prepareOpaque(body.value, this.kek, { topic, told: [record.receiptFor] });
     const { opening, ...entry } = prepared;
     return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
   }
@@ -82,14 +82,15 @@ export class RecordPreparer {
     return key ? sealReleasedKey(opening, key) : '';
   }
 
-  private clear(eventId: EventId, record: LogRecord): Result<PreparedEntry> {
+  private clear(eventId: EventId, record: LogRecord, topic: Topic): Result<PreparedEntry> {
     const at = record.at?.toISOString();
     if (at === undefined) return malformed('at');
     try {
       const clear = JSON.parse(record.clearRecordJson) as ClearRecord;
       if (!signedAsItSays(clear)) return malformed('clearRecordJson');
       const parties = [record.actorAgency, record.sender].filter(isAgencyId);
-      return ok(prepareClear(eventId, clear, { type: record.type, at, parties: [...new Set(parties)] }));
+      const entry = prepareClear(eventId, clear, { type: record.type, at, parties: [...new Set(parties)] });
+      return ok({ ...entry, topic });
     } catch {
       return malformed('clearRecordJson');
     }

@@ -17,7 +17,6 @@ import {
   thumbprintOf,
 } from '#envelope';
 import { type Clock, isEventId, newEventId, numericDate, systemClock, unwrap } from '#kernel';
-import { Outbox } from '#messaging';
 import {
   Database,
   type DirectoryView,
@@ -133,7 +132,6 @@ export class AuditInstance {
       connect: () => connect(serviceUrl),
       signer: logKey.signer,
       verifier: logKey.verifier,
-      outbox: new Outbox(auditSchema),
       logger: this.logger,
       ...appender,
     });

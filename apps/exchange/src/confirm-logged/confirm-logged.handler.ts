@@ -1,4 +1,4 @@
-import type { Logged, LoggedEntry } from '#contracts';
+import { type Logged, type LoggedEntry, topics } from '#contracts';
 import { type Outcome, type Receipt, signStatement } from '#envelope';
 import type { AgencyId, Clock } from '#kernel';
 import type { OutboxReconciler, Queryable } from '#messaging';
@@ -39,7 +39,7 @@ export class ConfirmLogged {
   }
 
   async confirm(client: Queryable, batches: readonly Logged[]): Promise<void> {
-    const entries = batches.flatMap((batch) => batch.entries);
+    const entries = batches.flatMap((batch) => batch.entries.filter(concernsExchange));
     if (entries.length === 0) return;
     await this.reconciler.markLogged(client, entries);
     await client.query({
@@ -126,6 +126,10 @@ export class ConfirmLogged {
     await ledger.flush();
   }
 }
+
+/** Its own events, and the refusals at the edge that it tells of. Of an entry that says no topic, anything may be so. */
+const concernsExchange = ({ topic }: LoggedEntry): boolean =>
+  topic === '' || topic === topics.exchangeEvents || topic === topics.gatewayRefusals;
 
 function receiptOf({ eventId, leafIndex, receipt }: LoggedEntry, checkpoint: string): ArrivedReceipt | undefined {
   if (!receipt) return undefined;

@@ -209,7 +209,7 @@ describe('mailboxes', () => {
         at: stack.clock.now().toISOString(),
       };
       const receipt = { leafIndex: 7n, inclusionProof: [], checkpoint: 'checkpoint', opening: 'opening' };
-      const entry = { eventId: log.eventId, leafIndex: 7n, receipt };
+      const entry = { eventId: log.eventId, leafIndex: 7n, topic: topics.gatewayRefusals, receipt };
       const waits = async (): Promise<boolean> => {
         const { rows } = await stack.owner.query({
           text: `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted

@@ -255,6 +255,7 @@ export class ServiceDoubles {
     return {
       eventId,
       leafIndex: BigInt(index),
+      topic: record.type === 'edge-refused' ? topics.gatewayRefusals : topics.exchangeEvents,
       receipt: {
         leafIndex: BigInt(index),
         inclusionProof: this.tree.inclusionProof(index),

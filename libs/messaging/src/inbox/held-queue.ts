@@ -9,6 +9,8 @@ import { parkedMessageOf } from './parked-messages.js';
 
 const ATTEMPTS_BEFORE_PARKING = 10;
 const POLL_MS = 500;
+/** While nothing is held, as far as is known: then only what another instance left behind can be found. */
+const IDLE_ROUNDS = 10;
 const EXCHANGES_A_ROUND = 50;
 
 type Outcome = 'done' | 'again-later' | 'empty';
@@ -22,6 +24,7 @@ export class HeldQueue<T> {
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<unknown> | undefined;
   private pausing = false;
+  private idleRounds = 0;
 
   constructor(
     private readonly options: InboxConsumerOptions<T>,
@@ -30,8 +33,11 @@ export class HeldQueue<T> {
 
   start(): void {
     this.timer ??= setInterval(() => {
-      this.round ??= this.retryDue()
-        .then(() => this.regulate())
+      if (this.idleRounds > 0) {
+        this.idleRounds -= 1;
+        return;
+      }
+      this.round ??= this.look()
         .catch((error: unknown) => {
           this.logger.warn(`held messages of ${this.options.consumer} are tried later after ${failureCode(error)}`);
         })
@@ -45,6 +51,11 @@ export class HeldQueue<T> {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.round;
+  }
+
+  /** Something was held: looks again soon. */
+  notice(): void {
+    this.idleRounds = 0;
   }
 
   /** Messages held or queued behind one, parked ones included: the backlog that backpressure looks at. */
@@ -69,10 +80,19 @@ export class HeldQueue<T> {
     return done;
   }
 
-  private async regulate(): Promise<void> {
+  private async look(): Promise<void> {
+    this.idleRounds = IDLE_ROUNDS;
+    const before = await this.size();
+    if (before > 0) {
+      this.idleRounds = 0;
+      await this.retryDue();
+    }
+    await this.regulate(before === 0 ? 0 : await this.size());
+  }
+
+  private async regulate(waiting: number): Promise<void> {
     const { backpressure, consumer } = this.options;
     if (!backpressure) return;
-    const waiting = await this.size();
     if (!this.pausing && waiting > backpressure.limit) {
       this.pausing = true;
       this.logger.error(`${consumer} holds ${waiting} messages and stops taking more`);

@@ -63,7 +63,10 @@ export class InboxConsumer<T> {
 
   /** To be given to `subscribe` or called by an `@EventPattern` handler. Rejects only where the batch must come again. */
   async consumeBatch(batch: LogBatch): Promise<void> {
-    await this.gathering.submit(this.parse(batch));
+    const parsed = this.parse(batch);
+    const { passes } = this.options;
+    const idle = passes && parsed.unparsable.length === 0 && parsed.messages.every(({ body }) => passes(body));
+    if (!idle) await this.gathering.submit(parsed);
   }
 
   /** Deletes ids older than so many milliseconds, which must exceed Kafka's retention plus the longest re-send window. */
@@ -180,7 +183,8 @@ export class InboxConsumer<T> {
     const unseen = new Set(rows[0]?.fresh);
     // `delete` is true once per id: the same event twice in one batch has one effect.
     const fresh = messages.filter(({ eventId }) => unseen.delete(eventId));
-    return { fresh, jump: jumpOf(topic, partition, rows[0]?.before ?? null, first.offset) };
+    const jump = jumpOf(topic, partition, rows[0]?.before ?? null, first.offset);
+    return { fresh, jump: this.options.passes && jump?.kind === 'gap' ? undefined : jump };
   }
 
   private async splitByHeld(
@@ -202,6 +206,7 @@ export class InboxConsumer<T> {
   /** @param failure of this message itself; without, it only queues behind another one of its exchange */
   private async hold(client: PoolClient, message: InboxMessage<T>, failure?: string): Promise<void> {
     const { raw } = message;
+    this.held.notice();
     await client.query({
       ...this.sql.hold,
       values: [

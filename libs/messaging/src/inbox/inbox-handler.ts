@@ -47,6 +47,11 @@ export interface InboxConsumerOptions<T> extends InboxHandler<T> {
   readonly consumer: string;
   /** After each commit that did something: the place to wake the relay. */
   readonly afterCommit?: () => void;
+  /**
+   * Whether a message has no effect here. A batch of such alone is passed over without a transaction, so the stored offset
+   * falls behind and no gap is seen: only for what its sender repeats until it has had its effect.
+   */
+  readonly passes?: (body: T) => boolean;
   /** In the transaction that parks, so that the app's audit event is written with it. */
   readonly onParked?: (client: PoolClient, message: ParkedMessage) => Promise<void>;
   readonly onQuarantined?: (client: PoolClient, message: QuarantinedMessage) => Promise<void>;

@@ -197,6 +197,33 @@ describe('the inbox', () => {
     expect(await effects()).toEqual(['a', 'b']);
   });
 
+  describe('with messages that have no effect here', () => {
+    const passes = ({ text }: Fact): boolean => text === 'of others';
+
+    it('passes over a batch of such alone, without a transaction', async () => {
+      let commits = 0;
+      const subject = consumer({ passes, afterCommit: () => (commits += 1) });
+      await subject.consumeBatch(batchOf(0, fact('e1', 'of others'), fact('e2', 'of others')));
+      expect(commits).toBe(0);
+      expect(await column('SELECT event_id FROM exchange.inbox')).toEqual([]);
+    });
+
+    it('takes a batch whole in which one has an effect, and sees no gap in what was passed over', async () => {
+      const jumps: OffsetJump[] = [];
+      const subject = consumer({ passes, onOffsetJump: (jump) => jumps.push(jump) });
+      await subject.consumeBatch(batchOf(0, fact('e1', 'a')));
+      await subject.consumeBatch(batchOf(1, fact('e1', 'of others')));
+      await subject.consumeBatch(batchOf(2, fact('e1', 'of others'), fact('e1', 'b')));
+      expect(await effects()).toEqual(['a', 'of others', 'b']);
+      expect(jumps).toEqual([]);
+    });
+
+    it('still keeps raw what cannot be parsed', async () => {
+      await consumer({ passes }).consumeBatch(batchOf(0, fact('e1', 'of others'), Buffer.from('no JSON')));
+      expect(await column('SELECT kafka_offset::int FROM exchange.quarantine')).toEqual([1]);
+    });
+  });
+
   it('wakes the relay after the commit, and not after a rollback', async () => {
     let commits = 0;
     const subject = consumer({ afterCommit: () => (commits += 1) });
@@ -295,6 +322,24 @@ describe('the inbox', () => {
       await until(async () => (await effects()).length === 1);
       await subject.stop();
       expect(await subject.held.size()).toBe(0);
+    });
+
+    it('is looked for seldom while nothing is, and soon when something was', async () => {
+      const subject = consumer({ heldPollMs: 20 });
+      const looks: number[] = [];
+      const size = subject.held.size.bind(subject.held);
+      subject.held.size = () => {
+        looks.push(Date.now());
+        return size();
+      };
+      subject.start();
+      await until(() => looks.length === 2);
+      expect(looks[1]! - looks[0]!).toBeGreaterThanOrEqual(10 * 20 - 20);
+      failing.set('poison', poison);
+      await subject.consumeBatch(batchOf(0, fact('sick', 'poison')));
+      failing.clear();
+      await until(async () => (await effects()).length === 1);
+      await subject.stop();
     });
 
     it('pauses consuming while too much is held, and resumes', async () => {

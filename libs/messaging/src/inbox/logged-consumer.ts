@@ -11,7 +11,7 @@ const HOUR_MS = 60 * 60 * 1000;
 
 export interface LoggedConsumerOptions extends Omit<
   InboxConsumerOptions<AuditEvent>,
-  'consumer' | 'decode' | 'idOf' | 'exchangeOf' | 'handle' | 'handleOne'
+  'consumer' | 'passes' | 'decode' | 'idOf' | 'exchangeOf' | 'handle' | 'handleOne'
 > {
   readonly reconciler: OutboxReconciler;
   /** In the transaction that marks them: what else the app makes of its events being in the log. */
@@ -26,6 +26,9 @@ export class LoggedConsumer extends InboxConsumer<AuditEvent> {
     super({
       ...options,
       consumer: 'confirm-logged',
+      // What is not confirmed is published again, so nothing is lost when a confirmation is.
+      passes: ({ event }) =>
+        !(event?.$case === 'logged' && event.value.entries.some((one) => reconciler.concerns(one))),
       decode: ({ value }) => AuditEvent.decode(value),
       idOf: ({ event }) => {
         // By all its entries: audit may tell the first of them again together with others.

@@ -15,6 +15,8 @@ export const OUTBOX_RETENTION_MS = 21 * DAY_MS;
 export interface LoggedEvent {
   readonly eventId: string;
   readonly leafIndex: bigint;
+  /** By which the event came to audit; empty or absent where that is not told. */
+  readonly topic?: string;
 }
 
 /** A published event that audit has not confirmed. */
@@ -67,11 +69,17 @@ export class OutboxReconciler {
     await this.round;
   }
 
+  /** Whether the event can be one of this outbox. */
+  concerns({ topic = '' }: Pick<LoggedEvent, 'topic'>): boolean {
+    return topic === '' || this.options.loggedTopics.includes(topic);
+  }
+
   /**
    * To be called in the transaction that takes audit's `Logged` record. Ids of other services' events are passed over.
    * Returns the ids of this outbox that were confirmed for the first time.
    */
-  async markLogged(client: Queryable, logged: readonly LoggedEvent[]): Promise<string[]> {
+  async markLogged(client: Queryable, entries: readonly LoggedEvent[]): Promise<string[]> {
+    const logged = entries.filter((entry) => this.concerns(entry));
     if (logged.length === 0) return [];
     const { rows } = await client.query<{ event_id: string }>({
       ...this.sql.markLogged,

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryConfig } from 'pg';
 import type { MessageLog } from '../log/message-log.js';
 import { schemaName } from '../sql/schema-name.js';
 import { failureCode } from '../sql/transient-failure.js';
@@ -9,7 +9,7 @@ export interface OutboxRelayOptions {
   readonly pool: Pool;
   readonly schema: string;
   readonly log: MessageLog;
-  /** First pause between two looks without being woken; it doubles while nothing comes, up to 240 ms. Default 30 ms. */
+  /** First pause between two looks without being woken; it doubles while nothing comes, up to half a second. Default 30 ms. */
   readonly pollMs?: number;
   /** Rows of one look. Default 200. */
   readonly batchSize?: number;
@@ -23,9 +23,9 @@ export interface OutboxRelayOptions {
 const AGE_CACHE_MS = 250;
 /**
  * What is enqueued in this process wakes the relay, and only rows behind an open transaction or of another process are found
- * by looking: those wait about as long again as they have waited. Four idle services looking every 30 ms cost a tenth of a core.
+ * by looking: those wait about as long again as they have waited (docs/decisions/0019).
  */
-const LONGEST_POLL_MS = 240;
+const LONGEST_POLL_MS = 500;
 
 /**
  * Publishes the outbox in order, at least once. It reads by transaction id, not by identity: identities are taken before
@@ -126,25 +126,27 @@ export class OutboxRelay {
   private async relay(client: PoolClient): Promise<void> {
     let cursor = await this.firstCursor(client);
     let pollMs = this.pollMs;
+    let rows = await this.look(client, this.sql.read, cursor);
     while (!this.stopping) {
-      if (this.woken) pollMs = this.pollMs;
-      this.woken = false;
-      const { rows } = await client.query<StoredRow>({
-        ...this.sql.read,
-        values: [cursor.tx, cursor.id, this.batchSize],
-      });
       const last = rows.at(-1);
-      if (!last) {
-        await this.watchForStall();
-        if (!this.woken) await this.waitFor(pollMs);
-        pollMs = Math.max(this.pollMs, Math.min(2 * pollMs, LONGEST_POLL_MS));
+      if (last) {
+        pollMs = this.pollMs;
+        await publishRows(this.options.log, rows);
+        cursor = cursorOf(last);
+        // Storing how far we are is the next look: half the statements while there is something to do.
+        rows = await this.look(client, this.sql.moveAndRead, cursor);
         continue;
       }
-      pollMs = this.pollMs;
-      await publishRows(this.options.log, rows);
-      cursor = cursorOf(last);
-      await client.query({ ...this.sql.move, values: [cursor.tx, cursor.id] });
+      await this.watchForStall();
+      if (!this.woken) await this.waitFor(pollMs);
+      pollMs = this.woken ? this.pollMs : Math.max(this.pollMs, Math.min(2 * pollMs, LONGEST_POLL_MS));
+      rows = await this.look(client, this.sql.read, cursor);
     }
+  }
+
+  private async look(client: PoolClient, statement: QueryConfig, { tx, id }: Cursor): Promise<StoredRow[]> {
+    this.woken = false;
+    return (await client.query<StoredRow>({ ...statement, values: [tx, id, this.batchSize] })).rows;
   }
 
   /** Rows behind an open transaction are not read yet: one that never ends, in any database, stops every outbox. */
@@ -184,6 +186,13 @@ export class OutboxRelay {
   }
 }
 
+const readRows = (schema: string): string => `
+           SELECT tx::text AS tx_text, id::text AS id_text, event_id, topic, key, payload, created_at
+           FROM ${schema}.outbox
+           WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+           ORDER BY tx, id
+           LIMIT $3`;
+
 const statements = (schema: string) => ({
   lock: {
     text: `SELECT pg_try_advisory_lock(hashtextextended('${schema}.outbox', 0)) AS locked`,
@@ -196,16 +205,15 @@ const statements = (schema: string) => ({
   },
   read: {
     name: `${schema}.outbox-read`,
-    text: `SELECT tx::text AS tx_text, id::text AS id_text, event_id, topic, key, payload, created_at
-           FROM ${schema}.outbox
-           WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
-           ORDER BY tx, id
-           LIMIT $3`,
+    text: readRows(schema),
   },
-  move: {
-    name: `${schema}.outbox-move`,
-    text: `UPDATE ${schema}.outbox_position SET tx = $1::xid8, id = $2::bigint, moved_at = clock_timestamp()
-           WHERE name = 'relay'`,
+  moveAndRead: {
+    name: `${schema}.outbox-move-and-read`,
+    text: `WITH moved AS (
+             UPDATE ${schema}.outbox_position SET tx = $1::xid8, id = $2::bigint, moved_at = clock_timestamp()
+             WHERE name = 'relay'
+           )
+           ${readRows(schema)}`,
   },
   age: {
     name: `${schema}.outbox-age`,

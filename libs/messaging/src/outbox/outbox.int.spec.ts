@@ -310,6 +310,15 @@ describe('the outbox', () => {
       expect(await reconciler().markLogged(pool, logged)).toEqual([]);
     });
 
+    it('looks for none of its events among those that came by topics of others', async () => {
+      const a = row('a');
+      await commitAndPublish(a);
+      const entry = { eventId: a.eventId, leafIndex: 7n };
+      expect(reconciler().concerns({ topic: 'consent.events.v1' })).toBe(false);
+      expect(await reconciler().markLogged(pool, [{ ...entry, topic: 'consent.events.v1' }])).toEqual([]);
+      expect(await reconciler().markLogged(pool, [{ ...entry, topic: a.topic }])).toEqual([a.eventId]);
+    });
+
     it('publishes an unconfirmed event again as it was, once per waiting time', async () => {
       const [a, b] = [row('a'), row('b')];
       await commitAndPublish(a, b);

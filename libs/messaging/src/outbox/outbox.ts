@@ -16,29 +16,30 @@ export class Outbox {
   private readonly insert: { readonly name: string; readonly text: string };
 
   constructor(readonly schema: string) {
-    const s = schemaName(schema);
-    this.insert = {
-      name: `${s}.outbox-enqueue`,
-      // The order of the identities is the order of publishing, so it must be that of the array.
-      text: `INSERT INTO ${s}.outbox (event_id, topic, key, payload)
-             SELECT event_id, topic, key, payload
-             FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
-               WITH ORDINALITY AS given (event_id, topic, key, payload, at)
-             ORDER BY at`,
-    };
+    this.insert = { name: `${schemaName(schema)}.outbox-enqueue`, text: enqueueText(schema, 1) };
   }
 
   /** @param client the connection of the transaction that makes the facts true; wake the relay after its commit */
   async enqueue(client: Queryable, rows: readonly OutboxRow[]): Promise<void> {
     if (rows.length === 0) return;
-    await client.query({
-      ...this.insert,
-      values: [
-        rows.map(({ eventId }) => eventId),
-        rows.map(({ topic }) => topic),
-        rows.map(({ key }) => key),
-        rows.map(({ payload }) => Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)),
-      ],
-    });
+    await client.query({ ...this.insert, values: enqueueValues(rows) });
   }
 }
+
+/**
+ * The insert alone, with its four values from the given place on: for a statement that writes facts and their events at once.
+ * The order of the identities is the order of publishing, so it must be that of the array.
+ */
+export const enqueueText = (schema: string, place: number): string => `
+  INSERT INTO ${schemaName(schema)}.outbox (event_id, topic, key, payload)
+  SELECT event_id, topic, key, payload
+  FROM unnest($${place}::text[], $${place + 1}::text[], $${place + 2}::text[], $${place + 3}::bytea[])
+    WITH ORDINALITY AS given (event_id, topic, key, payload, at)
+  ORDER BY at`;
+
+export const enqueueValues = (rows: readonly OutboxRow[]): unknown[] => [
+  rows.map(({ eventId }) => eventId),
+  rows.map(({ topic }) => topic),
+  rows.map(({ key }) => key),
+  rows.map(({ payload }) => Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)),
+];

@@ -24,7 +24,11 @@ export interface LoggedEntry {
   eventId: string;
   leafIndex: bigint;
   /** Where the record asked for a receipt; its checkpoint is that of the batch. */
-  receipt: Receipt | undefined;
+  receipt:
+    | Receipt
+    | undefined;
+  /** By which the record came, audit.events.v1 for audit's own: the other services pass it over. */
+  topic: string;
 }
 
 /** A release or its refusal, as logged. */
@@ -230,7 +234,7 @@ export const Logged: MessageFns<Logged> = {
 };
 
 function createBaseLoggedEntry(): LoggedEntry {
-  return { eventId: "", leafIndex: 0n, receipt: undefined };
+  return { eventId: "", leafIndex: 0n, receipt: undefined, topic: "" };
 }
 
 export const LoggedEntry: MessageFns<LoggedEntry> = {
@@ -246,6 +250,9 @@ export const LoggedEntry: MessageFns<LoggedEntry> = {
     }
     if (message.receipt !== undefined) {
       Receipt.encode(message.receipt, writer.uint32(26).fork()).join();
+    }
+    if (message.topic !== "") {
+      writer.uint32(34).string(message.topic);
     }
     return writer;
   },
@@ -287,6 +294,14 @@ export const LoggedEntry: MessageFns<LoggedEntry> = {
             message.receipt = Receipt.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -312,6 +327,7 @@ export const LoggedEntry: MessageFns<LoggedEntry> = {
         ? BigInt(object.leaf_index)
         : 0n,
       receipt: isSet(object.receipt) ? Receipt.fromJSON(object.receipt) : undefined,
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
     };
   },
 
@@ -326,6 +342,9 @@ export const LoggedEntry: MessageFns<LoggedEntry> = {
     if (message.receipt !== undefined) {
       obj.receipt = Receipt.toJSON(message.receipt);
     }
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
     return obj;
   },
 
@@ -339,6 +358,7 @@ export const LoggedEntry: MessageFns<LoggedEntry> = {
     message.receipt = (object.receipt !== undefined && object.receipt !== null)
       ? Receipt.fromPartial(object.receipt)
       : undefined;
+    message.topic = object.topic ?? "";
     return message;
   },
 };
