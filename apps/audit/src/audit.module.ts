@@ -141,12 +141,7 @@ export class AuditModule {
         {
           provide: Appender,
           inject: [LogKey, OutboxRelay, HeadFile, LOGGER],
-          useFactory: (
-            { signer, verifier }: LogKey,
-            relay: OutboxRelay,
-            head: HeadFile,
-            logger: Logger,
-          ) =>
+          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, head: HeadFile, logger: Logger) =>
             new Appender({
               connect: () =>
                 new pg.Client({
