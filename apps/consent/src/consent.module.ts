@@ -118,7 +118,7 @@ export class ConsentModule {
         {
           provide: KafkaTransport,
           inject: [MESSAGE_LOG],
-          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'consent' }),
+          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'consent', patient: true }),
         },
         RecordConsent,
         ProposeConsent,

@@ -125,7 +125,7 @@ export class DirectoryModule {
         {
           provide: KafkaTransport,
           inject: [MESSAGE_LOG],
-          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'directory' }),
+          useFactory: (log: MessageLog) => new KafkaTransport({ log, groupId: 'directory', patient: true }),
         },
         RegisterAgency,
         ConfirmKeys,

@@ -7,7 +7,6 @@ import {
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
-  Outbox,
   OutboxReconciler,
   OutboxRelay,
   ParkedMessages,
@@ -125,11 +124,7 @@ export class ExchangeModule {
         },
         {
           provide: LEDGER_PARTS,
-          inject: [Outbox],
-          useFactory: async (outbox: Outbox): Promise<LedgerParts> => ({
-            outbox,
-            outcomeKey: await outcomeKeyOf(config.OUTCOME_KEY_FILE),
-          }),
+          useFactory: async (): Promise<LedgerParts> => ({ outcomeKey: await outcomeKeyOf(config.OUTCOME_KEY_FILE) }),
         },
         {
           provide: Backpressure,

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Checkpoint, type NoteVerifier, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
 import { AppError, type EventId, type Result, type Sha256, err, ok } from '#kernel';
 import { readCanonicalJson } from './canonical.js';
@@ -48,7 +49,7 @@ export function verifyReceipt(claim: ReceiptToVerify): Result<{ checkpoint: Chec
   if (!receipt.ok) return receipt;
   const body = bodyOf(claim.opening.body);
   if (body === undefined || claim.opening.commitmentKey.length !== 32) return invalid('The opening is none.');
-  const checkpoint = openCheckpoint(receipt.value.checkpoint, claim.logVerifier);
+  const checkpoint = checkpointOf(receipt.value.checkpoint, claim.logVerifier);
   if (!checkpoint.ok) return checkpoint;
   const included = verifyInclusion({
     index: receipt.value.leafIndex,
@@ -64,6 +65,19 @@ export function verifyReceipt(claim: ReceiptToVerify): Result<{ checkpoint: Chec
   return different === undefined
     ? ok({ checkpoint: checkpoint.value, body })
     : err(new AppError('LEAF_MISMATCH', undefined, { field: different }));
+}
+
+/** Checkpoints verified lately, by their whole text: all receipts of one batch of the log carry the same one. */
+const verifiedLately = new WeakMap<NoteVerifier, LRUCache<string, Checkpoint>>();
+
+function checkpointOf(note: string, verifier: NoteVerifier): Result<Checkpoint> {
+  const known = verifiedLately.get(verifier) ?? new LRUCache<string, Checkpoint>({ max: 64 });
+  verifiedLately.set(verifier, known);
+  const seen = known.get(note);
+  if (seen !== undefined) return ok(seen);
+  const checkpoint = openCheckpoint(note, verifier);
+  if (checkpoint.ok) known.set(note, checkpoint.value);
+  return checkpoint;
 }
 
 function bodyOf(text: string): LogBody | undefined {

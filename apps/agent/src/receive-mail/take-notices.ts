@@ -113,7 +113,7 @@ export class TakeNotices {
     });
     for (const { outcome } of proven) {
       const { messageId, type, code } = outcome;
-      this.logger.info({ agency: agency.id, messageId, type, code }, 'notice');
+      this.logger.debug({ agency: agency.id, messageId, type, code }, 'notice');
     }
   }
 

@@ -184,9 +184,10 @@ class FailingClient extends pg.Client {
   static failNext: 'before' | 'after' | undefined;
 
   override query(...args: unknown[]): never {
-    const [text] = args;
+    // The batch is one statement, which is its own transaction.
+    const [statement] = args as [{ readonly name?: string }];
     const run = (): unknown => (super.query as (...given: unknown[]) => unknown).apply(this, args);
-    if (text !== 'COMMIT' || FailingClient.failNext === undefined) return run() as never;
+    if (statement.name !== 'audit.append' || FailingClient.failNext === undefined) return run() as never;
     const when = FailingClient.failNext;
     FailingClient.failNext = undefined;
     return this.fail(when, run) as never;

@@ -2,7 +2,7 @@ import { AuditEvent, type Logged, type ReleaseFact, topics } from '#contracts';
 import { type ExchangeId, type Sha256, isExchangeId, isSha256, sha256 } from '#kernel';
 import { InboxConsumer, type InboxConsumerOptions, type InboxMessage } from '#messaging';
 import type { ReleaseOutcome, SettleReleases } from '../release-messages/settle-releases.js';
-import type { ConfirmLogged } from './confirm-logged.handler.js';
+import { type ConfirmLogged, concernsExchange } from './confirm-logged.handler.js';
 
 export type AuditEventsConsumerOptions = Omit<
   InboxConsumerOptions<AuditEvent>,
@@ -25,11 +25,12 @@ export class AuditEventsConsumer extends InboxConsumer<AuditEvent> {
       },
       exchangeOf: ({ event }) => (event?.$case === 'release' ? event.value.exchangeId : undefined),
       handle: async (client, messages) => {
-        await confirm.begin(client);
+        const logged = loggedOf(messages).filter(({ entries }) => entries.some(concernsExchange));
+        if (logged.length > 0) await confirm.begin(client);
         // Exchanges are locked before mailboxes, so releases come first.
         const outcomes = factsOf(messages).map(outcomeOf);
         if (outcomes.length > 0) await settle.settle(client, outcomes);
-        await confirm.confirm(client, loggedOf(messages));
+        await confirm.confirm(client, logged);
       },
     });
   }

@@ -42,18 +42,26 @@ export class ConfirmLogged {
     const entries = batches.flatMap((batch) => batch.entries.filter(concernsExchange));
     if (entries.length === 0) return;
     await this.reconciler.markLogged(client, entries);
-    await client.query({
-      name: 'exchange.leaf-indices',
-      text: `INSERT INTO exchange.message_leaves (manifest_hash, leaf_index)
-             SELECT manifest_hash, leaf_index FROM unnest($1::text[], $2::bigint[]) AS given (event_id, leaf_index)
-             JOIN exchange.messages ON accepted_event = event_id
-             ON CONFLICT DO NOTHING`,
-      values: [entries.map(({ eventId }) => eventId), entries.map(({ leafIndex }) => leafIndex.toString())],
-    });
     const arrived = batches.flatMap(({ entries: logged, checkpoint }) =>
       logged.flatMap((entry) => receiptOf(entry, checkpoint) ?? []),
     );
-    if (arrived.length > 0) await this.giveNotices(client, arrived);
+    const { rows } = await client.query<Awaited>({
+      name: 'exchange.leaves-and-awaited',
+      text: `WITH leaves AS (
+               INSERT INTO exchange.message_leaves (manifest_hash, leaf_index)
+               SELECT manifest_hash, leaf_index FROM unnest($1::text[], $2::bigint[]) AS given (event_id, leaf_index)
+               JOIN exchange.messages ON accepted_event = event_id
+               ON CONFLICT DO NOTHING
+             )
+             DELETE FROM exchange.awaited_receipts WHERE event_id = ANY($3::text[])
+             RETURNING event_id, agency, outcome`,
+      values: [
+        entries.map(({ eventId }) => eventId),
+        entries.map(({ leafIndex }) => leafIndex.toString()),
+        arrived.map(({ eventId }) => eventId),
+      ],
+    });
+    await this.giveNotices(client, arrived, rows);
   }
 
   /** A refusal at the edge, told by the gateway: its notice waits for the receipt, or takes the one that came first. */
@@ -91,13 +99,11 @@ export class ConfirmLogged {
     );
   }
 
-  private async giveNotices(client: Queryable, arrived: readonly ArrivedReceipt[]): Promise<void> {
-    const { rows } = await client.query<Awaited>({
-      name: 'exchange.take-awaited-receipts',
-      text: `DELETE FROM exchange.awaited_receipts WHERE event_id = ANY($1::text[])
-             RETURNING event_id, agency, outcome`,
-      values: [arrived.map(({ eventId }) => eventId)],
-    });
+  private async giveNotices(
+    client: Queryable,
+    arrived: readonly ArrivedReceipt[],
+    rows: readonly Awaited[],
+  ): Promise<void> {
     const awaited = new Map(rows.map((row) => [row.event_id, row]));
     const given = arrived.flatMap(({ eventId, receipt }) => {
       const one = awaited.get(eventId);
@@ -128,7 +134,7 @@ export class ConfirmLogged {
 }
 
 /** Its own events, and the refusals at the edge that it tells of. Of an entry that says no topic, anything may be so. */
-const concernsExchange = ({ topic }: LoggedEntry): boolean =>
+export const concernsExchange = ({ topic }: LoggedEntry): boolean =>
   topic === '' || topic === topics.exchangeEvents || topic === topics.gatewayRefusals;
 
 function receiptOf({ eventId, leafIndex, receipt }: LoggedEntry, checkpoint: string): ArrivedReceipt | undefined {

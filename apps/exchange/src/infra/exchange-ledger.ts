@@ -14,7 +14,7 @@ import {
   newEventId,
   unwrap,
 } from '#kernel';
-import type { Outbox, Queryable } from '#messaging';
+import { enqueueValues, type Queryable } from '#messaging';
 import type { ExchangeEvent } from '../domain/exchange-events.js';
 import { nextExchangeState } from '../domain/exchange-state.js';
 import { type MessageEvent, isUnopened } from '../domain/message-state.js';
@@ -47,7 +47,6 @@ interface MailboxPut {
 type LedgerWrites = { readonly write: LedgerWrite; readonly values: readonly unknown[] }[];
 
 export interface LedgerParts {
-  readonly outbox: Outbox;
   readonly outcomeKey: SigningKey;
 }
 
@@ -258,9 +257,8 @@ export class ExchangeLedger {
 
   async flush(): Promise<void> {
     await this.signNotices();
-    const writes = [...this.messageWrites(), ...this.exchangeWrites(), ...this.receiptWrites()];
+    const writes = [...this.messageWrites(), ...this.exchangeWrites(), ...this.receiptWrites(), ...this.eventWrites()];
     if (writes.length > 0) await this.client.query(joinWrites(writes));
-    await this.writeEvents();
     await this.writeMailboxes();
   }
 
@@ -377,16 +375,15 @@ export class ExchangeLedger {
     });
   }
 
-  private async writeEvents(): Promise<void> {
-    await this.parts.outbox.enqueue(
-      this.client,
-      this.facts.map((log) => ({
-        eventId: log.eventId as ReturnType<typeof newEventId>,
-        topic: topics.exchangeEvents,
-        key: log.exchangeId || log.eventId,
-        payload: ExchangeEventMessage.encode({ log }).finish(),
-      })),
-    );
+  private eventWrites(): LedgerWrites {
+    if (this.facts.length === 0) return [];
+    const rows = this.facts.map((log) => ({
+      eventId: log.eventId as ReturnType<typeof newEventId>,
+      topic: topics.exchangeEvents,
+      key: log.exchangeId || log.eventId,
+      payload: ExchangeEventMessage.encode({ log }).finish(),
+    }));
+    return [{ write: 'enqueueEvents', values: enqueueValues(rows) }];
   }
 
   private async writeMailboxes(): Promise<void> {

@@ -1,3 +1,5 @@
+import { enqueueText } from '#messaging';
+
 const exchangeColumns = `id, state, opened_by, asker, holder, opening_message, categories, deadline, last_number, opened_at,
   closed_at`;
 
@@ -95,6 +97,7 @@ export const ledgerWrites = {
   awaitReceipts: `INSERT INTO exchange.awaited_receipts (event_id, agency, outcome)
     SELECT event_id, agency, outcome::jsonb FROM unnest($1::text[], $2::text[], $3::text[])
       AS given (event_id, agency, outcome)`,
+  enqueueEvents: enqueueText('exchange', 1),
 } as const;
 
 export type LedgerWrite = keyof typeof ledgerWrites;

@@ -18,7 +18,14 @@ interface ItemSql {
 interface MailboxSql {
   readonly head: string;
   readonly acknowledged: string;
+  /** Of an item; null where there is none after the position. */
+  readonly number: string | null;
+  readonly notice: string | null;
+  readonly manifest: string | null;
+  readonly outer_token: string | null;
 }
+
+const isItem = (row: MailboxSql): row is MailboxSql & ItemSql => row.number !== null;
 
 /** What an agency's agent polls: the items after a position, which acknowledges all up to it. */
 export class ReadMailbox {
@@ -30,24 +37,38 @@ export class ReadMailbox {
   ) {}
 
   async read(agency: AgencyId, after: bigint, limit: number): Promise<ReadMailboxResponse> {
-    const mailbox = await this.mailbox(agency);
+    const rows = await this.mailbox(agency, after, Math.min(limit || MAX_ITEMS, MAX_ITEMS));
+    const [mailbox] = rows;
     if (!mailbox) return { items: [], head: 0n };
     if (after > BigInt(mailbox.acknowledged)) await this.acknowledge(agency, after);
-    const items = await this.itemsAfter(agency, after, Math.min(limit || MAX_ITEMS, MAX_ITEMS));
-    return { items, head: BigInt(mailbox.head) };
+    return { items: withinBytes(rows.filter(isItem)).map(itemOf), head: BigInt(mailbox.head) };
   }
 
-  private async mailbox(agency: AgencyId): Promise<MailboxSql | undefined> {
+  /** Mailbox and items by one look. Messages whose ciphertext is gone are passed over: a notice behind them has said why. */
+  private async mailbox(agency: AgencyId, after: bigint, limit: number): Promise<readonly MailboxSql[]> {
     const { rows } = await this.database.query<MailboxSql>({
       name: 'exchange.mailbox',
-      text: 'SELECT head, acknowledged FROM exchange.mailboxes WHERE agency = $1',
-      values: [agency],
+      text: `SELECT head, acknowledged, number, notice, manifest, outer_token
+             FROM exchange.mailboxes LEFT JOIN LATERAL (
+               SELECT number, notice, manifest, outer_token
+               FROM exchange.mailbox_items
+               LEFT JOIN exchange.messages USING (manifest_hash)
+               LEFT JOIN exchange.message_bodies USING (manifest_hash)
+               WHERE mailbox_items.agency = $1 AND number > $2
+                 AND (notice IS NOT NULL
+                      OR (outer_token IS NOT NULL AND state IN ('available', 'delivered', 'released')))
+               ORDER BY number LIMIT $3
+             ) AS items ON true
+             WHERE mailboxes.agency = $1
+             ORDER BY number`,
+      values: [agency, after.toString(), limit],
     });
-    return rows[0];
+    return rows;
   }
 
   private async acknowledge(agency: AgencyId, upTo: bigint): Promise<void> {
     const arrived = await this.unacknowledged(this.database, agency, upTo);
+    if (arrived.length === 0) return moveAcknowledged(this.database, agency, upTo);
     await this.database.transaction(async (client) => {
       const ledger = await ExchangeLedger.lock(
         client,
@@ -63,12 +84,7 @@ export class ReadMailbox {
         ledger.record('message-delivered', message);
       }
       await ledger.flush();
-      // An agent that names a position beyond the mailbox's end acknowledges what is there and nothing to come.
-      await client.query({
-        name: 'exchange.acknowledge',
-        text: `UPDATE exchange.mailboxes SET acknowledged = greatest(acknowledged, least($2, head)) WHERE agency = $1`,
-        values: [agency, upTo.toString()],
-      });
+      await moveAcknowledged(client, agency, upTo);
     });
     this.afterCommit();
   }
@@ -90,23 +106,15 @@ export class ReadMailbox {
     });
     return rows;
   }
+}
 
-  /** Messages whose ciphertext is gone are passed over: a notice behind them has said why. */
-  private async itemsAfter(agency: AgencyId, after: bigint, limit: number): Promise<MailboxItem[]> {
-    const { rows } = await this.database.query<ItemSql>({
-      name: 'exchange.mailbox-items',
-      text: `SELECT number, notice, manifest, outer_token
-             FROM exchange.mailbox_items
-             LEFT JOIN exchange.messages USING (manifest_hash)
-             LEFT JOIN exchange.message_bodies USING (manifest_hash)
-             WHERE agency = $1 AND number > $2
-               AND (notice IS NOT NULL
-                    OR (outer_token IS NOT NULL AND state IN ('available', 'delivered', 'released')))
-             ORDER BY number LIMIT $3`,
-      values: [agency, after.toString(), limit],
-    });
-    return withinBytes(rows).map(itemOf);
-  }
+/** An agent that names a position beyond the mailbox's end acknowledges what is there and nothing to come. */
+async function moveAcknowledged(client: Queryable, agency: AgencyId, upTo: bigint): Promise<void> {
+  await client.query({
+    name: 'exchange.acknowledge',
+    text: `UPDATE exchange.mailboxes SET acknowledged = greatest(acknowledged, least($2, head)) WHERE agency = $1`,
+    values: [agency, upTo.toString()],
+  });
 }
 
 function withinBytes(rows: readonly ItemSql[]): readonly ItemSql[] {

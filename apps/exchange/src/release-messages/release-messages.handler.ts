@@ -13,7 +13,6 @@ import {
   type AgencyId,
   AppError,
   type Clock,
-  type EventId,
   type ExchangeId,
   type Result,
   type Sha256,
@@ -90,7 +89,7 @@ export class ReleaseMessages {
     if (wanted.length === 0) return checked.map((one) => (one.ok ? err(new AppError('NOT_IN_MAILBOX')) : one));
     const places = await this.exchangesOf(wanted, agency);
     const now = clock.now();
-    const { rows, bodies, records } = await database.transaction(async (client) => {
+    const { rows, bodies } = await database.transaction(async (client) => {
       const ledger = await ExchangeLedger.lock(
         client,
         parts,
@@ -109,23 +108,19 @@ export class ReleaseMessages {
         ledger.changed(message);
       }
       await ledger.flush();
-      const bodies = await client.query<{ manifest_hash: Sha256; capsule: string }>({
-        name: 'exchange.capsules',
-        text: 'SELECT manifest_hash, capsule FROM exchange.message_bodies WHERE manifest_hash = ANY($1::text[])',
-        values: [messages.map(({ manifestHash }) => manifestHash)],
-      });
-      const unlogged = messages.flatMap(({ leafIndex, acceptedEvent }) =>
-        leafIndex === undefined && acceptedEvent ? [acceptedEvent] : [],
+      const unlogged = messages.map(({ leafIndex, acceptedEvent }) =>
+        leafIndex === undefined && acceptedEvent ? acceptedEvent : null,
       );
-      const records = await client.query<{ event_id: EventId; payload: Buffer }>({
-        name: 'exchange.accepted-records',
-        text: 'SELECT event_id, payload FROM exchange.outbox WHERE event_id = ANY($1::text[])',
-        values: [unlogged],
+      const bodies = await client.query<{ manifest_hash: Sha256; capsule: string; accepted: Buffer | null }>({
+        name: 'exchange.capsules',
+        text: `SELECT manifest_hash, capsule, payload AS accepted
+               FROM unnest($1::text[], $2::text[]) AS wanted (manifest_hash, event_id)
+               JOIN exchange.message_bodies USING (manifest_hash) LEFT JOIN exchange.outbox USING (event_id)`,
+        values: [messages.map(({ manifestHash }) => manifestHash), unlogged],
       });
       return {
         rows: new Map(messages.map((message) => [message.manifestHash, message])),
-        bodies: new Map(bodies.rows.map((row) => [row.manifest_hash, row.capsule])),
-        records: new Map(records.rows.map((row) => [row.event_id, ExchangeEvent.decode(row.payload).log])),
+        bodies: new Map(bodies.rows.map((row) => [row.manifest_hash, row])),
       };
     });
     this.parts.afterCommit();
@@ -134,12 +129,11 @@ export class ReleaseMessages {
       const { request, item } = one.value;
       const message = rows.get(request.manifestHash);
       if (!message) return err(new AppError('NOT_IN_MAILBOX'));
-      const capsule = bodies.get(request.manifestHash);
+      const body = bodies.get(request.manifestHash);
       const open = isUnopened(message.state) || message.state === 'released';
-      if (!open || capsule === undefined) return err(finalError(message));
-      const accepted =
-        message.leafIndex === undefined && message.acceptedEvent ? records.get(message.acceptedEvent) : undefined;
-      return ok({ request, item, message, capsule, accepted });
+      if (!open || body === undefined) return err(finalError(message));
+      const accepted = body.accepted === null ? undefined : ExchangeEvent.decode(body.accepted).log;
+      return ok({ request, item, message, capsule: body.capsule, accepted });
     });
   }
 

@@ -9,6 +9,8 @@ import { topicName } from './topic-name.js';
 const HEARTBEAT_MS = 1_500;
 const SILENT_MS = 15_000;
 const MAX_BATCH = 500;
+/** More than comes in half a second; the brokers answer then, or when there is so much. */
+const PATIENT_BYTES = 256 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -39,6 +41,8 @@ export class KafkaSubscription implements Subscription {
       heartbeatInterval: HEARTBEAT_MS,
       // kafkajs sends its heartbeat between fetches only, so an idle fetch must end well before the session does.
       maxWaitTimeInMs: 500,
+      // Every fetch names each partition and costs both sides as much as a batch does.
+      minBytes: options.patient ? PATIENT_BYTES : 1,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
     });

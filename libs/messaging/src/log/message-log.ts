@@ -34,6 +34,8 @@ export interface SubscribeOptions {
   readonly concurrency?: number;
   /** Messages of one batch, so that a transaction stays short. Default 500. */
   readonly maxBatch?: number;
+  /** Nobody waits for these messages: they may lie half a second at the brokers, to come together. */
+  readonly patient?: boolean;
 }
 
 export interface Subscription {

@@ -8,6 +8,8 @@ export interface KafkaTransportOptions {
   readonly log: MessageLog;
   readonly groupId: string;
   readonly concurrency?: number;
+  /** As `SubscribeOptions`. */
+  readonly patient?: boolean;
 }
 
 /** Second argument of a handler. */
@@ -42,13 +44,14 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
   async listen(callback: (error?: unknown) => void): Promise<void> {
     try {
       this.refuseRequests();
-      const { log, groupId, concurrency } = this.options;
+      const { log, groupId, concurrency, patient } = this.options;
       const topics = [...this.messageHandlers.keys()];
       if (topics.length > 0)
         this.subscription = await log.subscribe({
           groupId,
           topics,
           ...(concurrency !== undefined && { concurrency }),
+          ...(patient !== undefined && { patient }),
           onBatch: (batch) => this.deliver(batch),
         });
       callback();
