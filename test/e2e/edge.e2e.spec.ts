@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   base64url,
@@ -221,6 +223,20 @@ describe('the edge', () => {
       expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
     });
 
+    it.each(['/v1/messages', '/v1/releases'])('a stranger’s body at %s before it is read', async (path) => {
+      const headers = { 'content-type': 'application/json', 'content-length': 200_000 };
+      const call = request(new URL(path, hub.addresses.gateway), { method: 'POST', headers });
+      const answered = once(call, 'response');
+      call.flushHeaders();
+      const [{ statusCode }] = (await answered) as [IncomingMessage];
+      expect(statusCode).toBe(401);
+      call.destroy();
+    });
+
+    it('to tell its metrics to anybody', async () => {
+      expect(await called({}, '/metrics')).toMatchObject(problem(404, 'NOT_FOUND'));
+    });
+
     it('a token as bearer, without its proof', async () => {
       const token = await municipality.accessToken();
       expect(await called({ authorization: `Bearer ${token}` })).toMatchObject(problem(401, 'UNAUTHENTICATED'));
@@ -382,6 +398,13 @@ describe('the edge', () => {
       const other = await municipality.call('GET', `/v1/exchanges/${randomUUID()}`);
       expect(other).toMatchObject(problem(404, 'NOT_FOUND'));
     });
+  });
+
+  it('takes a post beyond the usual size from a caller', async () => {
+    const messages = Array.from({ length: 4 }, () => ({ ...sealedLike, outer: 'z'.repeat(100 * 1024) }));
+    const { status, body } = await municipality.call('POST', '/v1/messages', { messages });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ messages: messages.map(() => ({ status: 'refused' })) });
   });
 
   it('serves the OpenAPI document that is checked in', async () => {

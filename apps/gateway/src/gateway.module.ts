@@ -21,7 +21,9 @@ import { KafkaLog, type MessageLog } from '#messaging';
 import { CLOCK, DirectoryWatch, grpcClient, Readiness, type ServiceOptions } from '#platform';
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
 import { AccessTokens } from './authenticate-caller/access-token.js';
+import { AuthenticateCaller } from './authenticate-caller/authenticate-caller.js';
 import { CallerGuard } from './authenticate-caller/caller.guard.js';
+import { largeBodiesOfCallers } from './authenticate-caller/large-bodies.js';
 import { DpopNonces } from './authenticate-caller/dpop-nonce.js';
 import { DpopProofs } from './authenticate-caller/dpop-proof.js';
 import { GatewayConfig } from './gateway.config.js';
@@ -49,7 +51,7 @@ import { ReadDirectoryController } from './read-directory/read-directory.control
 import { ReadExchangeController } from './read-exchange/read-exchange.controller.js';
 import { ReadLogController } from './read-log/read-log.controller.js';
 import { ReadMailboxController } from './read-mailbox/read-mailbox.controller.js';
-import { ReleaseMessagesController } from './release-messages/release-messages.controller.js';
+import { MAX_RELEASE_BYTES, ReleaseMessagesController } from './release-messages/release-messages.controller.js';
 import { SubmitMessagesController } from './submit-messages/submit-messages.controller.js';
 import { MAX_BATCH, MAX_MESSAGE_BYTES } from './submit-messages/submit-messages.dto.js';
 import { SubmitMessages } from './submit-messages/submit-messages.handler.js';
@@ -151,6 +153,7 @@ export class GatewayModule {
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor },
         EdgePublisher,
+        AuthenticateCaller,
         RefusalLog,
         SubmitMessages,
         EdgeConnections,
@@ -159,12 +162,18 @@ export class GatewayModule {
   }
 }
 
+const largeBodies = new Map([
+  ['/v1/messages', MAX_BATCH * MAX_MESSAGE_BYTES],
+  ['/v1/releases', MAX_BATCH * MAX_RELEASE_BYTES],
+]);
+
 export const serviceOptions: ServiceOptions<GatewayConfig> = {
   name: 'gateway',
   config: GatewayConfig,
   module: (config) => GatewayModule.forConfig(config),
-  bodyLimit: MAX_BATCH * MAX_MESSAGE_BYTES,
+  edge: true,
   beforeListen: async (app) => {
+    largeBodiesOfCallers(app, largeBodies);
     app.get(OpenApiController).document = describeGateway(app);
   },
   https: (config) =>

@@ -104,6 +104,7 @@ function mountProvider(app: NestFastifyApplication): void {
 
 export const serviceOptions: ServiceOptions<IdentityConfig> = {
   name: 'identity',
+  edge: true,
   config: IdentityConfig,
   module: (config) => IdentityModule.forConfig(config),
   beforeListen: async (app) => mountProvider(app),

@@ -16,6 +16,13 @@ export class ServiceConfig {
   @Max(65535)
   HTTP_PORT = 0;
 
+  /** Port on the loopback at which a service at the edge tells its metrics; without one it tells none. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(65535)
+  METRICS_PORT?: number;
+
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
   LOG_LEVEL = 'info';
 

@@ -7,6 +7,8 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 export const metrics = new Registry();
 collectDefaultMetrics({ register: metrics });
 
+export const METRICS_TYPE = 'text/plain; version=0.0.4';
+
 type Check = () => boolean | Promise<boolean>;
 
 /** What must hold before a service takes work. Parts register their own check; stopping makes the service not ready at once. */
@@ -62,9 +64,14 @@ export class HealthController {
     const warnings = await this.readiness.warned();
     return { status: 'ready', ...(warnings.length > 0 ? { warnings } : {}) };
   }
+}
 
+/** Where only the operator's own network calls. An edge tells its figures to METRICS_PORT on the loopback instead. */
+@Public()
+@Controller()
+export class MetricsController {
   @Get('metrics')
-  @Header('content-type', 'text/plain; version=0.0.4')
+  @Header('content-type', METRICS_TYPE)
   metrics(): Promise<string> {
     return metrics.metrics();
   }

@@ -6,7 +6,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppError, type Clock, systemClock } from '#kernel';
 import { loadConfig, type ServiceConfig } from './config.js';
 import { GrpcErrorFilter } from './grpc.js';
-import { HealthController, Readiness } from './health.js';
+import { HealthController, MetricsController, Readiness } from './health.js';
+import { serveMetrics } from './serve-metrics.js';
 import { createLogger, type Logger, NestLogger } from './logging.js';
 import { ProblemFilter, requestValidation } from './problem.js';
 
@@ -23,10 +24,10 @@ export const EXIT_CONFIG = 78;
 @Global()
 @Module({})
 export class PlatformModule {
-  static forRoot(config: ServiceConfig, logger: Logger, clock: Clock = systemClock): DynamicModule {
+  static forRoot(config: ServiceConfig, logger: Logger, clock: Clock = systemClock, edge = false): DynamicModule {
     return {
       module: PlatformModule,
-      controllers: [HealthController],
+      controllers: [HealthController, ...(edge ? [] : [MetricsController])],
       providers: [
         Readiness,
         { provide: LOGGER, useValue: logger },
@@ -51,6 +52,8 @@ export interface ServiceOptions<C extends ServiceConfig> {
   readonly https?: (config: C) => { cert: Buffer; key: Buffer } | undefined;
   /** Largest HTTP body in bytes. */
   readonly bodyLimit?: number;
+  /** Strangers reach this service: its metrics are told on the loopback only (METRICS_PORT). */
+  readonly edge?: boolean;
 }
 
 /**
@@ -74,6 +77,7 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
     await app.init();
     await app.startAllMicroservices();
     await app.listen(config.HTTP_PORT, config.HTTP_HOST);
+    if (options.edge && config.METRICS_PORT !== undefined) await serveMetrics(config.METRICS_PORT);
     logger.info({ url: await app.getUrl(), ms: Date.now() - started }, 'started');
     process.send?.({ started: options.name });
   } catch (error) {
@@ -90,7 +94,7 @@ export async function createService<C extends ServiceConfig>(
   clock: Clock = systemClock,
 ): Promise<NestFastifyApplication> {
   class Root {}
-  Module({ imports: [PlatformModule.forRoot(config, logger, clock), options.module(config)] })(Root);
+  Module({ imports: [PlatformModule.forRoot(config, logger, clock, options.edge), options.module(config)] })(Root);
   const https = options.https?.(config);
   const adapter = new FastifyAdapter({
     bodyLimit: options.bodyLimit ?? 256 * 1024,

@@ -1,28 +1,18 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AppError, unwrap } from '#kernel';
-import { CONFIG, DirectoryWatch, PUBLIC } from '#platform';
+import { PUBLIC } from '#platform';
 import type { FastifyReply } from 'fastify';
-import type { GatewayConfig } from '../gateway.config.js';
-import { RefusalLog } from '../log-refusals/refusal-log.js';
 import { AgencyRateLimit } from '../limit-rate/agency-rate-limit.js';
-import { AccessTokens } from './access-token.js';
+import { AuthenticateCaller } from './authenticate-caller.js';
 import { type AuthenticatedRequest, callerKey } from './caller.js';
-import { DpopNonces } from './dpop-nonce.js';
-import { DpopProofs } from './dpop-proof.js';
 
-/** Token, DPoP proof, rate and status of the agency, in this order, before any handler. */
+/** Every route but the public ones knows its caller before its handler. */
 @Injectable()
 export class CallerGuard implements CanActivate {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
-    @Inject(AccessTokens) private readonly tokens: AccessTokens,
-    @Inject(DpopProofs) private readonly proofs: DpopProofs,
-    @Inject(DpopNonces) private readonly nonces: DpopNonces,
-    @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
+    @Inject(AuthenticateCaller) private readonly authenticate: AuthenticateCaller,
     @Inject(AgencyRateLimit) private readonly rate: AgencyRateLimit,
-    @Inject(RefusalLog) private readonly refusals: RefusalLog,
-    @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -31,43 +21,8 @@ export class CallerGuard implements CanActivate {
       await this.rate.take(`address ${request.ip}`);
       return true;
     }
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
-    void reply.header('dpop-nonce', this.nonces.issue());
-    const { authorization } = request.headers;
-    const proof = request.headers['dpop'];
-    const [, accessToken] = /^DPoP (\S+)$/i.exec(authorization ?? '') ?? [];
-    if (accessToken === undefined) throw challenge(reply, new AppError('UNAUTHENTICATED'));
-    if (typeof proof !== 'string')
-      throw challenge(reply, new AppError('DPOP_INVALID', 'there must be exactly one DPoP header'));
-    const token = await this.tokens.verify(accessToken);
-    if (!token.ok) throw challenge(reply, token.error);
-    const path = new URL(request.url, this.config.GATEWAY_URL).pathname;
-    const target = { method: request.method, url: new URL(path, this.config.GATEWAY_URL).toString(), accessToken };
-    const key = await this.proofs.verify(proof, target);
-    if (!key.ok) throw challenge(reply, key.error);
-    if (key.value !== token.value.boundTo)
-      throw challenge(reply, new AppError('DPOP_INVALID', 'the token is bound to another key'));
-    unwrap(this.directory.fresh());
-    await this.rate.take(token.value.agency);
-    if (this.directory.agency(token.value.agency)?.status !== 'active') {
-      const refused = new AppError('AGENCY_NOT_ONBOARDED');
-      await this.refusals.record(token.value.agency, [refused]);
-      throw refused;
-    }
-    request[callerKey] = { agency: token.value.agency, scopes: token.value.scopes };
+    // Known already where the route takes large bodies.
+    request[callerKey] ??= await this.authenticate.caller(request, context.switchToHttp().getResponse<FastifyReply>());
     return true;
   }
-}
-
-function challenge(reply: FastifyReply, error: AppError): AppError {
-  if (error.status === 401) {
-    const name =
-      error.code === 'USE_DPOP_NONCE'
-        ? 'use_dpop_nonce'
-        : error.code === 'DPOP_INVALID'
-          ? 'invalid_dpop_proof'
-          : 'invalid_token';
-    void reply.header('www-authenticate', `DPoP error="${name}", algs="ES256 EdDSA"`);
-  }
-  return error;
 }

@@ -23,10 +23,14 @@ import { AgencyRoutes } from '../describe-api/open-api.js';
 /** A batch waits for permits, the log's commit and up to 64 openings. */
 const RELEASE_DEADLINE_MS = 8_000;
 
+const MAX_REQUEST_CHARACTERS = 4_096;
+/** One item of a post, its members' names included. */
+export const MAX_RELEASE_BYTES = MAX_REQUEST_CHARACTERS + 128;
+
 class ReleaseItemDto {
   @ApiProperty({ description: 'Compact JWS by the recipient, at most 60 s old' })
   @IsString()
-  @MaxLength(4_096)
+  @MaxLength(MAX_REQUEST_CHARACTERS)
   releaseRequest: string;
 
   @ApiProperty({ description: 'Size of the last checkpoint that the recipient has verified' })
