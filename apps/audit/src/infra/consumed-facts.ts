@@ -1,5 +1,5 @@
 import type { LogMessage } from '#messaging';
-import type { Queryable } from './log-store.js';
+import type { Queryable } from '#platform';
 import { auditSchema as s } from './schema.js';
 
 /** What could not be read as a fact, raw, for an operator. */
