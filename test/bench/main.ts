@@ -1,14 +1,20 @@
 import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
+import { runPermitBench } from './permits/run-permit-bench.js';
 
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
+npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
 
   --exchanges  requests with their answers that are measured (200)
   --in-flight  how many of them are under way at a time (16)
   --warm-up    exchanges before the measured ones, not counted (100)
   --json       writes all figures to this file
-  --profile    writes a CPU profile of each service over the measured time, for Chrome's or Node's tools`;
+  --profile    writes a CPU profile of each service over the measured time, for Chrome's or Node's tools
+
+  --few        consents stored in the small database (1000)
+  --many       consents stored in the large one (1000000)
+  --batches    batches of 64 permits that are measured over each (40)`;
 
 const number = (name: string, text: string, lowest: number): number => {
   const value = Number(text);
@@ -31,6 +37,9 @@ function read() {
         'warm-up': { type: 'string', default: '100' },
         json: { type: 'string' },
         profile: { type: 'string' },
+        few: { type: 'string', default: '1000' },
+        many: { type: 'string', default: '1000000' },
+        batches: { type: 'string', default: '40' },
       },
     });
   } catch (error) {
@@ -42,14 +51,22 @@ function read() {
 Logger.overrideLogger(['error']);
 
 const { positionals, values } = read();
-if (positionals.length !== 1 || positionals[0] !== 'exchange') misused('Which bench? There is: exchange');
+const [bench] = positionals;
+if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
+  misused('Which bench? There are: exchange, permits');
 
 process.exit(
-  await runExchangeBench({
-    exchanges: number('exchanges', values.exchanges, 1),
-    inFlight: number('in-flight', values['in-flight'], 1),
-    warmUp: number('warm-up', values['warm-up'], 0),
-    json: values.json,
-    profile: values.profile,
-  }),
+  bench === 'permits'
+    ? await runPermitBench({
+        stored: [number('few', values.few, 1), number('many', values.many, 1)],
+        batches: number('batches', values.batches, 1),
+        json: values.json,
+      })
+    : await runExchangeBench({
+        exchanges: number('exchanges', values.exchanges, 1),
+        inFlight: number('in-flight', values['in-flight'], 1),
+        warmUp: number('warm-up', values['warm-up'], 0),
+        json: values.json,
+        profile: values.profile,
+      }),
 );

@@ -3,6 +3,8 @@ import { EventPattern, GrpcMethod, Payload } from '@nestjs/microservices';
 import {
   type ActOnConsentRequest,
   type ActOnConsentResponse,
+  type AskBasisRequest,
+  type AskBasisResponse,
   type CheckBasisRequest,
   type CheckBasisResponse,
   type ExcludeDeciderRequest,
@@ -22,6 +24,7 @@ import {
 import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
 import { type KafkaBatch, LoggedConsumer } from '#messaging';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
+import { AskBasis } from './ask-basis/ask-basis.handler.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { LinkSubject } from './link-subject/link-subject.handler.js';
@@ -42,6 +45,7 @@ export class ConsentController {
     @Inject(LinkSubject) private readonly links: LinkSubject,
     @Inject(ExcludeDecider) private readonly exclusions: ExcludeDecider,
     @Inject(ListConsents) private readonly consents: ListConsents,
+    @Inject(AskBasis) private readonly questions: AskBasis,
     @Inject(CheckBasis) private readonly checks: CheckBasis,
     @Inject(PermitRelease) private readonly permits: PermitRelease,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
@@ -77,6 +81,16 @@ export class ConsentController {
   async listConsents({ agency, subject }: ListConsentsRequest): Promise<ListConsentsResponse> {
     if (!isPseudonym(subject)) throw new AppError('MALFORMED');
     return { consents: await this.consents.list(caller(agency), subject) };
+  }
+
+  @GrpcMethod('ConsentService', 'askBasis')
+  async askBasis({ agency, contextJson }: AskBasisRequest): Promise<AskBasisResponse> {
+    const decision = await this.questions.ask(caller(agency), contextJson);
+    return {
+      allowed: decision.allowed,
+      reasons: decision.allowed ? [] : [...decision.reasons],
+      consentNeedless: decision.consentNeedless,
+    };
   }
 
   @GrpcMethod('ConsentService', 'checkBasis')

@@ -28,6 +28,7 @@ import {
   type ServiceOptions,
 } from '#platform';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
+import { AskBasis } from './ask-basis/ask-basis.handler.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConsentConfig } from './consent.config.js';
 import { ConsentController } from './consent.controller.js';
@@ -126,6 +127,7 @@ export class ConsentModule {
         LinkSubject,
         ExcludeDecider,
         ListConsents,
+        AskBasis,
         CheckBasis,
         PermitRelease,
         ConsentConnections,

@@ -42,6 +42,7 @@ import {
 import { RefusalInterceptor } from './log-refusals/refusal.interceptor.js';
 import { RefusalLog } from './log-refusals/refusal-log.js';
 import { AgencyRateLimit } from './limit-rate/agency-rate-limit.js';
+import { AskBasisController } from './ask-basis/ask-basis.controller.js';
 import { ManageConsentsController } from './manage-consents/manage-consents.controller.js';
 import { ManageSubjectsController } from './manage-subjects/manage-subjects.controller.js';
 import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
@@ -104,6 +105,7 @@ export class GatewayModule {
         SubmitMessagesController,
         ReadMailboxController,
         ReleaseMessagesController,
+        AskBasisController,
         ManageConsentsController,
         ManageSubjectsController,
         OnboardAgencyController,

@@ -119,7 +119,7 @@ export interface Consent {
 
 /** The state of one version at one moment. Withdrawal goes before everything else: it is the person's own word. */
 export function stateAt(consent: Consent, version: number, at: Date): ConsentState {
-  if (finalStates.includes(consent.state)) return consent.state;
+  if (consent.state === 'requested' || finalStates.includes(consent.state)) return consent.state;
   if (version < consent.version) return 'superseded';
   if (at >= new Date(consent.record.validUntil)) return 'expired';
   if (consent.state === 'suspended') return 'suspended';

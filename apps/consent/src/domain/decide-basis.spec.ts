@@ -169,6 +169,27 @@ const cases: readonly Case[] = [
   },
 
   {
+    when: 'it is only proposed',
+    facts: { stored: [consentOf(recordOf(), { state: 'requested' })] },
+    reasons: ['CONSENT_INACTIVE: consent-was-given'],
+  },
+  {
+    when: 'the client said no',
+    facts: { stored: [consentOf(recordOf(), { state: 'denied' })] },
+    reasons: ['CONSENT_INACTIVE: consent-was-given'],
+  },
+  {
+    when: 'the proposal was cancelled',
+    facts: { stored: [consentOf(recordOf(), { state: 'cancelled' })] },
+    reasons: ['CONSENT_INACTIVE: consent-was-given'],
+  },
+  {
+    when: 'the proposal has lapsed',
+    facts: { stored: [consentOf(recordOf(), { state: 'lapsed' })] },
+    reasons: ['CONSENT_INACTIVE: consent-was-given'],
+  },
+
+  {
     when: 'the asker is a party, but only as discloser',
     context: { sender: county, recipient: kela },
     facts: { stored: [consentOf(twoParties)] },

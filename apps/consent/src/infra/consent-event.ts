@@ -1,5 +1,11 @@
 import { ConsentEvent, LogRecord, topics } from '#contracts';
-import { type ConsentProposal, type ConsentRecord, partiesOf, type StatementType } from '#envelope';
+import {
+  type ConsentProposal,
+  type ConsentRecord,
+  type MessageContext,
+  partiesOf,
+  type StatementType,
+} from '#envelope';
 import { type AgencyId, type ConsentId, type EventId, newEventId, type Pseudonym } from '#kernel';
 import type { OutboxRow } from '#messaging';
 
@@ -51,6 +57,14 @@ export function subjectEvent(fact: {
   return eventOf({ ...fact, key: fact.subjects[0], state: '', parties: [fact.actor.agency], categories: [] });
 }
 
+/** That an agency asked beforehand whether a message would be allowed; not what it was told. */
+export function basisAskedEvent(context: MessageContext, agency: AgencyId, at: Date): OutboxRow {
+  const { subjects, categories, purpose, sender, recipient } = context;
+  const key = subjects[0] ?? agency;
+  const about = { subjects, categories, purpose, sender, recipient };
+  return eventOf({ type: 'basis-asked', key, state: '', parties: [agency], ...about, actor: { agency }, at });
+}
+
 function eventOf(fact: {
   readonly type: string;
   readonly key: string;
@@ -58,6 +72,10 @@ function eventOf(fact: {
   readonly parties: readonly AgencyId[];
   readonly subjects: readonly Pseudonym[];
   readonly categories: readonly number[];
+  readonly purpose?: string;
+  /** The actor, unless stated. */
+  readonly sender?: AgencyId;
+  readonly recipient?: AgencyId;
   readonly consent?: { readonly id: ConsentId; readonly version: number };
   readonly actor?: EventActor;
   readonly at: Date;
@@ -72,11 +90,13 @@ function eventOf(fact: {
       eventId,
       type: fact.type,
       at: fact.at,
-      sender: agency,
+      sender: fact.sender ?? agency,
+      recipient: fact.recipient ?? '',
       actorAgency: agency,
       actorWorker: fact.actor?.worker ?? '',
       subjects: [...fact.subjects],
       categories: [...fact.categories],
+      purpose: fact.purpose ?? '',
       consentId: fact.consent?.id ?? '',
       consentVersion: fact.consent?.version ?? 0,
       evidence: fact.evidence ? [fact.evidence] : [],

@@ -1,6 +1,7 @@
 import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateConsentTables1795000000000 } from './migrations/1795000000000-create-consent-tables.js';
+import { CountAskedBases1795200000000 } from './migrations/1795200000000-count-asked-bases.js';
 import { KeepConsentLifecycle1795100000000 } from './migrations/1795100000000-keep-consent-lifecycle.js';
 
 export const SCHEMA = 'consent';
@@ -9,7 +10,7 @@ const appendOnly = ['consent_version', 'consent_use', 'consent_act', 'proposal',
 
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateConsentTables1795000000000, KeepConsentLifecycle1795100000000],
+  migrations: [CreateConsentTables1795000000000, KeepConsentLifecycle1795100000000, CountAskedBases1795200000000],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
     `REVOKE UPDATE, DELETE ON ${appendOnly.map((table) => `consent.${table}`).join(', ')} FROM :role`,

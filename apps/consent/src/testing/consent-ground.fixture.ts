@@ -11,6 +11,7 @@ import { InMemoryLog, Outbox, OutboxRelay } from '#messaging';
 import { Database, type DirectoryView, prepareDatabase, serviceDatabaseUrl, SnapshotView } from '#platform';
 import { createTestDatabase, type TestDatabase, until } from '#testing';
 import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
+import { AskBasis } from '../ask-basis/ask-basis.handler.js';
 import { CheckBasis } from '../check-basis/check-basis.handler.js';
 import { ExcludeDecider } from '../exclude-decider/exclude-decider.handler.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
@@ -30,6 +31,7 @@ export interface Instance {
   readonly links: LinkSubject;
   readonly exclusions: ExcludeDecider;
   readonly list: ListConsents;
+  readonly ask: AskBasis;
   readonly check: CheckBasis;
   readonly permit: PermitRelease;
 }
@@ -91,6 +93,7 @@ export class ConsentGround {
       links: new LinkSubject(database, directory, outbox, relay, clock),
       exclusions: new ExcludeDecider(database, directory, outbox, relay, clock),
       list: new ListConsents(database, clock),
+      ask: new AskBasis(database, directory, catalogue, outbox, relay, clock),
       check: new CheckBasis(database, directory, catalogue, clock),
       permit: new PermitRelease(database, directory, catalogue, this.permitKey, clock),
     };

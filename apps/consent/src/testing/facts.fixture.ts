@@ -24,8 +24,7 @@ import {
 import type { Consent } from '../domain/consent-state.js';
 import type { Facts } from '../domain/decide-basis.js';
 
-const data = new URL('../../../directory/data/', import.meta.url);
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, data), 'utf8'));
+const read = (name: string): unknown => JSON.parse(readFileSync(`apps/directory/data/${name}`, 'utf8'));
 const categories = read('categories.json') as Catalogue['categories'];
 
 /** The catalogue that the directory's snapshot carries. */
