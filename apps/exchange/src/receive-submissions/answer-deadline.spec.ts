@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { unwrap } from '#kernel';
-import { answerDeadline } from './answer-deadline.js';
+import { answerDeadline, periodOf } from './answer-deadline.js';
 
 const rules = {
   agreed: { length: { unit: 'days', count: 7 }, endsOnWorkingDay: true },
@@ -50,5 +50,24 @@ describe('until when the holder may answer', () => {
 
   it('a day beyond the limit by law is refused', () => {
     expect(codeOf('2026-04-03', monday)).toBe('DEADLINE_INVALID');
+  });
+});
+
+describe('the period of a question', () => {
+  const question = { kind: 'request', purpose: 'plan' } as const;
+
+  it.each([
+    ['an ordinary question', question, 'normal'],
+    ['an urgent question', { ...question, urgency: 'urgent' }, 'urgent'],
+    ['a consultation of the county', { ...question, kind: 'consultation' }, 'consultation'],
+    ['a request for a consultation', { ...question, purpose: 'consultation' }, 'consultation'],
+    ["the client's own request", { ...question, purpose: 'own-request' }, 'data-subject-request'],
+    [
+      "the client's own request, urgent",
+      { ...question, purpose: 'own-request', urgency: 'urgent' },
+      'data-subject-request',
+    ],
+  ] as const)('of %s', (_, context, period) => {
+    expect(periodOf(context)).toBe(period);
   });
 });

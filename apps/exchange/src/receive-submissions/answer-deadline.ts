@@ -1,4 +1,5 @@
 import { type DeadlineRule, day, deadlineFor, endOfDay } from '#calendar';
+import type { MessageContext } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
 
 /** The periods that concern a question, from the reference data. */
@@ -7,6 +8,16 @@ export interface DeadlineRules {
   readonly agreed: DeadlineRule;
   /** By law; no wish reaches beyond it. */
   readonly outerLimit: DeadlineRule;
+}
+
+/**
+ * Which period of the reference data holds for a question. The client's own request and the consultation of the county have
+ * periods of their own (GDPR article 12(3); design page 5, Deadlines), whatever urgency is stated.
+ */
+export function periodOf({ kind, purpose, urgency }: Pick<MessageContext, 'kind' | 'purpose' | 'urgency'>): string {
+  if (purpose === 'own-request') return 'data-subject-request';
+  if (kind === 'consultation' || purpose === 'consultation') return 'consultation';
+  return urgency ?? 'normal';
 }
 
 /**

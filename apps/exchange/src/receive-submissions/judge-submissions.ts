@@ -15,7 +15,7 @@ import {
   unwrap,
 } from '#kernel';
 import { type DirectoryView, type GrpcClient, keyUsableAt } from '#platform';
-import { answerDeadline } from './answer-deadline.js';
+import { answerDeadline, periodOf } from './answer-deadline.js';
 import { kindOrder } from '../domain/message-kinds.js';
 import type { CurrentCatalogue } from '../infra/current-catalogue.js';
 import type { ReleaseKeys } from '../infra/release-keys.js';
@@ -162,8 +162,7 @@ export class SubmissionJudge {
   }
 
   private deadlineOf({ context }: Manifest, catalogue: Catalogue, today: Day, now: Date): Result<Date> {
-    const urgency = context.urgency ?? (context.kind === 'consultation' ? 'consultation' : 'normal');
-    const agreed = findDeadline(catalogue.deadlines, urgency, today);
+    const agreed = findDeadline(catalogue.deadlines, periodOf(context), today);
     if (!agreed.ok) return agreed;
     // All that passes here is secret at least in part, so the longer of the two limits holds.
     const outerLimit = findDeadline(catalogue.deadlines, 'outer-limit-secret', today);
