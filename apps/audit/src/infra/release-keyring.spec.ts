@@ -75,4 +75,16 @@ describe('release keys', () => {
     await keyring().refresh();
     expect(await readdir(join(folder, 'keys'))).not.toContain('2025-09.json.destroyed');
   });
+
+  it('follow each other without a gap: on every day of a year there is one to seal to', async () => {
+    const ring = keyring();
+    await ring.refresh();
+    for (let day = 0; day < 366; day++) {
+      const now = clock.now().toISOString();
+      const current = ring.records().filter(({ useFrom, useUntil }) => useFrom <= now && now < useUntil);
+      expect(current.length).toBeGreaterThanOrEqual(1);
+      clock.advance(86_400_000);
+      await ring.refresh();
+    }
+  });
 });
