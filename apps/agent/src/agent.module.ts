@@ -51,6 +51,7 @@ import { ApplyOutcome } from './receive-mail/apply-outcome.js';
 import { MailFetcher } from './receive-mail/mail-fetcher.js';
 import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
+import { RestoreSent } from './receive-mail/restore-sent.js';
 import { TakeNotices, OUTCOME_KEY } from './receive-mail/take-notices.js';
 import { TakeOpened } from './receive-mail/take-opened.js';
 import { BackgroundWork } from './run-agent/background-work.js';
@@ -153,6 +154,7 @@ export class AgentModule {
         { provide: Notices, useFactory: () => Notices.read(config.NOTICES) },
         ReferClient,
         ReplaceKeys,
+        RestoreSent,
         RotateKeys,
         SeeExchanges,
         MailFetcher,

@@ -108,6 +108,10 @@ export const errorCodes = {
   IDENTITY_CODE_INVALID: [422, 'The personal identity code is not valid. Check it.'],
   APPROVAL_REQUIRED: [409, 'A person must approve this by name, title and unit before it leaves.'],
   ROUTE_UNKNOWN: [422, 'Nobody answers for this matter in the directory. See the contact it names.'],
+  SENT_ELSEWHERE: [
+    409,
+    'The log shows a message of this agency that its agent does not know. After a restore it is one that was lost; else somebody has the keys: revoke them.',
+  ],
   VAULT_LOCKED: [503, 'The key vault could not be opened. Check passphrase or key file.'],
   VAULT_DAMAGED: [500, 'The vault file is incomplete or was changed. Restore the backup that lies beside it.'],
   VAULT_KEY_MISSING: [500, 'The vault has no such key. Restore it from the backup.'],

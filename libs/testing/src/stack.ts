@@ -31,10 +31,18 @@ export function testStack(environment: NodeJS.ProcessEnv = process.env): TestSta
   };
 }
 
-/** A database of its own for one spec file, so that files can run beside each other. */
-export async function createTestDatabase(administratorUrl = testStack().databaseUrl): Promise<TestDatabase> {
+/**
+ * A database of its own for one spec file, so that files can run beside each other.
+ *
+ * @param copyOf address of a database that nobody is connected to, whose content it has at first
+ */
+export async function createTestDatabase(
+  administratorUrl = testStack().databaseUrl,
+  copyOf?: string,
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await execute(administratorUrl, `CREATE DATABASE ${name}`);
+  const template = copyOf === undefined ? '' : ` TEMPLATE ${pg.escapeIdentifier(new URL(copyOf).pathname.slice(1))}`;
+  await execute(administratorUrl, `CREATE DATABASE ${name}${template}`);
   const url = new URL(administratorUrl);
   url.pathname = `/${name}`;
   return {

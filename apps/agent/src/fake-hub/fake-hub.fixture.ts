@@ -60,6 +60,8 @@ export class FakeHub {
   readonly log = new FakeLog();
   readonly mailboxes = new Map<string, MailItem[]>();
   readonly messages = new Map<string, HeldMessage>();
+  /** Highest position that each agency has named. */
+  readonly acknowledged = new Map<string, number>();
   readonly posts: string[][] = [];
   readonly releaseRequests: string[] = [];
   readonly mismatches: string[] = [];
@@ -98,6 +100,7 @@ export class FakeHub {
   private readonly released = new Map<string, AppendedLeaf>();
   private readonly tokens = new Map<string, string>();
   private readonly nonce = randomBytes(12).toString('base64url');
+  private readonly polls = new Map<string, number>();
   private number = 0;
   private waiting: (() => void)[] = [];
   private address = '';
@@ -153,6 +156,10 @@ export class FakeHub {
     this.keys.set(payload.agency, keys);
     this.uses.set(kid, payload.use);
     return this.log.appendClear({ type: 'agency-key', record });
+  }
+
+  pollsOf(agency: string): number {
+    return this.polls.get(agency) ?? 0;
   }
 
   deliver(agency: string, item: Omit<MailItem, 'number'>): void {
@@ -475,6 +482,8 @@ export class FakeHub {
 
   private async mailbox(agency: string, request: FastifyRequest): Promise<unknown> {
     const { after, wait } = request.query as { after: string; wait: string };
+    this.polls.set(agency, this.pollsOf(agency) + 1);
+    this.acknowledged.set(agency, Math.max(this.acknowledged.get(agency) ?? 0, Number(after)));
     const items = (): MailItem[] =>
       (this.mailboxes.get(agency) ?? []).filter(({ number }) => number > Number(after)).slice(0, 64);
     if (items().length === 0 && Number(wait) > 0) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -53,6 +53,11 @@ export class MovedClock implements Clock {
   }
 }
 
+export interface AgentBackup {
+  readonly database: TestDatabase;
+  readonly folder: string;
+}
+
 export type AgencyWish = { readonly id: string } & Record<string, unknown>;
 
 /** One agent process with a database of its own, serving some agencies against a fake hub. */
@@ -63,7 +68,7 @@ export class TestAgent {
 
   private constructor(
     private readonly hub: HubToTrust,
-    private readonly database: TestDatabase,
+    private database: TestDatabase,
     readonly folder: string,
     private agencies: readonly AgencyWish[],
     private readonly clock: Clock,
@@ -92,6 +97,30 @@ export class TestAgent {
   async stop(): Promise<void> {
     if (this.running) await this.app.close();
     this.running = false;
+  }
+
+  /** Copies database and vaults while the agent stands still. */
+  async backUp(): Promise<AgentBackup> {
+    await this.stop();
+    const backup = { database: await this.copyOf(this.database), folder: await mkdtemp(join(tmpdir(), 'backup-')) };
+    await cp(this.folder, backup.folder, { recursive: true });
+    await this.boot();
+    return backup;
+  }
+
+  /** The machine is lost; another one starts with what the backup has. */
+  async restore(backup: AgentBackup): Promise<void> {
+    await this.stop();
+    await this.database.drop();
+    await rm(this.folder, { recursive: true, force: true });
+    this.database = backup.database;
+    await cp(backup.folder, this.folder, { recursive: true });
+    await rm(backup.folder, { recursive: true, force: true });
+    await this.boot();
+  }
+
+  private copyOf({ url }: TestDatabase): Promise<TestDatabase> {
+    return createTestDatabase(testStack().agenciesDatabaseUrl, url);
   }
 
   /** Starts again with more settings of an agency. */

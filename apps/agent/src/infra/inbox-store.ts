@@ -206,7 +206,10 @@ export class InboxStore {
     });
   }
 
-  /** Opened and compared. False when it was opened before. */
+  /**
+   * Opened and compared. A request that was answered already, before the agent was restored from a backup, is not due again.
+   * Undefined when it was opened before.
+   */
   async markOpened(
     client: Queryable,
     agency: AgencyId,
@@ -218,12 +221,16 @@ export class InboxStore {
       reply: 'due' | undefined;
       at: Date;
     },
-  ): Promise<boolean> {
-    const { rowCount } = await client.query({
+  ): Promise<{ readonly reply: 'due' | 'sent' | null } | undefined> {
+    const { rows } = await client.query<{ reply: 'due' | 'sent' | null }>({
       name: 'inbox-opened',
-      text: `UPDATE inbox SET state = 'opened', subjects = $4, content = $5, leaf_index = $6, reply = $7,
+      text: `UPDATE inbox SET state = 'opened', subjects = $4, content = $5, leaf_index = $6,
+               reply = CASE WHEN $7::text = 'due' AND EXISTS (
+                 SELECT FROM outbox WHERE outbox.agency = $1 AND outbox.in_reply_to = inbox.manifest_hash
+                   AND outbox.kind IN ('answer', 'refusal') AND outbox.state <> 'rejected' AND outbox.state <> 'refused'
+               ) THEN 'sent' ELSE $7 END,
                opened_at = $8, code = NULL, outer_token = NULL
-             WHERE agency = $1 AND sender = $2 AND message_id = $3 AND state <> 'opened'`,
+             WHERE agency = $1 AND sender = $2 AND message_id = $3 AND state <> 'opened' RETURNING reply`,
       values: [
         agency,
         message.sender,
@@ -235,7 +242,7 @@ export class InboxStore {
         opened.at,
       ],
     });
-    return rowCount === 1;
+    return rows[0];
   }
 
   /** Not opened, for good. With a mismatch, the signed word about it is on its way to the log. */
@@ -305,6 +312,15 @@ export class InboxStore {
     });
   }
 
+  /** It was answered before the agent was restored. */
+  async wasAnswered(client: Queryable, agency: AgencyId, manifestHash: Sha256): Promise<void> {
+    await client.query({
+      text: `UPDATE inbox SET reply = 'sent', reply_not_before = NULL
+             WHERE agency = $1 AND manifest_hash = $2 AND reply IN ('due', 'decided')`,
+      values: [agency, manifestHash],
+    });
+  }
+
   /** Nothing is to be answered any more. */
   async closeReply(
     client: Queryable,
@@ -342,6 +358,15 @@ export class InboxStore {
       values: [agency, now],
     });
     return rows.map(receivedOf);
+  }
+
+  /** Does a notice wait that was not taken yet? */
+  async awaitsNotices(agency: AgencyId): Promise<boolean> {
+    const { rows } = await this.database.query<{ awaits: boolean }>({
+      text: `SELECT EXISTS (SELECT FROM notices WHERE agency = $1 AND state = 'stored') AS awaits`,
+      values: [agency],
+    });
+    return rows[0]?.awaits ?? false;
   }
 
   async noticesToTake(agency: AgencyId): Promise<ArrivedNotice[]> {

@@ -26,7 +26,8 @@ export interface SentMessage {
   readonly recipient: AgencyId;
   readonly manifestHash: Sha256;
   readonly inReplyTo: Sha256 | null;
-  readonly content: MessageContent;
+  /** Null of a message that was sent before the agent was restored from a backup that does not have it. */
+  readonly content: MessageContent | null;
   readonly state: 'sealed' | 'posted' | 'accepted' | 'rejected' | 'refused';
   readonly code: string | null;
   readonly detail: string | null;
@@ -34,6 +35,18 @@ export interface SentMessage {
   readonly outcome: string | null;
   readonly outcomeCode: string | null;
   readonly createdAt: Date;
+}
+
+/** A message of which nothing is left here but what the log says. */
+export interface LostMessage {
+  readonly messageId: MessageId;
+  readonly exchangeId: ExchangeId;
+  readonly kind: MessageKind;
+  readonly recipient: AgencyId;
+  readonly inReplyTo: Sha256 | undefined;
+  readonly categories: readonly number[];
+  readonly manifestHash: Sha256;
+  readonly leafIndex: number;
 }
 
 /** A message whose notice came. */
@@ -80,6 +93,28 @@ export class OutboxStore {
         row.outer,
         row.manifestHash,
         JSON.stringify(row.content),
+        at,
+      ],
+    });
+    return rowCount === 1;
+  }
+
+  /** Takes up again what the log shows as accepted. False when another answer to the same request is on its way. */
+  async restore(client: Queryable, agency: AgencyId, lost: LostMessage, at: Date): Promise<boolean> {
+    const { rowCount } = await client.query({
+      text: `INSERT INTO outbox (agency, message_id, exchange_id, kind, recipient, in_reply_to, categories, manifest_hash,
+               leaf_index, state, next_at, created_at, closed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'accepted', $10, $10, $10) ON CONFLICT DO NOTHING`,
+      values: [
+        agency,
+        lost.messageId,
+        lost.exchangeId,
+        lost.kind,
+        lost.recipient,
+        lost.inReplyTo ?? null,
+        lost.categories,
+        lost.manifestHash,
+        lost.leafIndex,
         at,
       ],
     });
@@ -214,7 +249,7 @@ interface SentRow {
   recipient: AgencyId;
   manifest_hash: Sha256;
   in_reply_to: Sha256 | null;
-  content: MessageContent;
+  content: MessageContent | null;
   state: SentMessage['state'];
   code: string | null;
   detail: string | null;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type LogBody,
   openReleasedKey,
   type Outcome,
   readStatement,
@@ -16,6 +17,7 @@ import { LogStore } from '../infra/log-store.js';
 import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { ApplyOutcome } from './apply-outcome.js';
+import { RestoreSent, type UnknownSent } from './restore-sent.js';
 
 /** The pinned key of exchange's outcomes. */
 export const OUTCOME_KEY = Symbol('OutcomeKey');
@@ -30,6 +32,8 @@ interface Proven {
   readonly notice: ArrivedNotice;
   readonly outcome: Outcome;
   readonly sent: SentMessage | undefined;
+  /** Our own message that we do not know. */
+  readonly unknown?: UnknownSent | undefined;
 }
 
 /**
@@ -43,6 +47,7 @@ export class TakeNotices {
     @Inject(InboxStore) private readonly inbox: InboxStore,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(ApplyOutcome) private readonly applyOutcome: ApplyOutcome,
+    @Inject(RestoreSent) private readonly restoreSent: RestoreSent,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(OUTCOME_KEY) private readonly outcomeKey: VerificationKey,
@@ -86,7 +91,9 @@ export class TakeNotices {
     const sent = outcome.sender === agency.id ? sentById.get(outcome.messageId) : undefined;
     if (sent && outcome.manifestHash !== undefined && outcome.manifestHash !== sent.manifestHash)
       return err(new AppError('HASH_MISMATCH', 'the notice is about another message of that id'));
-    return ok({ notice, outcome, sent });
+    if (sent || outcome.sender !== agency.id || !proven.value) return ok({ notice, outcome, sent });
+    const unknown = await this.restoreSent.find(agency, outcome, proven.value);
+    return unknown.ok ? ok({ notice, outcome, sent, unknown: unknown.value }) : unknown;
   }
 
   /** The agency's own messages that notices name, whether or not they are to be believed. */
@@ -105,6 +112,7 @@ export class TakeNotices {
   private async take(agency: ServedAgency, proven: readonly Proven[]): Promise<void> {
     await this.database.transaction(async (client) => {
       await this.applyOutcome.apply(client, agency, proven);
+      for (const { unknown } of proven) if (unknown) await this.restoreSent.restore(client, agency, unknown);
       await this.inbox.markTaken(
         client,
         agency.id,
@@ -117,7 +125,8 @@ export class TakeNotices {
     }
   }
 
-  private async prove(agency: ServedAgency, outcome: Outcome): Promise<Result<void>> {
+  /** The entry of an acceptance, where the notice tells of one. */
+  private async prove(agency: ServedAgency, outcome: Outcome): Promise<Result<LogBody | undefined>> {
     const types = entryOf[outcome.type];
     if (!types) return ok(undefined);
     // Without the hash any accepted message's receipt would do.
@@ -137,7 +146,8 @@ export class TakeNotices {
     const fits = types.includes(body.type) && (body.messageId === undefined || body.messageId === outcome.messageId);
     if (!fits) return err(new AppError('LEAF_MISMATCH', undefined, { field: 'type' }));
     try {
-      return await this.log.accept(checkpoint);
+      const accepted = await this.log.accept(checkpoint);
+      return accepted.ok ? ok(outcome.type === 'accepted' ? body : undefined) : accepted;
     } catch (error) {
       if (error instanceof AppError) return err(error);
       throw error;

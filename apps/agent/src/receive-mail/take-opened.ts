@@ -65,12 +65,20 @@ export class TakeOpened {
       case 'refusal':
       case 'clarification': {
         const asked = inReplyTo && known.sent.get(inReplyTo);
+        if (!asked && inReplyTo && (await this.mayComeUp(agency, inReplyTo)))
+          return err(new AppError('UNAVAILABLE', 'the notice about what it answers waits'));
         if (!asked || asked.exchangeId !== exchangeId || asked.recipient !== sender)
           return err(new AppError('EXCHANGE_ORDER'));
         const beyond = categories.find((category) => !exchange?.categories.includes(category));
         return beyond === undefined ? ok(undefined) : err(new AppError('CATEGORY_NOT_HELD'));
       }
     }
+  }
+
+  /** Before a restore it may have been sent from here: the notice that says so is in the mailbox, taken by now or not. */
+  private async mayComeUp(agency: ServedAgency, manifestHash: Sha256): Promise<boolean> {
+    if (await this.inbox.awaitsNotices(agency.id)) return true;
+    return (await this.outbox.findByHash(agency.id, [manifestHash])).has(manifestHash);
   }
 
   /** What a batch of mail is about, looked up at once. */
@@ -104,7 +112,7 @@ export class TakeOpened {
           reply: content.type === 'request' ? 'due' : undefined,
           at,
         });
-        if (first) await this.apply(client, agency, manifest, content, at);
+        if (first) await this.apply(client, agency, manifest, content, first.reply !== 'sent', at);
       }
     });
   }
@@ -114,6 +122,7 @@ export class TakeOpened {
     agency: ServedAgency,
     { context }: Manifest,
     content: MessageContent,
+    waits: boolean,
     at: Date,
   ): Promise<void> {
     const { exchangeId } = context;
@@ -131,14 +140,14 @@ export class TakeOpened {
           categories: context.categories,
           caseNumber: null,
           opening: agency.settings.opening,
-          state: content.type === 'request' ? 'open' : 'informed',
+          state: content.type !== 'request' ? 'informed' : waits ? 'open' : 'answered',
           code: null,
           request: null,
           forwardedFrom: null,
           forwardedTo: null,
           createdAt: at,
         });
-        if (content.type === 'request') await this.drafts.open(client, agency, context, at);
+        if (content.type === 'request' && waits) await this.drafts.open(client, agency, context, at);
         return;
       case 'answer':
         return this.exchanges.setState(client, agency.id, exchangeId, 'answered', undefined, at);

@@ -188,7 +188,7 @@ const sentMessage = (message: SentMessage, states: ReadonlyMap<string, string>):
     ...(message.detail === null ? {} : { detail: message.detail }),
     ...(message.leafIndex === null ? {} : { leafIndex: message.leafIndex }),
     manifestHash: message.manifestHash,
-    ...(message.content.type === 'pseudonym-key' ? {} : { content: message.content }),
+    ...(message.content === null || message.content.type === 'pseudonym-key' ? {} : { content: message.content }),
     at: message.createdAt.toISOString(),
   };
 };

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  alarmsOf,
+  ask,
+  exchangeAt,
+  keysAt,
+  loggedKeyAt,
+  mailOf,
+  officer,
+  requestAt,
+} from '../../apps/agent/src/fake-hub/case.fixture.js';
+import { type AgentBackup, bodyOf, eventually, TestAgent } from '../../apps/agent/src/fake-hub/test-agent.fixture.js';
+import { register } from '../../deploy/src/demo/onboarding.js';
+import { type RunningHub, startTestHub } from './running-hub.js';
+
+const businessIds: Readonly<Record<string, string>> = { K: '0203026-2', H: '3221347-3' };
+const uses = ['signing', 'receiving', 'client-auth'] as const;
+
+/** Two agents, each a process of its own with its own database and vault, and the real services between them. */
+describe('agents at the real hub', () => {
+  let hub: RunningHub;
+  let municipality: TestAgent;
+  let county: TestAgent;
+
+  const join = async (agent: TestAgent, id: string): Promise<void> => {
+    const made = await bodyOf<{ firstKeyThumbprint: string }>(agent.system(id).post('/v1/onboarding/keys').expect(201));
+    const businessId = businessIds[id.charAt(0)] ?? '';
+    await register(hub.addresses.directoryGrpc, { id, businessId, telephone: '1' }, made.firstKeyThumbprint);
+    await agent.onboard(id);
+  };
+
+  beforeAll(async () => {
+    hub = await startTestHub();
+    const pins = { pins: { ...hub.hub.pins } as Record<string, string> };
+    const keys = { useAfterSeconds: 0 };
+    municipality = await TestAgent.start(pins, [{ id: 'K-235', keys }]);
+    county = await TestAgent.start(pins, [{ id: 'H-03', keys, pseudonymKeyFrom: ['K-235'] }]);
+    await join(municipality, 'K-235');
+    await join(county, 'H-03');
+    await municipality.system('K-235').post('/v1/onboarding/pseudonym-key').expect(201);
+    await eventually('the county can be written to', async () => {
+      const { status } = await municipality
+        .system('K-235')
+        .post('/v1/onboarding/pseudonym-key/share', { agency: 'H-03' });
+      return status === 202 ? true : undefined;
+    });
+    await eventually('the pseudonym key is there', async () =>
+      (await keysAt(county, 'H-03')).find(({ use }) => use === 'pseudonym'),
+    );
+  }, 180_000);
+  afterAll(async () => {
+    await municipality?.close();
+    await county?.close();
+    await hub?.stop();
+  });
+
+  const answer = async (exchangeId: string): Promise<void> => {
+    const { messageId } = await requestAt(county, 'H-03', exchangeId);
+    const items = [{ category: 11, outcome: 'no-record' }];
+    await county.system('H-03').post(`/v1/inbox/${messageId}/answer`, { person: officer, items }).expect(200);
+  };
+  const answeredAt = (agent: TestAgent, id: string, exchangeId: string) =>
+    exchangeAt(
+      agent,
+      id,
+      exchangeId,
+      ({ state, messages }) =>
+        state === 'answered' && messages.some(({ kind, state: at }) => kind === 'answer' && at === 'opened'),
+    );
+
+  it('rotate all their keys by one call, and go on exchanging', async () => {
+    const before = await Promise.all(uses.map(async (use) => (await loggedKeyAt(county, 'H-03', use)).thumbprint));
+    await county.system('H-03').post('/v1/keys/rotate', { uses }).expect(202);
+    for (const use of uses) await loggedKeyAt(county, 'H-03', use, before);
+    const exchangeId = await ask(municipality, 'H-03', [11]);
+    await answer(exchangeId);
+    await answeredAt(municipality, 'K-235', exchangeId);
+    expect(await alarmsOf(county, 'H-03')).toEqual([]);
+  });
+
+  it('revoke a key at once: what was sealed to it is undeliverable, what comes next is sealed to the new one', async () => {
+    await county.reconfigure('H-03', { opening: 'by-hand' });
+    const { thumbprint } = await loggedKeyAt(county, 'H-03', 'receiving');
+    const early = await ask(municipality, 'H-03', [11]);
+    await mailOf(county, 'H-03', early, ({ state }) => state === 'delivered');
+    await county.system('H-03').post(`/v1/keys/${thumbprint}/revoke`).expect(200);
+    const ended = await exchangeAt(municipality, 'K-235', early, ({ state }) => state === 'undeliverable');
+    expect(ended.code).toBe('KEY_REVOKED');
+
+    await county.reconfigure('H-03', { opening: 'on-arrival' });
+    await loggedKeyAt(county, 'H-03', 'receiving', [thumbprint]);
+    await eventually('the municipality knows', async () => {
+      const exchangeId = await ask(municipality, 'H-03', [11]);
+      const { messages } = await exchangeAt(municipality, 'K-235', exchangeId, (shown) =>
+        shown.messages.some(({ leafIndex, code }) => leafIndex !== undefined || code !== undefined),
+      );
+      return messages.some(({ code }) => code === undefined) ? true : undefined;
+    });
+  });
+
+  describe('restored from a backup', () => {
+    let backup: AgentBackup;
+    let open: string;
+    let asked: string;
+    let size: number;
+
+    const logOf = (agent: TestAgent, id: string) =>
+      bodyOf<{ size: number; consistent: boolean; checkedAt?: string }>(agent.system(id).get('/v1/log'));
+
+    beforeAll(async () => {
+      open = await ask(municipality, 'H-03', [11]);
+      await requestAt(county, 'H-03', open);
+      backup = await municipality.backUp();
+      ({ size } = await logOf(municipality, 'K-235'));
+      await answer(open);
+      await answeredAt(municipality, 'K-235', open);
+      asked = await ask(municipality, 'H-03', [11]);
+      await answer(asked);
+      await answeredAt(municipality, 'K-235', asked);
+      await municipality.restore(backup);
+    }, 180_000);
+
+    it('read again what was delivered and lost: an answer that was opened is released again under the log', async () => {
+      const { messages } = await answeredAt(municipality, 'K-235', open);
+      expect(messages.find(({ kind }) => kind === 'answer')?.content).toMatchObject({
+        items: [{ outcome: 'no-record' }],
+      });
+      const { entries } = await bodyOf<{ entries: { body: string }[] }>(
+        municipality.system('K-235').get('/v1/log/entries?from=0&limit=500'),
+      );
+      const types = entries.map(({ body }) => JSON.parse(body) as { type: string; exchangeId?: string });
+      const released = types.filter(({ type, exchangeId }) => exchangeId === open && type === 'message-re-released');
+      expect(released).toHaveLength(1);
+    });
+
+    it('take up again what they sent after it, from the log, so that its answer finds its place; and an alarm says so', async () => {
+      const { messages } = await answeredAt(municipality, 'K-235', asked);
+      expect(messages.find(({ kind }) => kind === 'request')).toMatchObject({ direction: 'sent', state: 'accepted' });
+      expect(await alarmsOf(municipality, 'K-235')).toContainEqual(expect.objectContaining({ code: 'SENT_ELSEWHERE' }));
+    });
+
+    it('prove the log from the head that they knew', async () => {
+      const now = await eventually('the log is followed', async () => {
+        const state = await logOf(municipality, 'K-235');
+        return state.size > size ? state : undefined;
+      });
+      expect(now.consistent).toBe(true);
+    });
+
+    it('answer nothing twice that they answered after it', async () => {
+      const exchangeId = await ask(municipality, 'H-03', [11]);
+      await requestAt(county, 'H-03', exchangeId);
+      const before = await county.backUp();
+      await answer(exchangeId);
+      await answeredAt(municipality, 'K-235', exchangeId);
+      await county.restore(before);
+
+      await exchangeAt(county, 'H-03', exchangeId, ({ state }) => state === 'answered');
+      const { messages } = await bodyOf<{ messages: { exchangeId: string }[] }>(county.system('H-03').get('/v1/inbox'));
+      expect(messages.map((mail) => mail.exchangeId)).not.toContain(exchangeId);
+    });
+  });
+});
