@@ -4,6 +4,7 @@ import { numericDate } from '#kernel';
 import {
   byConsent,
   byStatute,
+  catalogue,
   client,
   consentId,
   consentOf,
@@ -273,6 +274,20 @@ const cases: readonly Case[] = [
     reasons: [],
   },
   {
+    when: 'nobody has said how long the verification of a mandate carries',
+    facts: {
+      catalogue: { ...catalogue, deadlines: [] },
+      stored: [
+        consentOf(
+          recordOf({
+            deciders: [{ role: 'mandate', pseudonym: somebodyElse, verifiedAt: daysLater(-1).toISOString() }],
+          }),
+        ),
+      ],
+    },
+    reasons: ['MANDATE_STALE: mandate-verified'],
+  },
+  {
     when: 'several things are wrong: all are told',
     context: {
       purpose: 'coordination',
@@ -416,12 +431,11 @@ describe('a refusal', () => {
     expect(finalOf(contextOf({ purpose: 'coordination' }), factsOf({ now: daysLater(-60) }))).toBe(true);
   });
 
-  it.each(cases.filter(({ reasons }) => reasons.length === 1 && !reasons[0]!.startsWith('CONSENT_NOT_YET_VALID')))(
-    'is final when $when',
-    ({ context, facts }) => {
-      expect(finalOf(contextOf(context), factsOf(facts))).toBe(true);
-    },
-  );
+  it.each(
+    cases.filter(({ reasons }) => reasons.length === 1 && !/^(CONSENT_NOT_YET_VALID|MANDATE_STALE)/.test(reasons[0]!)),
+  )('is final when $when', ({ context, facts }) => {
+    expect(finalOf(contextOf(context), factsOf(facts))).toBe(true);
+  });
 });
 
 describe('consentsNamed', () => {
