@@ -23,7 +23,10 @@ export class AuditConfig extends ServiceConfig {
   @Matches(address)
   DIRECTORY_GRPC: string;
 
-  /** Name of the log: its URL without scheme. Fixed when the log begins. */
+  /**
+   * Name of the log: its URL without scheme, which is that of the gateway and `/log`, as `kotovayla.example/log`, or a host
+   * of its own that leads there. Fixed when the log begins.
+   */
   @Matches(/^[^\s+]+$/)
   LOG_ORIGIN: string;
 
@@ -35,6 +38,16 @@ export class AuditConfig extends ServiceConfig {
   @IsOptional()
   @IsString()
   LOG_HEAD_FILE?: string;
+
+  /** The public log: tiles, entry bundles and the checkpoint as files (C2SP tlog-tiles). Outside PostgreSQL. */
+  @IsString()
+  LOG_FOLDER: string;
+
+  /** Least time between two published checkpoints. */
+  @IsInt()
+  @Min(0)
+  @Max(60_000)
+  LOG_PUBLISH_MS = 1_000;
 
   /** As the others are configured with; where given, it must be the key in LOG_KEY_FILE. */
   @IsOptional()

@@ -30,7 +30,16 @@ import {
   signStatement,
 } from '#envelope';
 import { numericDate, unwrap } from '#kernel';
-import { MemoryTree, leafHash, openCheckpoint, parseVerifierKey } from '#merkle';
+import {
+  MemoryTree,
+  decodeEntryBundle,
+  decodeTile,
+  entryBundlePath,
+  leafHash,
+  openCheckpoint,
+  parseVerifierKey,
+  tilePath,
+} from '#merkle';
 import { KafkaLog, createTopics } from '#messaging';
 import {
   type GrpcClient,
@@ -145,6 +154,7 @@ describe('the audit service', () => {
       DIRECTORY_GRPC: directory.address,
       LOG_ORIGIN: 'log.test/kotovayla',
       LOG_KEY_FILE: join(folder, 'log.json'),
+      LOG_FOLDER: join(folder, 'log'),
       AUDIT_KEY_FILE: join(folder, 'audit.json'),
       ENTRY_KEK_FILE: join(folder, 'kek.json'),
       RELEASE_KEY_FOLDER: join(folder, 'release'),
@@ -256,6 +266,21 @@ describe('the audit service', () => {
     expect(tree.root()).toEqual(opened.root);
     const { hashes } = await audit.getConsistencyProof({ first: 3n, second: BigInt(opened.size) });
     expect(hashes).toEqual(tree.consistencyProof(3));
+  });
+
+  it('publishes as files what is committed, for everybody', async () => {
+    const { checkpoint, verifierKey } = await audit.getCheckpoint({});
+    const published = await eventually(async () => {
+      const { content } = await audit.getLogFile({ path: 'checkpoint' }).catch(() => ({ content: Buffer.alloc(0) }));
+      return content.toString() === checkpoint ? content.toString() : undefined;
+    });
+    const { size, root } = unwrap(openCheckpoint(published, unwrap(parseVerifierKey(verifierKey))));
+    const { content: bundle } = await audit.getLogFile({ path: entryBundlePath(0, size) });
+    expect(MemoryTree.of(unwrap(decodeEntryBundle(bundle, size)).map(leafHash)).root()).toEqual(root);
+    const { content: tile } = await audit.getLogFile({ path: tilePath(0, 0, size) });
+    expect(MemoryTree.of(unwrap(decodeTile(tile, size))).root()).toEqual(root);
+    for (const path of ['tile/0/001', '../log.json', 'checkpoint/..'])
+      await expect(audit.getLogFile({ path })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('logs a recipient’s signed mismatch once, and only for a message that was released to it', async () => {

@@ -41,7 +41,7 @@ import { EntryKek } from './infra/entry-kek.js';
 import { HeadFile } from './infra/head-file.js';
 import { LeafOpenings } from './infra/leaf-openings.js';
 import { LogKey } from './infra/log-key.js';
-import { tileSource } from './infra/log-store.js';
+import { type StoredCheckpoint, committedLog, tileSource } from './infra/log-store.js';
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
@@ -50,6 +50,8 @@ import { FactTransport } from './log-facts/fact-transport.js';
 import { FactsController } from './log-facts/facts.controller.js';
 import { RecordPreparer } from './log-facts/prepare-record.js';
 import { EvidenceVerifier } from './log-facts/verify-evidence.js';
+import { LogPublisher } from './publish-log/log-publisher.js';
+import { TileFolder } from './publish-log/tile-folder.js';
 import { ReadLogController } from './read-log/read-log.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
@@ -71,11 +73,13 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(Appender) private readonly appender: Appender,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
     @Inject(HeadFile) private readonly head: HeadFile,
+    @Inject(LogPublisher) private readonly publisher: LogPublisher,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
   onApplicationBootstrap(): void {
     this.readiness.require('appender', () => this.appender.active);
+    this.readiness.require('published-log', () => this.publisher.sound);
     this.readiness.require('hub-keys', () => this.hubKeys.ready);
     this.readiness.require('directory', () => this.directory.fresh().ok);
     this.readiness.require('kafka', () => this.kafka.health().connected);
@@ -90,6 +94,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.hubKeys.close();
     await this.appender.close();
     await this.head.flush();
+    await this.publisher.close();
     await this.relay.stop();
     await this.kafka.disconnect();
     this.directory.close();
@@ -136,13 +141,32 @@ export class AuditModule {
               logger.error({ err: error }, 'the head of the log could not be kept'),
             ),
         },
+        { provide: TileFolder, useFactory: () => new TileFolder(config.LOG_FOLDER) },
+        {
+          provide: LogPublisher,
+          inject: [TileFolder, LogKey, Database, LOGGER],
+          useFactory: (folder: TileFolder, { verifier }: LogKey, database: Database, logger: Logger) =>
+            new LogPublisher({
+              folder,
+              log: committedLog(database),
+              verifier,
+              logger,
+              intervalMs: config.LOG_PUBLISH_MS,
+            }),
+        },
         { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, OutboxRelay, HeadFile, LOGGER],
-          useFactory: ({ signer, verifier }: LogKey, relay: OutboxRelay, head: HeadFile, logger: Logger) =>
-            new Appender({
+          inject: [LogKey, OutboxRelay, HeadFile, LogPublisher, LOGGER],
+          useFactory: (
+            { signer, verifier }: LogKey,
+            relay: OutboxRelay,
+            head: HeadFile,
+            publisher: LogPublisher,
+            logger: Logger,
+          ) => {
+            const appender = new Appender({
               connect: () =>
                 new pg.Client({
                   connectionString: config.DATABASE_URL,
@@ -155,15 +179,19 @@ export class AuditModule {
               verifier,
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
-              publishedBefore: () => head.read(verifier),
+              publishedBefore: async () => largest([await head.read(verifier), await publisher.published()]),
               afterCommit: (checkpoint) => {
                 relay.wake();
                 head.keep(checkpoint);
+                publisher.wake();
               },
               onHalted: ({ code }) => {
                 if (code === 'CONFIG_INVALID') process.exit(EXIT_CONFIG);
               },
-            }),
+            });
+            publisher.onContradiction((error) => appender.halt(error));
+            return appender;
+          },
         },
         {
           provide: ReleaseKeyring,
@@ -277,6 +305,9 @@ export class AuditModule {
     };
   }
 }
+
+const largest = (checkpoints: readonly (StoredCheckpoint | undefined)[]): StoredCheckpoint | undefined =>
+  checkpoints.reduce((most, one) => (one && one.size >= (most?.size ?? 0) ? one : most), undefined);
 
 async function pinnedKey(json: string, name: string): Promise<VerificationKey> {
   const key = await importVerificationKey(JSON.parse(json) as PublicJwk);

@@ -12,6 +12,7 @@ import {
 } from '#kernel';
 import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
 import { type HubFlags, HubSettings } from './infra/hub-settings.js';
+import type { OpenedLog } from './infra/open-log.js';
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -27,6 +28,10 @@ export interface Surroundings {
 interface VaultOptions {
   readonly vault: string;
   readonly keyFile: string;
+}
+
+interface LogFlags extends HubFlags {
+  readonly log?: string;
 }
 
 type Action<O> = (context: { readonly options: O; readonly hub: HubSettings }) => Promise<CommandOutcome>;
@@ -60,6 +65,16 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       else for (const line of outcome.lines) out(line);
       if (!outcome.ok) exitCode = exitCodes.failed;
     });
+  };
+
+  const withLog = async <T>(
+    where: string | undefined,
+    hub: HubSettings,
+    use: (log: OpenedLog) => Promise<T>,
+  ): Promise<T> => {
+    const { openLog } = await import('./infra/open-log.js');
+    const opened = await openLog(where, { hub, env, folder });
+    return use(opened).finally(() => opened.close());
   };
 
   const agency = program.command('agency').description('operator: agencies of the directory');
@@ -153,6 +168,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .command('export')
     .description('copy the log into a folder (C2SP tlog-tiles); with an agency’s vault also the bodies it may see')
     .argument('<folder>')
+    .addOption(logOption())
     .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
     .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)')
     .option('--issuer <url>', 'identity service, for bodies (IDENTITY_ISSUER)')
@@ -160,19 +176,50 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .option('--agency <id>', 'whose vault it is; A-… sees all bodies, others their own', agencyArgument)
     .option('--vault <file>')
     .option('--key-file <file>');
-  run<HubFlags & Partial<VaultOptions> & { agency?: AgencyId; json?: boolean }>(exported, async ({ options, hub }) => {
+  run<LogFlags & Partial<VaultOptions> & { agency?: AgencyId; json?: boolean }>(exported, async ({ options, hub }) => {
     const { runExport } = await import('./export-log/run-export.js');
-    const { agency: owner, vault: file, keyFile, json } = options;
+    const { agency: owner, vault: file, keyFile, json, log: where } = options;
     const given = [owner, file, keyFile].filter((value) => value !== undefined).length;
     if (given !== 0 && given !== 3) throw new UsageError('--agency, --vault and --key-file belong together.');
-    return runExport({
-      target: path(firstArgument(exported)),
-      hub,
-      quiet: json === true,
-      ...(owner &&
-        file &&
-        keyFile && { reader: { agency: owner, files: { vault: path(file), keyFile: path(keyFile) } } }),
-    });
+    const request = { target: path(firstArgument(exported)), hub, quiet: json === true };
+    if (owner && file && keyFile) {
+      if (where !== undefined) throw new UsageError('--log reads no bodies: it goes without --agency.');
+      return runExport({ ...request, reader: { agency: owner, files: { vault: path(file), keyFile: path(keyFile) } } });
+    }
+    return withLog(where, hub, (opened) => runExport({ ...request, log: opened }));
+  });
+
+  const logKey = log
+    .command('key')
+    .description('the log’s verifier key as it is pinned here')
+    .option('--verifier-key <key>', 'another one (LOG_VERIFIER_KEY)');
+  run(logKey, async ({ hub }) => {
+    const { showLogKey } = await import('./show-log-key/show-log-key.js');
+    return showLogKey(await hub.get('verifierKey'));
+  });
+
+  const readsLog = (command: Command): Command =>
+    command
+      .addOption(logOption())
+      .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+      .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)');
+  const proof = readsLog(log.command('proof'))
+    .description('write the proof file of an entry (C2SP tlog-proof)')
+    .argument('<index>', 'of the entry', wholeArgument)
+    .option('--out <file>', 'default: <index>.tlog-proof');
+  run<LogFlags & { out?: string }>(proof, async ({ options, hub }) => {
+    const { proveEntry } = await import('./prove-entry/prove-entry.js');
+    const index = proof.processedArgs[0] as number;
+    return withLog(options.log, hub, (opened) => proveEntry(opened, index, path(options.out ?? `${index}.tlog-proof`)));
+  });
+  const consistency = readsLog(log.command('consistency'))
+    .description('prove that the log of one size is the beginning of the log of another')
+    .argument('<first>', 'size', wholeArgument)
+    .argument('<second>', 'size', wholeArgument);
+  run<LogFlags>(consistency, async ({ options, hub }) => {
+    const { proveGrowth } = await import('./prove-growth/prove-growth.js');
+    const [first, second] = consistency.processedArgs as [number, number];
+    return withLog(options.log, hub, (opened) => proveGrowth(opened, first, second));
   });
 
   const verify = program
@@ -214,6 +261,9 @@ async function outcomeOf(action: () => Promise<CommandOutcome>): Promise<Command
   }
 }
 
+const logOption = (): Option =>
+  new Option('--log <where>', 'folder, http(s) or postgres URL, or `database` (DATABASE_URL); default: the gateway’s');
+
 const firstArgument = (command: Command): string => command.processedArgs[0] as string;
 
 function agencyArgument(value: string): AgencyId {
@@ -232,6 +282,12 @@ const kindArgument =
 function thumbprintArgument(value: string): string {
   if (!isThumbprint(value)) throw new InvalidArgumentError('A thumbprint has 43 characters of base64url.');
   return value;
+}
+
+function wholeArgument(value: string): number {
+  if (!/^\d{1,16}$/.test(value) || !Number.isSafeInteger(Number(value)))
+    throw new InvalidArgumentError('A whole number.');
+  return Number(value);
 }
 
 function secondsArgument(value: string): number {

@@ -48,6 +48,8 @@ import { ManageSubjectsController } from './manage-subjects/manage-subjects.cont
 import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
 import { describeGateway } from './describe-api/open-api.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
+import { LogFiles } from './publish-log/log-files.js';
+import { PublishLogController } from './publish-log/publish-log.controller.js';
 import { ReadDirectoryController } from './read-directory/read-directory.controller.js';
 import { ReadExchangeController } from './read-exchange/read-exchange.controller.js';
 import { ReadLogController } from './read-log/read-log.controller.js';
@@ -111,6 +113,7 @@ export class GatewayModule {
         OnboardAgencyController,
         ReadDirectoryController,
         ReadLogController,
+        PublishLogController,
         ReadExchangeController,
         AuditEntriesController,
         OpenApiController,
@@ -156,6 +159,7 @@ export class GatewayModule {
         { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor },
         EdgePublisher,
         AuthenticateCaller,
+        LogFiles,
         RefusalLog,
         SubmitMessages,
         EdgeConnections,

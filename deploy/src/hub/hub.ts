@@ -102,6 +102,7 @@ async function describe(
     exchange: { OUTCOME_KEY_FILE: keys.outcomeKeyFile },
     audit: {
       LOG_KEY_FILE: keys.logKeyFile,
+      LOG_FOLDER: stack.folder.within('public-log'),
       AUDIT_KEY_FILE: keys.auditKeyFile,
       ENTRY_KEK_FILE: keys.entryKekFile,
       RELEASE_KEY_FOLDER: keys.releaseKeyFolder,

@@ -13,6 +13,8 @@ export {
   signNote,
   verifierKey,
 } from './signed-note.js';
+export * from './read-nodes.js';
+export * from './tile-builder.js';
 export * from './tile.js';
 export * from './tlog-proof.js';
 export type { TreeIndex } from './tree-size.js';

@@ -25,6 +25,25 @@ export function partialTileWidth(level: number, size: number): number {
   return Math.floor(size / tileWidth ** level) % tileWidth;
 }
 
+/** How wide tile or bundle `n` is in a log that has `count` hashes or entries on that level; 0 where there is none. */
+export const widthAt = (n: number, count: number): number => Math.max(0, Math.min(tileWidth, count - n * tileWidth));
+
+const tileFile = /^tile\/(entries|\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/;
+
+/** Level (`entries`, or a number), index and width that a path of `tilePath` or `entryBundlePath` names. */
+export function parseTilePath(path: string): { level: 'entries' | number; n: number; width: number } | undefined {
+  const [, levelText, indexText, widthText] = tileFile.exec(path) ?? [];
+  if (levelText === undefined || indexText === undefined) return undefined;
+  const level = levelText === 'entries' ? levelText : Number(levelText);
+  const n = Number(indexText.replaceAll(/[x/]/g, ''));
+  const width = widthText === undefined ? tileWidth : Number(widthText);
+  if (!Number.isSafeInteger(n) || width < 1 || width > tileWidth) return undefined;
+  // Only the one spelling: 000.p/256 or 000/x000 name nothing.
+  const named =
+    level === 'entries' ? entryBundlePath(n, width) : level > highestTileLevel ? undefined : tilePath(level, n, width);
+  return named === path ? { level, n, width } : undefined;
+}
+
 /** Hashes one after another. Throws RangeError unless there are 1 to 256. */
 export function encodeTile(hashes: readonly Uint8Array[]): Buffer {
   assertWidth(hashes.length);

@@ -37,7 +37,7 @@ export interface AppenderOptions {
   readonly requireSynchronousStandby?: boolean;
   /** What was given out before this process began; asked once. The stored log must contain it. */
   readonly publishedBefore?: () => Promise<StoredCheckpoint | undefined>;
-  /** After each commit: wakes the relay. */
+  /** After each commit, and when this instance takes over: wakes the relay and the publisher. */
   readonly afterCommit?: (checkpoint: StoredCheckpoint) => void;
   /** The log must not go on: its state contradicts what was given out, or the database may lose commits. */
   readonly onHalted?: (error: AppError) => void;
@@ -148,6 +148,7 @@ export class Appender {
         if (!session) continue;
         this.session = session;
         this.options.logger.info({ size: session.checkpoint.size }, 'appending');
+        this.options.afterCommit?.(session.checkpoint);
         await this.serve(session);
       } catch (error) {
         if (error instanceof AppError && (error.code === 'LOG_INCONSISTENT' || error.code === 'CONFIG_INVALID'))
@@ -250,7 +251,7 @@ export class Appender {
   }
 
   private async serve(session: Session): Promise<void> {
-    while (!this.stopping) {
+    while (!this.stopping && !this.halted) {
       if (session.broken) throw session.broken;
       if (this.queue.length === 0) {
         await this.waitFor();
@@ -355,8 +356,11 @@ export class Appender {
     this.queue.splice(0, this.queue.length, ...keep);
   }
 
-  private halt(error: AppError): void {
+  /** Nothing is appended from here on by this process: the log contradicts what was given out. */
+  halt(error: AppError): void {
+    if (this.halted) return;
     this.halted = error;
+    this.wakeUp?.();
     this.options.logger.fatal({ err: error }, 'the log must not go on');
     this.options.onHalted?.(error);
   }

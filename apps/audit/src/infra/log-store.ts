@@ -20,6 +20,13 @@ export interface StoredCheckpoint {
 }
 
 const eventIdText = `replace(event_id::text, '-', '')`;
+/** What is committed, read in order from some size on. */
+export interface CommittedLog {
+  /** The largest checkpoint above `size` with at most `atMost` entries more, or the next one where that has more. */
+  nextCheckpoint(size: number, atMost: number): Promise<StoredCheckpoint | undefined>;
+  entries(from: number, to: number): Promise<Buffer[]>;
+}
+
 const quoted = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ');
 const words = `leaf_index::float8 AS "leafIndex", type, extract(epoch FROM at)::float8 AS at, manifest_hash AS "manifestHash", recipient, actor, code,
   consent_id::text AS "consentId", consent_version AS "consentVersion", request_jti AS "requestJti",
@@ -85,6 +92,13 @@ const statements = {
   lastCheckpoint: {
     name: `${s}.last-checkpoint`,
     text: `SELECT tree_size::float8 AS size, root, note FROM ${s}.checkpoint ORDER BY tree_size DESC LIMIT 1`,
+  },
+  /** The largest of the next ones; a batch larger than that has its own. */
+  nextCheckpoint: {
+    name: `${s}.next-checkpoint`,
+    text: `SELECT tree_size::float8 AS size, root, note FROM ${s}.checkpoint WHERE tree_size = coalesce(
+             (SELECT max(tree_size) FROM ${s}.checkpoint WHERE tree_size > $1 AND tree_size <= $2),
+             (SELECT min(tree_size) FROM ${s}.checkpoint WHERE tree_size > $1))`,
   },
   lastLeaf: {
     name: `${s}.last-leaf`,
@@ -204,6 +218,15 @@ export async function lastCheckpoint(client: Queryable): Promise<StoredCheckpoin
   const { rows } = await client.query<StoredCheckpoint & QueryResultRow>(statements.lastCheckpoint);
   return rows[0];
 }
+
+export const committedLog = (client: Queryable): CommittedLog => ({
+  async nextCheckpoint(size, atMost) {
+    const values = [size, size + atMost];
+    const { rows } = await client.query<StoredCheckpoint & QueryResultRow>({ ...statements.nextCheckpoint, values });
+    return rows[0];
+  },
+  entries: (from, to) => readEntries(client, from, to),
+});
 
 /** Number of entries; the last checkpoint's size, unless somebody wrote past the appender. */
 export async function storedSize(client: Queryable): Promise<number> {

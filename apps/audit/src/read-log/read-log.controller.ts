@@ -8,12 +8,15 @@ import type {
   GetEntriesResponse,
   GetInclusionProofRequest,
   GetInclusionProofResponse,
+  GetLogFileRequest,
+  GetLogFileResponse,
 } from '#contracts';
 import { AppError } from '#kernel';
 import { Database } from '#platform';
 import { Appender } from '../append-entries/appender.js';
 import { LogKey } from '../infra/log-key.js';
 import { readEntries, tileSource } from '../infra/log-store.js';
+import { TileFolder } from '../publish-log/tile-folder.js';
 import type { TileSource } from '../tree/tiled-tree.js';
 import { consistencyProof, inclusionProof } from './proofs.js';
 
@@ -28,6 +31,7 @@ export class ReadLogController {
     @Inject(Appender) private readonly appender: Appender,
     @Inject(Database) private readonly database: Database,
     @Inject(LogKey) private readonly logKey: LogKey,
+    @Inject(TileFolder) private readonly folder: TileFolder,
   ) {
     this.tiles = tileSource(database);
   }
@@ -42,6 +46,16 @@ export class ReadLogController {
     const begin = indexOf(from);
     const end = Math.min(indexOf(to), begin + maxEntries, this.appender.current().checkpoint.size);
     return { entries: begin < end ? await readEntries(this.database, begin, end) : [] };
+  }
+
+  /** From the folder of published files, without the database. */
+  @GrpcMethod('AuditService', 'getLogFile')
+  async getLogFile({ path }: GetLogFileRequest): Promise<GetLogFileResponse> {
+    const content = await this.folder.readPublic(path);
+    if (content) return { content };
+    // The folder of an instance that stands by may end earlier.
+    if (!this.appender.active) throw new AppError('UNAVAILABLE', 'another instance publishes the log');
+    throw new AppError('NOT_FOUND', 'the published log has no such file');
   }
 
   @GrpcMethod('AuditService', 'getInclusionProof')

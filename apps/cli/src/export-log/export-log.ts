@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { AppError, type Result, err, unwrap } from '#kernel';
 import {
+  type BuiltTile,
   type Checkpoint,
+  TileBuilder,
   emptyRoot,
   encodeEntryBundle,
   encodeTile,
@@ -16,15 +18,13 @@ import {
   tileWidth,
 } from '#merkle';
 import type { BodyLine } from '../domain/body-line.js';
-import { type BuiltTile, TileBuilder } from '../domain/tile-builder.js';
-import { LogFolder, bodiesFile, checkpointFile, verifierKeyFile } from '../infra/log-folder.js';
-
-/** Entries that the hub gives in one answer. */
-const mostEntries = 1_024;
+import { bodiesFile, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import { LogFolder } from '../infra/log-folder.js';
 
 /** Where a log is read from. */
 export interface LogSource {
   checkpoint(): Promise<string>;
+  /** Entries from `from` on, perhaps fewer; `to` is the size of the signed tree. */
   entries(from: number, to: number): Promise<Buffer[]>;
 }
 
@@ -114,7 +114,7 @@ async function copyEntries(
     bundle = [];
   };
   while (tree.size < size) {
-    const entries = await source.entries(tree.size, Math.min(size, tree.size + mostEntries));
+    const entries = await source.entries(tree.size, size);
     // Fewer entries than the signed size: the copy is kept and its root tells.
     if (entries.length === 0) break;
     for (const entry of entries.slice(0, size - tree.size)) {

@@ -4,26 +4,29 @@ import { AuditSession } from '../infra/audit-session.js';
 import { type VaultFiles, openAgencyVault } from '../infra/auditor-vault.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import { progressBar } from '../infra/progress.js';
+import type { OpenedLog } from '../infra/open-log.js';
 import { PublicHub } from '../infra/public-hub.js';
 import { exportLog } from './export-log.js';
+import { TiledSource } from './tiled-source.js';
 
 export interface RunExport {
   readonly target: string;
   readonly hub: HubSettings;
+  /** Read by its published files. Who reads bodies asks for entries up to this moment instead. */
+  readonly log?: OpenedLog;
   /** No progress bar. */
   readonly quiet: boolean;
   /** Who reads the bodies; nobody gives a log without them. */
   readonly reader?: { readonly agency: AgencyId; readonly files: VaultFiles };
 }
 
-export async function runExport({ target, hub, quiet, reader }: RunExport): Promise<CommandOutcome> {
-  const gateway = await hub.get('gateway');
-  const verifierKey = await hub.get('verifierKey');
-  const session = reader && (await openSession(reader, hub, gateway));
+export async function runExport({ target, hub, log, quiet, reader }: RunExport): Promise<CommandOutcome> {
+  const verifierKey = log?.verifierKey ?? (await hub.get('verifierKey'));
+  const session = reader && (await openSession(reader, hub, await hub.get('gateway')));
   const progress = quiet ? undefined : progressBar();
   const report = await exportLog({
     target,
-    source: new PublicHub(gateway),
+    source: log ? new TiledSource(log.files) : new PublicHub(await hub.get('gateway')),
     verifierKey,
     ...(session && { bodies: (size) => session.bodies(size) }),
     onProgress: (what, done, of) => progress?.update(what, done, of),

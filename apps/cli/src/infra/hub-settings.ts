@@ -41,10 +41,13 @@ export class HubSettings {
     return value;
   }
 
+  /** By flag or environment only. */
+  given(name: keyof HubFlags): string | undefined {
+    return this.flags[name] ?? (this.env[sources[name][1]] || undefined);
+  }
+
   async find(name: keyof HubFlags): Promise<string | undefined> {
-    const [, variable, path] = sources[name];
-    const given = this.flags[name] ?? (this.env[variable] || undefined);
-    return given ?? textAt(await this.embedded(), path);
+    return this.given(name) ?? textAt(await this.embedded(), sources[name][2]);
   }
 
   private async embedded(): Promise<unknown> {

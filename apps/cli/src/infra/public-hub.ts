@@ -55,26 +55,33 @@ export class PublicHub {
   }
 }
 
-/**
- * The JSON of an answer. Asks again where the hub says when: reading the log and publishing the same records may be
- * repeated. @throws AppError with the problem's code; UNAVAILABLE when nothing answers
- */
+/** The JSON of an answer. @throws AppError with the problem's code; UNAVAILABLE when nothing answers */
 export async function answerOf(ask: () => Promise<Response>): Promise<Record<string, unknown>> {
+  const response = await patiently(ask);
+  const body = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+  if (response.ok && typeof body === 'object' && body !== null) return body;
+  throw refusalOf(response.status, body);
+}
+
+/**
+ * Asks again where the hub says when: reading the log and publishing the same records may be repeated.
+ * @throws AppError UNAVAILABLE when nothing answers
+ */
+export async function patiently(ask: () => Promise<Response>): Promise<Response> {
   for (let tries = 1; ; tries += 1) {
     const response = await ask().catch((cause: unknown) => {
       if (cause instanceof AppError) throw cause;
       throw new AppError('UNAVAILABLE', 'The hub does not answer at this address.', {}, { cause });
     });
-    const body = (await response.json().catch(() => undefined)) as Record<string, unknown> | undefined;
-    if (response.ok && typeof body === 'object' && body !== null) return body;
     const mayRepeat = response.status === 429 || response.status === 503;
-    if (!mayRepeat || tries === mostTries) throw refusalOf(response.status, body);
+    if (!mayRepeat || tries === mostTries) return response;
+    await response.body?.cancel();
     const seconds = Number(response.headers.get('retry-after'));
     await delay(1_000 * Math.min(seconds > 0 ? seconds : 1, longestWaitS));
   }
 }
 
-function refusalOf(status: number, problem: Record<string, unknown> | undefined): AppError {
+export function refusalOf(status: number, problem: Record<string, unknown> | undefined): AppError {
   const { code, detail } = problem ?? {};
   if (isErrorCode(code)) return new AppError(code, typeof detail === 'string' ? detail : undefined);
   return new AppError(status === 401 ? 'UNAUTHENTICATED' : status < 500 ? 'MALFORMED' : 'UNAVAILABLE');

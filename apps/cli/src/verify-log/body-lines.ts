@@ -1,6 +1,7 @@
 import { type BodyLine, parseBodyLine } from '../domain/body-line.js';
 import { type FaultList, faultOf } from '../domain/log-fault.js';
-import { bodiesFile, type LogFolder } from '../infra/log-folder.js';
+import { bodiesFile } from '../domain/log-files.js';
+import type { LogFolder } from '../infra/log-folder.js';
 
 /** Lines that are looked at ahead for one that stands too late. */
 const window = 512;

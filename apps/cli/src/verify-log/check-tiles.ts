@@ -1,12 +1,12 @@
-import { decodeTile, tilePath, tileWidth } from '#merkle';
+import { type BuiltTile, decodeTile, tilePath, tileWidth } from '#merkle';
 import { type LogFault, faultOf } from '../domain/log-fault.js';
-import type { BuiltTile } from '../domain/tile-builder.js';
-import type { LogFolder } from '../infra/log-folder.js';
+
+import type { LogFiles } from '../domain/log-files.js';
 
 /** Is this tile in the folder, hash for hash? What is wrong with it otherwise. */
-export async function checkTile(folder: LogFolder, { level, n, hashes }: BuiltTile): Promise<LogFault | undefined> {
+export async function checkTile(files: LogFiles, { level, n, hashes }: BuiltTile): Promise<LogFault | undefined> {
   const path = tilePath(level, n, hashes.length);
-  const bytes = await folder.read(path);
+  const bytes = await files.read(path);
   if (bytes === undefined) return faultOf('tile-missing', 'A tile that the checkpoint implies is missing.', { path });
   const tile = decodeTile(bytes, hashes.length);
   if (!tile.ok) return faultOf('tile-changed', 'The tile has another length.', { path });

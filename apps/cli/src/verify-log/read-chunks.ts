@@ -1,8 +1,8 @@
-import { decodeTile, entryBundlePath, leafHash, tilePath, tileWidth } from '#merkle';
+import { decodeTile, entryBundlePath, leafHash, tilePath, tileWidth, widthAt } from '#merkle';
 import type { FoundLeaf } from '../domain/align-leaves.js';
 import { type FaultList, faultOf } from '../domain/log-fault.js';
 import { readBundle } from '../domain/read-bundle.js';
-import { type LogFolder, widthAt } from '../infra/log-folder.js';
+import type { LogFiles } from '../domain/log-files.js';
 
 /** What the export holds for up to 256 places of the log: its entries, and the hashes of the lowest tiles. */
 export interface LogChunk {
@@ -13,18 +13,18 @@ export interface LogChunk {
 const unreadable: FoundLeaf = { hash: undefined, entry: new Uint8Array() };
 
 /** The whole log in order, one bundle and its tile at a time. What cannot be read is told and stands as undefined. */
-export async function* readChunks(folder: LogFolder, size: number, faults: FaultList): AsyncGenerator<LogChunk> {
+export async function* readChunks(files: LogFiles, size: number, faults: FaultList): AsyncGenerator<LogChunk> {
   for (let n = 0; n * tileWidth < size; n += 1) {
     const width = widthAt(n, size);
-    const hashes = await readTile(folder, n, width, faults);
-    const found = await readEntries(folder, { n, size, hashes }, faults);
+    const hashes = await readTile(files, n, width, faults);
+    const found = await readEntries(files, { n, size, hashes }, faults);
     yield { found, logged: hashes ?? Array.from<undefined>({ length: width }) };
   }
 }
 
-async function readTile(folder: LogFolder, n: number, width: number, faults: FaultList): Promise<Buffer[] | undefined> {
+async function readTile(files: LogFiles, n: number, width: number, faults: FaultList): Promise<Buffer[] | undefined> {
   const path = tilePath(0, n, width);
-  const bytes = await folder.read(path);
+  const bytes = await files.read(path);
   if (bytes === undefined) {
     faults.add(faultOf('tile-missing', `The tile with the hashes of ${places(n, width)} is missing.`, { path }));
     return undefined;
@@ -36,16 +36,16 @@ async function readTile(folder: LogFolder, n: number, width: number, faults: Fau
 }
 
 async function readEntries(
-  folder: LogFolder,
+  files: LogFiles,
   { n, size, hashes }: { readonly n: number; readonly size: number; readonly hashes: Buffer[] | undefined },
   faults: FaultList,
 ): Promise<FoundLeaf[]> {
   const width = widthAt(n, size);
   const path = entryBundlePath(n, width);
-  const bytes = await folder.read(path);
+  const bytes = await files.read(path);
   if (bytes === undefined) {
     // The tail is named as such, entry by entry, by who puts entries and hashes side by side.
-    if (!(await hasLaterBundle(folder, n, size))) return [];
+    if (!(await hasLaterBundle(files, n, size))) return [];
     faults.add(
       faultOf('bundle-missing', `The bundle of ${places(n, width)} is missing.`, { path, index: n * tileWidth }),
     );
@@ -67,9 +67,9 @@ async function readEntries(
   return [...found, ...Array.from({ length: Math.max(0, width - found.length) }, () => unreadable)];
 }
 
-async function hasLaterBundle(folder: LogFolder, n: number, size: number): Promise<boolean> {
+async function hasLaterBundle(files: LogFiles, n: number, size: number): Promise<boolean> {
   for (let later = n + 1; later * tileWidth < size; later += 1) {
-    if (await folder.has(entryBundlePath(later, widthAt(later, size)))) return true;
+    if (await files.read(entryBundlePath(later, widthAt(later, size)))) return true;
   }
   return false;
 }

@@ -1,7 +1,8 @@
 import { parseVerifierKey } from '#merkle';
 import { unwrap } from '#kernel';
 import { type CommandOutcome, UsageError } from '../domain/command-outcome.js';
-import { LogFolder, verifierKeyFile } from '../infra/log-folder.js';
+import { verifierKeyFile } from '../domain/log-files.js';
+import { LogFolder } from '../infra/log-folder.js';
 import { progressBar } from '../infra/progress.js';
 import { reportLines } from './report-lines.js';
 import { verifyLog } from './verify-log.js';

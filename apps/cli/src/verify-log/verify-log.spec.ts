@@ -12,9 +12,11 @@ import {
   leafHash,
   tilePath,
   tileWidth,
+  widthAt,
 } from '#merkle';
 import type { BodyLine } from '../domain/body-line.js';
-import { type LogFolder, bodiesFile, checkpointFile, widthAt } from '../infra/log-folder.js';
+import { bodiesFile, checkpointFile } from '../domain/log-files.js';
+import type { LogFolder } from '../infra/log-folder.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
 import { type VerifyLogReport, type VerifyLogRequest, verifyLog } from './verify-log.js';
 

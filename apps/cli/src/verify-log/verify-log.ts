@@ -1,11 +1,21 @@
 import { decodeEntry } from '#envelope';
-import { type Checkpoint, type NoteVerifier, emptyRoot, openCheckpoint, tilePath, tileWidth } from '#merkle';
+import {
+  type Checkpoint,
+  type NoteVerifier,
+  TileBuilder,
+  emptyRoot,
+  openCheckpoint,
+  parseTilePath,
+  tilePath,
+  tileWidth,
+  widthAt,
+} from '#merkle';
 import { type AlignedLeaf, type FoundLeaf, LeafAlignment } from '../domain/align-leaves.js';
 import { openBodyLine } from '../domain/body-line.js';
 import { ExchangeNumbers, type NumberGap } from '../domain/exchange-numbers.js';
 import { FaultList, type LogFault, faultOf } from '../domain/log-fault.js';
-import { TileBuilder } from '../domain/tile-builder.js';
-import { bodiesFile, checkpointFile, type LogFolder, parseTilePath, widthAt } from '../infra/log-folder.js';
+import { bodiesFile, checkpointFile } from '../domain/log-files.js';
+import type { LogFolder } from '../infra/log-folder.js';
 import { BodyLines } from './body-lines.js';
 import { type ReceiptInHand, checkReceipt, readReceipt } from './check-receipts.js';
 import { checkTile } from './check-tiles.js';

@@ -85,6 +85,15 @@ export interface GetConsistencyProofResponse {
   hashes: Buffer[];
 }
 
+export interface GetLogFileRequest {
+  /** `checkpoint`, `tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]` */
+  path: string;
+}
+
+export interface GetLogFileResponse {
+  content: Buffer;
+}
+
 export interface SearchEntriesRequest {
   agency: string;
   /** Whether the caller is a supervising auditor, who sees all agencies' entries. */
@@ -1231,6 +1240,140 @@ export const GetConsistencyProofResponse: MessageFns<GetConsistencyProofResponse
   },
 };
 
+function createBaseGetLogFileRequest(): GetLogFileRequest {
+  return { path: "" };
+}
+
+export const GetLogFileRequest: MessageFns<GetLogFileRequest> = {
+  encode(message: GetLogFileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLogFileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLogFileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLogFileRequest {
+    return { path: isSet(object.path) ? globalThis.String(object.path) : "" };
+  },
+
+  toJSON(message: GetLogFileRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetLogFileRequest>, I>>(base?: I): GetLogFileRequest {
+    return GetLogFileRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetLogFileRequest>, I>>(object: I): GetLogFileRequest {
+    const message = createBaseGetLogFileRequest();
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseGetLogFileResponse(): GetLogFileResponse {
+  return { content: Buffer.alloc(0) };
+}
+
+export const GetLogFileResponse: MessageFns<GetLogFileResponse> = {
+  encode(message: GetLogFileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLogFileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLogFileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLogFileResponse {
+    return { content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: GetLogFileResponse): unknown {
+    const obj: any = {};
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetLogFileResponse>, I>>(base?: I): GetLogFileResponse {
+    return GetLogFileResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetLogFileResponse>, I>>(object: I): GetLogFileResponse {
+    const message = createBaseGetLogFileResponse();
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseSearchEntriesRequest(): SearchEntriesRequest {
   return { agency: "", supervising: false, from: 0n, limit: 0 };
 }
@@ -1609,6 +1752,16 @@ export const AuditServiceService = {
       Buffer.from(GetInclusionProofResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetInclusionProofResponse => GetInclusionProofResponse.decode(value),
   },
+  /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
+  getLogFile: {
+    path: "/kotovayla.audit.v1.AuditService/GetLogFile" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLogFileRequest): Buffer => Buffer.from(GetLogFileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLogFileRequest => GetLogFileRequest.decode(value),
+    responseSerialize: (value: GetLogFileResponse): Buffer => Buffer.from(GetLogFileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLogFileResponse => GetLogFileResponse.decode(value),
+  },
   getConsistencyProof: {
     path: "/kotovayla.audit.v1.AuditService/GetConsistencyProof" as const,
     requestStream: false as const,
@@ -1642,6 +1795,8 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   /** Entries as the tree hashes them; they show no person. */
   getEntries: handleUnaryCall<GetEntriesRequest, GetEntriesResponse>;
   getInclusionProof: handleUnaryCall<GetInclusionProofRequest, GetInclusionProofResponse>;
+  /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
+  getLogFile: handleUnaryCall<GetLogFileRequest, GetLogFileResponse>;
   getConsistencyProof: handleUnaryCall<GetConsistencyProofRequest, GetConsistencyProofResponse>;
   /** Bodies of entries in which the agency is a party, or of all for a supervising auditor. The query itself is logged. */
   searchEntries: handleUnaryCall<SearchEntriesRequest, SearchEntriesResponse>;
@@ -1725,6 +1880,22 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetInclusionProofResponse) => void,
+  ): ClientUnaryCall;
+  /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
+  getLogFile(
+    request: GetLogFileRequest,
+    callback: (error: ServiceError | null, response: GetLogFileResponse) => void,
+  ): ClientUnaryCall;
+  getLogFile(
+    request: GetLogFileRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLogFileResponse) => void,
+  ): ClientUnaryCall;
+  getLogFile(
+    request: GetLogFileRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLogFileResponse) => void,
   ): ClientUnaryCall;
   getConsistencyProof(
     request: GetConsistencyProofRequest,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { entryBundlePath, tilePath } from '#merkle';
-import { parseTilePath, widthAt } from './log-folder.js';
+import { entryBundlePath, parseTilePath, tilePath, widthAt } from './index.js';
 
 describe('the path of a tile', () => {
   it.each([

@@ -1,0 +1,10 @@
+/** A log in the layout of C2SP tlog-tiles, wherever it lies: a folder, a URL, a database. */
+export interface LogFiles {
+  /** `checkpoint`, a tile or an entry bundle by its path; undefined where there is none. */
+  read(path: string): Promise<Buffer | undefined>;
+}
+
+/** Files beside the tiles. `checkpoint` and the tiles are as C2SP names them; the other two are ours. */
+export const checkpointFile = 'checkpoint';
+export const verifierKeyFile = 'log.vkey';
+export const bodiesFile = 'bodies.jsonl';

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { AppError, unwrap } from '#kernel';
+import { type Checkpoint, type NoteVerifier, openCheckpoint, parseVerifierKey } from '#merkle';
+import { UsageError } from '../domain/command-outcome.js';
+import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import type { HubSettings } from './hub-settings.js';
+import { LogFolder } from './log-folder.js';
+import { LogInDatabase } from './log-in-database.js';
+import { LogOverHttp } from './log-over-http.js';
+import { withSlash } from './public-hub.js';
+
+export interface OpenedLog {
+  readonly files: LogFiles;
+  readonly verifierKey: string;
+  readonly verifier: NoteVerifier;
+  /** Where the key comes from: a key that lay beside the log proves nothing until it is compared. */
+  readonly keyFrom: 'given' | 'folder';
+  /** As the command named it. */
+  readonly where: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The log that a command names: an http(s) or postgres URL, the word `database` for the one in DATABASE_URL, or a folder;
+ * unnamed it is the one of the gateway. The key is the one given or pinned, for a folder else the one in it.
+ */
+export async function openLog(
+  named: string | undefined,
+  { hub, env, folder }: { readonly hub: HubSettings; readonly env: NodeJS.ProcessEnv; readonly folder: string },
+): Promise<OpenedLog> {
+  const where = named ?? new URL('log', withSlash(await hub.get('gateway'))).href;
+  const files = filesAt(where, env, folder);
+  const keyOfFolder = files instanceof LogFolder ? (await files.readText(verifierKeyFile))?.trim() : undefined;
+  const given = hub.given('verifierKey') ?? (keyOfFolder === undefined ? await hub.get('verifierKey') : undefined);
+  const verifierKey = given ?? keyOfFolder ?? '';
+  return {
+    files,
+    verifierKey,
+    verifier: unwrap(parseVerifierKey(verifierKey)),
+    keyFrom: given === undefined ? 'folder' : 'given',
+    where: files instanceof LogInDatabase ? 'the database' : where,
+    close: async () => (files instanceof LogInDatabase ? files.close() : undefined),
+  };
+}
+
+function filesAt(where: string, env: NodeJS.ProcessEnv, folder: string): LogFiles {
+  if (/^https?:\/\//.test(where)) return new LogOverHttp(where);
+  if (/^postgres(ql)?:\/\//.test(where)) return new LogInDatabase(where);
+  if (where === 'database') {
+    const url = env['DATABASE_URL'];
+    if (!url) throw new UsageError('DATABASE_URL is needed.');
+    return new LogInDatabase(url);
+  }
+  const path = resolve(folder, where);
+  if (!existsSync(path)) throw new UsageError(`${where} is no folder, URL or \`database\`.`);
+  return new LogFolder(path);
+}
+
+/** Errors: NOT_FOUND where there is none, CHECKPOINT_INVALID. */
+export async function readCheckpoint(files: LogFiles, verifier: NoteVerifier): Promise<Checkpoint> {
+  const note = await files.read(checkpointFile);
+  if (!note) throw new AppError('NOT_FOUND', 'There is no checkpoint.');
+  return unwrap(openCheckpoint(note.toString('utf8'), verifier));
+}
