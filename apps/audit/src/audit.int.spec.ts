@@ -63,11 +63,16 @@ interface ShowingDirectory {
   stop(): void;
 }
 
-/** A directory that answers `Watch` with the snapshot that it is given. */
+/** A directory that answers `Watch` with the snapshot that it is given, and says each second that it still holds. */
 async function startDirectory(): Promise<ShowingDirectory> {
   const server = new Server();
   const watchers: { write: (response: WatchResponse) => void }[] = [];
   let shown: Snapshot | undefined;
+  const beats = setInterval(() => {
+    const version = shown?.version;
+    if (version === undefined) return;
+    for (const watcher of watchers) watcher.write({ update: { $case: 'heartbeat', value: { version } } });
+  }, 1_000);
   const tell = (watcher: (typeof watchers)[number], value: Snapshot): void =>
     watcher.write({ update: { $case: 'snapshot', value } });
   server.addService(DirectoryServiceService, {
@@ -87,7 +92,10 @@ async function startDirectory(): Promise<ShowingDirectory> {
       shown = snapshot;
       for (const watcher of watchers) tell(watcher, snapshot);
     },
-    stop: () => server.forceShutdown(),
+    stop: () => {
+      clearInterval(beats);
+      server.forceShutdown();
+    },
   };
 }
 
