@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
+import { runFsckBench } from './fsck/run-fsck-bench.js';
 import { runPermitBench } from './permits/run-permit-bench.js';
 
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
+npm run bench -- fsck [--entries N]    a generated log (1,000,000), checked by \`kotovayla fsck\`
 
   --exchanges  requests with their answers that are measured (200)
   --in-flight  how many of them are under way at a time (16)
@@ -47,13 +49,15 @@ function read() {
   }
 }
 
+if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
+
 // The floor's Kafka client writes through Nest's logger, which would mix with the figures on stdout.
 Logger.overrideLogger(['error']);
 
 const { positionals, values } = read();
 const [bench] = positionals;
 if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
-  misused('Which bench? There are: exchange, permits');
+  misused('Which bench? There are: exchange, permits, fsck');
 
 process.exit(
   bench === 'permits'

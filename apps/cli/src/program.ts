@@ -240,6 +240,26 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     });
   });
 
+  const fsck = readsLog(
+    program
+      .command('fsck')
+      .description('recompute a log wherever it lies and name each fault')
+      .argument('[where]', 'folder, http(s) or postgres URL, or `database` (DATABASE_URL); default: the gateway’s'),
+  )
+    .option('--earlier <path...>', 'kept checkpoints, proof files and exports from which the log must have grown')
+    .option('--some-bodies', 'the export holds one agency’s bodies only');
+  run<LogFlags & { earlier?: string[]; someBodies?: boolean; json?: boolean }>(fsck, async ({ options, hub }) => {
+    const { runFsck } = await import('./fsck/fsck.js');
+    const where = (fsck.processedArgs[0] as string | undefined) ?? options.log;
+    return withLog(where, hub, (opened) =>
+      runFsck(opened, {
+        earlier: (options.earlier ?? []).map(path),
+        someBodies: options.someBodies === true,
+        quiet: options.json === true,
+      }),
+    );
+  });
+
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {

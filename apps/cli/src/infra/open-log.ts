@@ -12,6 +12,8 @@ import { withSlash } from './public-hub.js';
 
 export interface OpenedLog {
   readonly files: LogFiles;
+  /** Absolute path or URL, by which another thread opens the same files. */
+  readonly address: string;
   readonly verifierKey: string;
   readonly verifier: NoteVerifier;
   /** Where the key comes from: a key that lay beside the log proves nothing until it is compared. */
@@ -30,12 +32,14 @@ export async function openLog(
   { hub, env, folder }: { readonly hub: HubSettings; readonly env: NodeJS.ProcessEnv; readonly folder: string },
 ): Promise<OpenedLog> {
   const where = named ?? new URL('log', withSlash(await hub.get('gateway'))).href;
-  const files = filesAt(where, env, folder);
+  const address = addressOf(where, env, folder);
+  const files = logFilesAt(address);
   const keyOfFolder = files instanceof LogFolder ? (await files.readText(verifierKeyFile))?.trim() : undefined;
   const given = hub.given('verifierKey') ?? (keyOfFolder === undefined ? await hub.get('verifierKey') : undefined);
   const verifierKey = given ?? keyOfFolder ?? '';
   return {
     files,
+    address,
     verifierKey,
     verifier: unwrap(parseVerifierKey(verifierKey)),
     keyFrom: given === undefined ? 'folder' : 'given',
@@ -44,17 +48,24 @@ export async function openLog(
   };
 }
 
-function filesAt(where: string, env: NodeJS.ProcessEnv, folder: string): LogFiles {
-  if (/^https?:\/\//.test(where)) return new LogOverHttp(where);
-  if (/^postgres(ql)?:\/\//.test(where)) return new LogInDatabase(where);
+/** @param address absolute path, or http(s) or postgres URL */
+export function logFilesAt(address: string): LogFiles {
+  if (/^https?:\/\//.test(address)) return new LogOverHttp(address);
+  return isDatabase(address) ? new LogInDatabase(address) : new LogFolder(address);
+}
+
+const isDatabase = (address: string): boolean => /^postgres(ql)?:\/\//.test(address);
+
+function addressOf(where: string, env: NodeJS.ProcessEnv, folder: string): string {
+  if (/^https?:\/\//.test(where) || isDatabase(where)) return where;
   if (where === 'database') {
     const url = env['DATABASE_URL'];
     if (!url) throw new UsageError('DATABASE_URL is needed.');
-    return new LogInDatabase(url);
+    return url;
   }
   const path = resolve(folder, where);
   if (!existsSync(path)) throw new UsageError(`${where} is no folder, URL or \`database\`.`);
-  return new LogFolder(path);
+  return path;
 }
 
 /** Errors: NOT_FOUND where there is none, CHECKPOINT_INVALID. */

@@ -1,23 +1,22 @@
 import { type BodyLine, parseBodyLine } from '../domain/body-line.js';
 import { type FaultList, faultOf } from '../domain/log-fault.js';
 import { bodiesFile } from '../domain/log-files.js';
-import type { LogFolder } from '../infra/log-folder.js';
 
 /** Lines that are looked at ahead for one that stands too late. */
 const window = 512;
 
 /** The exported bodies beside the walk through the log: each is asked for by its index, in rising order. */
 export class BodyLines {
-  private readonly source: AsyncIterator<string>;
+  private readonly source: AsyncIterator<string> | undefined;
   private readonly ahead: BodyLine[] = [];
   private lineNumber = 0;
   private ended = false;
 
   constructor(
-    folder: LogFolder,
+    lines: AsyncIterable<string> | undefined,
     private readonly faults: FaultList,
   ) {
-    this.source = folder.lines(bodiesFile)[Symbol.asyncIterator]();
+    this.source = lines?.[Symbol.asyncIterator]();
   }
 
   async take(index: number): Promise<BodyLine | undefined> {
@@ -53,8 +52,8 @@ export class BodyLines {
 
   private async fill(): Promise<void> {
     while (!this.ended && this.ahead.length < window) {
-      const next = await this.source.next();
-      if (next.done === true) {
+      const next = await this.source?.next();
+      if (next === undefined || next.done === true) {
         this.ended = true;
         return;
       }

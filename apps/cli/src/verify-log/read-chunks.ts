@@ -58,7 +58,12 @@ async function readEntries(
       faultOf('entry-changed', 'The bytes before the entry state another length than it has.', { path, index }),
     );
   }
-  const found: FoundLeaf[] = entries.map((entry) => ({ hash: leafHash(entry), entry }));
+  const found: FoundLeaf[] = entries.map((entry, place) => {
+    // No entry is empty: a database has no row for this place.
+    if (entry.length > 0) return { hash: leafHash(entry), entry };
+    faults.add(faultOf('entry-missing', 'Nothing stands at this place.', { index: n * tileWidth + place }));
+    return unreadable;
+  });
   if (!broken) return found;
   const index = n * tileWidth + entries.length;
   faults.add(

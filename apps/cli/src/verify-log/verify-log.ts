@@ -14,15 +14,16 @@ import { type AlignedLeaf, type FoundLeaf, LeafAlignment } from '../domain/align
 import { openBodyLine } from '../domain/body-line.js';
 import { ExchangeNumbers, type NumberGap } from '../domain/exchange-numbers.js';
 import { FaultList, type LogFault, faultOf } from '../domain/log-fault.js';
-import { bodiesFile, checkpointFile } from '../domain/log-files.js';
-import type { LogFolder } from '../infra/log-folder.js';
+import { type LogFiles, bodiesFile, checkpointFile } from '../domain/log-files.js';
+import { LogFolder } from '../infra/log-folder.js';
 import { BodyLines } from './body-lines.js';
 import { type ReceiptInHand, checkReceipt, readReceipt } from './check-receipts.js';
 import { checkTile } from './check-tiles.js';
 import { readChunks } from './read-chunks.js';
 
 export interface VerifyLogRequest {
-  readonly folder: LogFolder;
+  /** A folder may also hold bodies, and files that no checkpoint covers. */
+  readonly folder: LogFiles;
   /** The log's key, configured by hand. */
   readonly logVerifier: NoteVerifier;
   /** Files with opened receipts. */
@@ -80,7 +81,8 @@ const mostDifferences = 2_000;
 
 class LogVerification {
   private readonly faults = new FaultList();
-  private readonly folder: LogFolder;
+  private readonly files: LogFiles;
+  private readonly folder: LogFolder | undefined;
   private readonly counts = { opaque: 0, clear: 0, bodies: 0 };
   private readonly fromEntries = new TileBuilder();
   private readonly fromTiles = new TileBuilder();
@@ -92,14 +94,15 @@ class LogVerification {
   private hasBodies = false;
 
   constructor(private readonly request: VerifyLogRequest) {
-    this.folder = request.folder;
+    this.files = request.folder;
+    this.folder = request.folder instanceof LogFolder ? request.folder : undefined;
   }
 
   async run(): Promise<VerifyLogReport> {
     const checkpoint = await this.checkpoint();
     if (checkpoint === undefined) return this.report();
     const receipts = await this.receipts();
-    this.hasBodies = await this.folder.has(bodiesFile);
+    this.hasBodies = (await this.folder?.has(bodiesFile)) ?? false;
     await this.walk(checkpoint, new Set([checkpoint.size, ...receipts.map((receipt) => receipt.checkpoint.size)]));
     this.judge(checkpoint);
     await this.refuseWhatIsBeyond(checkpoint.size);
@@ -111,11 +114,9 @@ class LogVerification {
   }
 
   private async checkpoint(): Promise<Checkpoint | undefined> {
-    const note = await this.folder.readText(checkpointFile);
+    const note = (await this.files.read(checkpointFile))?.toString('utf8');
     if (note === undefined) {
-      this.faults.add(
-        faultOf('checkpoint-missing', 'There is no checkpoint in this folder.', { path: checkpointFile }),
-      );
+      this.faults.add(faultOf('checkpoint-missing', 'There is no checkpoint.', { path: checkpointFile }));
       return undefined;
     }
     const opened = openCheckpoint(note, this.request.logVerifier);
@@ -136,9 +137,9 @@ class LogVerification {
 
   private async walk({ size }: Checkpoint, sizesToKnow: ReadonlySet<number>): Promise<void> {
     const alignment = new LeafAlignment();
-    const bodies = new BodyLines(this.folder, this.faults);
+    const bodies = new BodyLines(this.folder?.lines(bodiesFile), this.faults);
     if (sizesToKnow.has(0)) this.rootAt.set(0, emptyRoot);
-    for await (const { found, logged } of readChunks(this.folder, size, this.faults)) {
+    for await (const { found, logged } of readChunks(this.files, size, this.faults)) {
       for (const { hash } of found) this.grow(hash, sizesToKnow);
       for (const hash of logged) this.fromTiles.append(hash ?? emptyRoot);
       await this.checkUpperTiles();
@@ -162,7 +163,7 @@ class LogVerification {
     for (const side of ['fromEntries', 'fromTiles'] as const) {
       const tiles = [...this[side].takeFull(), ...(atEnd ? this[side].partial() : [])];
       for (const tile of tiles.filter(({ level }) => level > 0)) {
-        const fault = await checkTile(this.folder, tile);
+        const fault = await checkTile(this.files, tile);
         if (fault) this.upperTileFaults[side].add(fault);
       }
     }
@@ -306,7 +307,7 @@ class LogVerification {
 
   /** Files with entries or hashes that no checkpoint covers; smaller partial tiles of earlier times are harmless. */
   private async refuseWhatIsBeyond(size: number): Promise<void> {
-    for await (const path of this.folder.tileFiles()) {
+    for await (const path of this.folder?.tileFiles() ?? []) {
       const tile = parseTilePath(path);
       if (tile === undefined) continue;
       const count = tile.level === 'entries' ? size : Math.floor(size / tileWidth ** tile.level);

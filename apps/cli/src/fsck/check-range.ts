@@ -1,0 +1,143 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { decodeEntry } from '#envelope';
+import {
+  CompactRange,
+  decodeEntryBundle,
+  encodeTile,
+  entryBundlePath,
+  hashLength,
+  leafHash,
+  tilePath,
+  tileWidth,
+  widthAt,
+} from '#merkle';
+import { openBodyLine, parseBodyLine } from '../domain/body-line.js';
+import { type LogFiles, bodiesFile } from '../domain/log-files.js';
+
+/** Bundles that are fetched while one is computed. */
+const ahead = 8;
+
+/** Consecutive bundles of a log of this size. */
+export interface BundleRange {
+  readonly first: number;
+  readonly end: number;
+  readonly size: number;
+}
+
+export interface CheckedRange {
+  /** Something is not as it should be: another pass says what and where. */
+  readonly wrong: boolean;
+  readonly opaque: number;
+  readonly clear: number;
+  /** Roots of the full bundles, one after another; after them the leaf hashes of a partial one. */
+  readonly roots: Uint8Array;
+  readonly partial: Uint8Array;
+}
+
+/** Recomputes bundles and the lowest tiles over them, and stops at the first that is wrong. */
+export async function checkRange(files: LogFiles, { first, end, size }: BundleRange): Promise<CheckedRange> {
+  const counts = { opaque: 0, clear: 0 };
+  const roots: Buffer[] = [];
+  let partial = Buffer.alloc(0);
+  const nothing = { wrong: true, ...counts, roots: Buffer.alloc(0), partial };
+  const fetched = new Map<number, Promise<[Buffer | undefined, Buffer | undefined]>>();
+  for (let n = first; n < end; n += 1) {
+    for (let next = n; next < Math.min(end, n + ahead); next += 1)
+      if (!fetched.has(next)) fetched.set(next, fetchBoth(files, next, widthAt(next, size)));
+    const width = widthAt(n, size);
+    const [bundle, tile] = (await fetched.get(n)) ?? [];
+    fetched.delete(n);
+    const entries = decodeEntryBundle(bundle ?? Buffer.alloc(0), width);
+    if (!entries.ok) return settled(fetched, nothing);
+    const hashes = entries.value.map(leafHash);
+    if (!tile?.equals(encodeTile(hashes))) return settled(fetched, nothing);
+    for (const bytes of entries.value) {
+      const entry = decodeEntry(bytes);
+      if (!entry.ok) return settled(fetched, nothing);
+      counts[entry.value.kind] += 1;
+    }
+    if (width < tileWidth) partial = Buffer.from(encodeTile(hashes));
+    else {
+      const subtree = CompactRange.empty();
+      for (const hash of hashes) subtree.append(hash);
+      roots.push(subtree.root());
+    }
+  }
+  return { wrong: false, ...counts, roots: Buffer.concat(roots), partial };
+}
+
+const fetchBoth = (files: LogFiles, n: number, width: number): Promise<[Buffer | undefined, Buffer | undefined]> =>
+  Promise.all([files.read(entryBundlePath(n, width)), files.read(tilePath(0, n, width))]);
+
+/** What was asked ahead is waited for, or it would fail unseen. */
+async function settled<T>(fetched: ReadonlyMap<number, Promise<unknown>>, result: T): Promise<T> {
+  await Promise.allSettled(fetched.values());
+  return result;
+}
+
+/** A piece of the file of bodies: the lines that begin in it. */
+export interface BodyRange {
+  readonly begin: number;
+  readonly end: number;
+  readonly size: number;
+}
+
+export interface CheckedBodies {
+  readonly wrong: boolean;
+  readonly count: number;
+  /** Indices of the first and last body; −1 where there is none. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Does each body lead to the leaf that the tiles have at its index, in rising order? Stops at the first that does not. */
+export async function checkBodies(
+  files: LogFiles,
+  path: string,
+  { begin, end, size }: BodyRange,
+): Promise<CheckedBodies> {
+  let [count, first, last] = [0, -1, -1];
+  let tile: { readonly n: number; readonly bytes: Buffer | undefined } | undefined;
+  for await (const text of linesBeginningIn(join(path, bodiesFile), begin, end)) {
+    const line = parseBodyLine(text);
+    const opened = line.ok ? openBodyLine(line.value) : line;
+    const index = line.ok ? line.value.index : size;
+    if (!opened.ok || !('leafHash' in opened.value) || index <= last || index >= size)
+      return { wrong: true, count, first, last };
+    const n = Math.floor(index / tileWidth);
+    if (tile?.n !== n) tile = { n, bytes: await files.read(tilePath(0, n, widthAt(n, size))) };
+    const at = (index % tileWidth) * hashLength;
+    if (!tile.bytes?.subarray(at, at + hashLength).equals(opened.value.leafHash))
+      return { wrong: true, count, first, last };
+    if (count === 0) first = index;
+    last = index;
+    count += 1;
+  }
+  return { wrong: false, count, first, last };
+}
+
+const newline = 0x0a;
+
+/** The lines whose first byte lies in the range, each once however the file is cut. */
+async function* linesBeginningIn(path: string, begin: number, end: number): AsyncGenerator<string> {
+  // One byte earlier: a line begins at `begin` only if a newline stands before it.
+  const from = Math.max(0, begin - 1);
+  let rest = Buffer.alloc(0);
+  let offset = from;
+  let skipping = begin > 0;
+  for await (const chunk of createReadStream(path, { start: from, highWaterMark: 1 << 20 })) {
+    rest = Buffer.concat([rest, chunk as Buffer]);
+    let start = 0;
+    for (let stop = rest.indexOf(newline); stop >= 0; stop = rest.indexOf(newline, start)) {
+      const lineBegin = offset + start;
+      if (!skipping && lineBegin >= end) return;
+      if (!skipping) yield rest.toString('utf8', start, stop);
+      skipping = false;
+      start = stop + 1;
+    }
+    offset += start;
+    rest = rest.subarray(start);
+  }
+  if (rest.length > 0 && !skipping && offset < end) yield rest.toString('utf8');
+}
