@@ -60,6 +60,7 @@ async function expectSound(): Promise<number> {
 describe('the appender', () => {
   it('gives one leaf to an event that many bring at once', async () => {
     const { appender } = await start();
+    await isActive(appender);
     const before = await expectSound();
     const eventIds = Array.from({ length: 20 }, () => newEventId());
     const brought = await Promise.all(

@@ -1,12 +1,10 @@
 import pg from 'pg';
 import { parseLogBody } from '#envelope';
 import { type EventId, unwrap } from '#kernel';
-import { Outbox } from '#messaging';
 import { Database, createLogger } from '#platform';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LogKey } from '../infra/log-key.js';
 import { committedLog } from '../infra/log-store.js';
-import { auditSchema } from '../infra/schema.js';
 import { LogPublisher } from '../publish-log/log-publisher.js';
 import { TileFolder } from '../publish-log/tile-folder.js';
 import { Appender } from './appender.js';
@@ -29,8 +27,10 @@ let die: AppendOrder['die'];
 
 class DyingClient extends pg.Client {
   override query(...args: unknown[]): never {
+    // The batch is one statement, which is its own transaction.
+    const [statement] = args as [{ readonly name?: string }];
     const run = (): unknown => (super.query as (...given: unknown[]) => unknown).apply(this, args);
-    return (args[0] === 'COMMIT' && die !== undefined ? this.dieAt(run) : run()) as never;
+    return (statement.name === 'audit.append' && die !== undefined ? this.dieAt(run) : run()) as never;
   }
 
   private async dieAt(run: () => unknown): Promise<never> {
@@ -55,7 +55,6 @@ const appender = new Appender({
   connect: () => new DyingClient({ connectionString: url }),
   signer,
   verifier,
-  outbox: new Outbox(auditSchema),
   logger,
   publishedBefore: () => publisher.published(),
   afterCommit: () => publisher.wake(),
