@@ -306,8 +306,8 @@ describe('misuse', () => {
 
       await asAdministrator(
         `SET session_replication_role = replica;
-         DELETE FROM consent.withdrawal WHERE consent_id = '${id}';
-         UPDATE consent.consent SET state = 'active', withdrawn_at = NULL WHERE consent_id = '${id}'`,
+         DELETE FROM consent.consent_act WHERE consent_id = '${id}';
+         UPDATE consent.consent SET state = 'active', ended_at = NULL WHERE consent_id = '${id}'`,
       );
 
       expect(whyNot(await county.release(message.manifestHash, wish))).toBe('CONSENT_WITHDRAWN');

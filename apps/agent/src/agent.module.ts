@@ -32,6 +32,7 @@ import { SettleReply } from './draft-answer/settle-reply.js';
 import { FOLLOWED_LOG, type FollowedLog, LogFollower } from './follow-log/log-follower.js';
 import { PublicHub } from './hub-client/hub-client.js';
 import { HubHttp } from './hub-client/hub-http.js';
+import { ConsentNoticeStore } from './infra/consent-notice-store.js';
 import { ConsentStore } from './infra/consent-store.js';
 import { DraftStore } from './infra/draft-store.js';
 import { ExchangeStore } from './infra/exchange-store.js';
@@ -52,7 +53,8 @@ import { MailFetcher } from './receive-mail/mail-fetcher.js';
 import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
 import { RestoreSent } from './receive-mail/restore-sent.js';
-import { TakeNotices, OUTCOME_KEY } from './receive-mail/take-notices.js';
+import { OUTCOME_KEY, TakeConsentNotices } from './receive-mail/take-consent-notices.js';
+import { TakeNotices } from './receive-mail/take-notices.js';
 import { TakeOpened } from './receive-mail/take-opened.js';
 import { BackgroundWork } from './run-agent/background-work.js';
 import { Wakeup } from './run-agent/wakeup.js';
@@ -168,6 +170,8 @@ export class AgentModule {
         TellStatements,
         SendReplies,
         SettleReply,
+        ConsentNoticeStore,
+        TakeConsentNotices,
         TakeNotices,
         TakeOpened,
         Wakeup,

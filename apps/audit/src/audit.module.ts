@@ -45,6 +45,7 @@ import { type StoredCheckpoint, committedLog, tileSource } from './infra/log-sto
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
+import { ListConsentWordsController } from './list-consent-words/list-consent-words.controller.js';
 import { FactConsumer } from './log-facts/fact-consumer.js';
 import { FactTransport } from './log-facts/fact-transport.js';
 import { FactsController } from './log-facts/facts.controller.js';
@@ -112,6 +113,7 @@ export class AuditModule {
         ReadLogController,
         ReportMismatchController,
         SearchEntriesController,
+        ListConsentWordsController,
         FactsController,
       ],
       providers: [

@@ -19,6 +19,8 @@ import {
   type ProposeConsentResponse,
   type RecordConsentRequest,
   type RecordConsentResponse,
+  type ShowAccountRequest,
+  type ShowAccountResponse,
   topics,
 } from '#contracts';
 import { type AgencyId, AppError, isAgencyId, isPseudonym } from '#kernel';
@@ -32,6 +34,7 @@ import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PermitRelease } from './permit-release/permit-release.handler.js';
 import { ProposeConsent } from './propose-consent/propose-consent.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
+import { ShowAccount } from './show-account/show-account.handler.js';
 
 const MAX_BATCH = 64;
 
@@ -44,6 +47,7 @@ export class ConsentController {
     @Inject(ActOnConsent) private readonly acts: ActOnConsent,
     @Inject(LinkSubject) private readonly links: LinkSubject,
     @Inject(ExcludeDecider) private readonly exclusions: ExcludeDecider,
+    @Inject(ShowAccount) private readonly accounts: ShowAccount,
     @Inject(ListConsents) private readonly consents: ListConsents,
     @Inject(AskBasis) private readonly questions: AskBasis,
     @Inject(CheckBasis) private readonly checks: CheckBasis,
@@ -81,6 +85,12 @@ export class ConsentController {
   async listConsents({ agency, subject }: ListConsentsRequest): Promise<ListConsentsResponse> {
     if (!isPseudonym(subject)) throw new AppError('MALFORMED');
     return { consents: await this.consents.list(caller(agency), subject) };
+  }
+
+  @GrpcMethod('ConsentService', 'showAccount')
+  async showAccount({ agency, subject, identification }: ShowAccountRequest): Promise<ShowAccountResponse> {
+    if (!isPseudonym(subject)) throw new AppError('MALFORMED');
+    return { consents: await this.accounts.show(caller(agency), subject, identification) };
   }
 
   @GrpcMethod('ConsentService', 'askBasis')

@@ -20,6 +20,7 @@ import { createTestDatabase, freePort, type TestDatabase, testStack, uniqueTopic
 import { ConsentConfig } from './consent.config.js';
 import { serviceOptions } from './consent.module.js';
 import { databaseSpec, SCHEMA } from './infra/database.js';
+import { AuditDouble } from './testing/audit-double.fixture.js';
 import { DirectoryDouble } from './testing/directory-double.fixture.js';
 import { byConsent, client, somebodyElse } from './testing/facts.fixture.js';
 import { Parties } from './testing/parties.fixture.js';
@@ -43,6 +44,7 @@ describe('the consent service', () => {
   let folder: string;
   let parties: Parties;
   let directory: DirectoryDouble;
+  let audit: AuditDouble;
   let log: KafkaLog;
   let config: ConsentConfig;
   let app: NestFastifyApplication;
@@ -67,6 +69,7 @@ describe('the consent service', () => {
     folder = await mkdtemp(join(tmpdir(), 'consent-'));
     parties = await Parties.meet(clock);
     const started = await DirectoryDouble.start(parties);
+    audit = await AuditDouble.start();
     directory = started.directory;
     config = loadConfig(ConsentConfig, {
       LOG_LEVEL: 'silent',
@@ -75,6 +78,7 @@ describe('the consent service', () => {
       KAFKA_BROKERS: kafkaBrokers.join(','),
       KAFKA_TOPIC_PREFIX: topicPrefix,
       DIRECTORY_GRPC: started.address,
+      AUDIT_GRPC: audit.address,
       PERMIT_KEY_FILE: join(folder, 'permit.json'),
     });
     await start();
@@ -83,6 +87,7 @@ describe('the consent service', () => {
   afterAll(async () => {
     await stop();
     directory.stop();
+    audit.stop();
     await log.disconnect();
     await owner.close();
     await database.drop();

@@ -6,15 +6,16 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ConsentServiceService, topics } from '#contracts';
+import { AuditServiceClient, ConsentServiceService, topics } from '#contracts';
 import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
-import type { Clock } from '#kernel';
+import { type Clock, isAgencyId } from '#kernel';
 import {
   KafkaTransport,
   LoggedConsumer,
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
+  Outbox,
   OutboxReconciler,
   OutboxRelay,
 } from '#messaging';
@@ -22,8 +23,12 @@ import {
   CLOCK,
   Database,
   DirectoryWatch,
+  type GrpcClient,
+  grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
+  LOGGER,
+  type Logger,
   Readiness,
   type ServiceOptions,
 } from '#platform';
@@ -32,6 +37,8 @@ import { AskBasis } from './ask-basis/ask-basis.handler.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConsentConfig } from './consent.config.js';
 import { ConsentController } from './consent.controller.js';
+import { Sweep } from './end-by-itself/sweep.js';
+import { Sweeper } from './end-by-itself/sweeper.js';
 import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { CatalogueView } from './infra/catalogue-view.js';
 import { SCHEMA } from './infra/database.js';
@@ -40,6 +47,10 @@ import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
 import { ProposeConsent } from './propose-consent/propose-consent.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
+import { LogReplay } from './replay-log/log-replay.js';
+import { ACCOUNT_HOSTS, ShowAccount } from './show-account/show-account.handler.js';
+
+const AUDIT = Symbol('AuditClient');
 
 @Injectable()
 class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -50,6 +61,9 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
+    @Inject(Sweeper) private readonly sweeper: Sweeper,
+    @Inject(LogReplay) private readonly replay: LogReplay,
+    @Inject(AUDIT) private readonly audit: GrpcClient<AuditServiceClient>,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -57,15 +71,21 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     this.readiness.require('database', () => this.database.ping());
     this.readiness.require('kafka', () => this.log.health().connected);
     this.readiness.require('directory', () => this.directory.fresh().ok);
+    this.readiness.require('log-replayed', () => this.replay.caughtUp);
     this.directory.start();
     await this.log.connect();
     await this.log.assertTopics([topics.consentEvents, topics.auditEvents]);
     this.relay.start();
     this.reconciler.start();
     this.logged.start();
+    this.replay.start();
+    this.sweeper.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.sweeper.stop();
+    await this.replay.stop();
+    this.audit.close();
     this.directory.close();
     await this.logged.stop();
     await this.reconciler.stop();
@@ -107,6 +127,32 @@ export class ConsentModule {
           useFactory: ({ pool }: Database, reconciler: OutboxReconciler) =>
             new LoggedConsumer({ pool, schema: SCHEMA, reconciler }),
         },
+        { provide: AUDIT, useFactory: () => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
+        {
+          provide: LogReplay,
+          inject: [Database, AUDIT, LOGGER],
+          useFactory: (database: Database, audit: GrpcClient<AuditServiceClient>, logger: Logger) =>
+            new LogReplay(database, audit, logger),
+        },
+        {
+          provide: Sweeper,
+          inject: [Database, Outbox, OutboxRelay, CatalogueView, CLOCK, LOGGER],
+          useFactory: (
+            database: Database,
+            outbox: Outbox,
+            relay: OutboxRelay,
+            catalogue: CatalogueView,
+            clock: Clock,
+            logger: Logger,
+          ) => {
+            const sweep = new Sweep({ database, outbox, catalogue, clock, afterCommit: () => relay.wake() });
+            return new Sweeper(sweep, config.SWEEP_EVERY_MS, logger);
+          },
+        },
+        {
+          provide: ACCOUNT_HOSTS,
+          useFactory: () => new Set((config.ACCOUNT_HOSTS ?? '').split(',').filter(isAgencyId)),
+        },
         {
           provide: PERMIT_KEY,
           useFactory: async () =>
@@ -126,6 +172,7 @@ export class ConsentModule {
         ActOnConsent,
         LinkSubject,
         ExcludeDecider,
+        ShowAccount,
         ListConsents,
         AskBasis,
         CheckBasis,

@@ -52,6 +52,7 @@ import { SettleReleases } from './release-messages/settle-releases.js';
 import { ShowExchangeController } from './show-exchange/show-exchange.controller.js';
 import { ShowExchange } from './show-exchange/show-exchange.query.js';
 import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consumer.js';
+import { ConsentNotices } from './withdraw-consented/consent-notices.js';
 import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
 
 const LEDGER_PARTS = Symbol('LedgerParts');
@@ -63,7 +64,7 @@ interface InboxParts {
   readonly pool: Database['pool'];
   readonly schema: string;
   readonly afterCommit: () => void;
-  readonly onParked: NonNullable<ConstructorParameters<typeof ConsentEventsConsumer>[1]['onParked']>;
+  readonly onParked: NonNullable<ConstructorParameters<typeof ConsentEventsConsumer>[2]['onParked']>;
   readonly attemptsBeforeParking: number;
   readonly backoff: { readonly firstMs: number; readonly maxMs: number };
 }
@@ -224,7 +225,7 @@ export class ExchangeModule {
           provide: ConsentEventsConsumer,
           inject: [LEDGER_PARTS, INBOX_PARTS, CLOCK],
           useFactory: (parts: LedgerParts, inbox: InboxParts, clock: Clock) =>
-            new ConsentEventsConsumer(new WithdrawConsented(parts, clock), inbox),
+            new ConsentEventsConsumer(new WithdrawConsented(parts, clock), new ConsentNotices(parts.outcomeKey), inbox),
         },
         {
           provide: GatewayRefusalsConsumer,

@@ -43,6 +43,7 @@ import { RefusalInterceptor } from './log-refusals/refusal.interceptor.js';
 import { RefusalLog } from './log-refusals/refusal-log.js';
 import { AgencyRateLimit } from './limit-rate/agency-rate-limit.js';
 import { AskBasisController } from './ask-basis/ask-basis.controller.js';
+import { ShowAccountController } from './show-account/show-account.controller.js';
 import { ManageConsentsController } from './manage-consents/manage-consents.controller.js';
 import { ManageSubjectsController } from './manage-subjects/manage-subjects.controller.js';
 import { OnboardAgencyController } from './onboard-agency/onboard-agency.controller.js';
@@ -110,6 +111,7 @@ export class GatewayModule {
         AskBasisController,
         ManageConsentsController,
         ManageSubjectsController,
+        ShowAccountController,
         OnboardAgencyController,
         ReadDirectoryController,
         ReadLogController,

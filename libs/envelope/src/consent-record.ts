@@ -1,4 +1,4 @@
-import type { AgencyId, ConsentId, Pseudonym, Sha256 } from '#kernel';
+import type { AgencyId, ConsentId, EventId, Pseudonym, Sha256 } from '#kernel';
 import {
   agencies,
   agency,
@@ -7,6 +7,7 @@ import {
   code,
   consentId,
   dataPeriod,
+  eventId,
   hash,
   instant,
   isAscending,
@@ -169,6 +170,44 @@ export interface DeciderExclusion {
   iat: number;
 }
 
+/** How strongly a person was identified (eIDAS: Regulation (EU) 910/2014, article 8). */
+export const identificationLevels = ['low', 'substantial', 'high'] as const;
+
+/** A person was identified and sees the account about a subject; signed by the agency that hosts the account. */
+export interface AccountIdentification {
+  v: 1;
+  subject: Pseudonym;
+  /** Who looks, where it is not the subject: somebody who decides for the subject. */
+  viewer?: Pseudonym;
+  agency: AgencyId;
+  /** Such as the issuer of the identification service. */
+  method: string;
+  level: (typeof identificationLevels)[number];
+  /** When the person was identified, in seconds since the epoch (OpenID Connect Core §2). */
+  authTime: number;
+  /** Hash of the ID token, which stays at the agency. */
+  idTokenHash: Sha256;
+  jti: string;
+  iat: number;
+}
+
+/** Something happened to a consent: told by exchange to the consent's parties in their mailboxes. */
+export interface ConsentNotice {
+  v: 1;
+  /** Type of the log's entry, such as `consent-withdrawn`. */
+  type: string;
+  eventId: EventId;
+  consentId: ConsentId;
+  /** 0 of a proposal. */
+  version: number;
+  /** Afterwards. */
+  state: string;
+  subject: Pseudonym;
+  /** Who told it; left out where the hub noticed it by itself. */
+  by?: AgencyId;
+  at: string;
+}
+
 const inOrder = (from: string, until: string): boolean => Date.parse(from) < Date.parse(until);
 
 const decider: Check<Decider> = also(
@@ -326,3 +365,31 @@ export const grantsCover = (
     (grant) =>
       grant.category === category && grant.disclosers.includes(discloser) && grant.recipients.includes(recipient),
   );
+
+export const accountIdentification: Check<AccountIdentification> = also(
+  closed<AccountIdentification>({
+    v: oneOf(1),
+    subject: pseudonym,
+    viewer: optional(pseudonym),
+    agency,
+    method: text(/^[^\p{Cc}]{1,256}$/u),
+    level: oneOf(...identificationLevels),
+    authTime: numericDate,
+    idTokenHash: hash,
+    jti: tokenId,
+    iat: numericDate,
+  }),
+  ({ subject, viewer }) => subject !== viewer,
+);
+
+export const consentNotice: Check<ConsentNotice> = closed<ConsentNotice>({
+  v: oneOf(1),
+  type: code,
+  eventId,
+  consentId,
+  version: integer(0, 1_000_000),
+  state: code,
+  subject: pseudonym,
+  by: optional(agency),
+  at: instant,
+});

@@ -1,6 +1,13 @@
 export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
 export { judgeDeciders, neededRoles, roleRules } from './decider-rules.js';
 export {
+  consentTermsFromJsonLd,
+  consentTermsToJsonLd,
+  exportConsentJsonLd,
+  readConsentJsonLd,
+  verifyConsentJsonLd,
+} from './consent-jsonld.js';
+export {
   type KindRule,
   type MessageContext,
   type MessageKind,

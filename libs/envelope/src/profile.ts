@@ -18,6 +18,8 @@ export const signedTypes = {
   'consent-act': { typ: 'kotovayla-consent-act+jws', maxLength: 4 * 1024 },
   'subject-link': { typ: 'kotovayla-subject-link+jws', maxLength: 4 * 1024 },
   'decider-exclusion': { typ: 'kotovayla-decider-exclusion+jws', maxLength: 4 * 1024 },
+  'account-identification': { typ: 'kotovayla-account-identification+jws', maxLength: 4 * 1024 },
+  'consent-notice': { typ: 'kotovayla-consent-notice+jws', maxLength: 4 * 1024 },
   'agency-key': { typ: 'kotovayla-agency-key+jws', maxLength: 4 * 1024 },
   'agency-key-revocation': { typ: 'kotovayla-agency-key-revocation+jws', maxLength: 4 * 1024 },
   mismatch: { typ: 'kotovayla-mismatch+jws', maxLength: 4 * 1024 },

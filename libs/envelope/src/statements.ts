@@ -1,12 +1,16 @@
 import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
 import {
+  type AccountIdentification,
   type ConsentAct,
+  type ConsentNotice,
   type ConsentProposal,
   type ConsentRecord,
   type DeciderExclusion,
   type SubjectLink,
+  accountIdentification,
   consentAct,
+  consentNotice,
   consentProposal,
   consentRecord,
   deciderExclusion,
@@ -32,6 +36,7 @@ export {
   frequencyPeriods,
   grantEach,
   grantsCover,
+  identificationLevels,
   partiesOf,
   recipientsOf,
   subjectStandings,
@@ -47,6 +52,8 @@ export interface Statements {
   'consent-act': ConsentAct;
   'subject-link': SubjectLink;
   'decider-exclusion': DeciderExclusion;
+  'account-identification': AccountIdentification;
+  'consent-notice': ConsentNotice;
   'agency-key': KeyRecord;
   'agency-key-revocation': KeyRevocation;
   mismatch: Mismatch;
@@ -61,6 +68,8 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'consent-act': consentAct,
   'subject-link': subjectLink,
   'decider-exclusion': deciderExclusion,
+  'account-identification': accountIdentification,
+  'consent-notice': consentNotice,
   'agency-key': keyRecord,
   'agency-key-revocation': keyRevocation,
   mismatch,

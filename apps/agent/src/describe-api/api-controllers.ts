@@ -11,6 +11,7 @@ import { OnboardAgencyController } from '../onboard-agency/onboard-agency.contro
 import { PrintPageController } from '../print-page/print-page.controller.js';
 import { RecordConsentController } from '../record-consent/record-consent.controller.js';
 import { ReferClientController } from '../refer-client/refer-client.controller.js';
+import { SeeConsentNoticesController } from '../see-consent-notices/see-consent-notices.controller.js';
 import { SeeExchangesController } from '../see-exchanges/see-exchanges.controller.js';
 import { WatchLogController } from '../watch-log/watch-log.controller.js';
 
@@ -28,6 +29,7 @@ export const apiControllers: Type[] = [
   LinkSubjectController,
   ExcludeDeciderController,
   ReferClientController,
+  SeeConsentNoticesController,
   SeeExchangesController,
   WatchLogController,
 ];

@@ -3,10 +3,17 @@ import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.
 import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
 import { ConsentAsking1790000000003 } from './migrations/3-consent-asking.migration.js';
 import { RestoredMail1790000000004 } from './migrations/4-restored-mail.migration.js';
+import { ConsentNotices1790000000005 } from './migrations/5-consent-notices.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
   schema: 'agent',
-  migrations: [AgentTables1790000000001, KeyCare1790000000002, ConsentAsking1790000000003, RestoredMail1790000000004],
+  migrations: [
+    AgentTables1790000000001,
+    KeyCare1790000000002,
+    ConsentAsking1790000000003,
+    RestoredMail1790000000004,
+    ConsentNotices1790000000005,
+  ],
   restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

@@ -18,9 +18,7 @@ import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { ApplyOutcome } from './apply-outcome.js';
 import { RestoreSent, type UnknownSent } from './restore-sent.js';
-
-/** The pinned key of exchange's outcomes. */
-export const OUTCOME_KEY = Symbol('OutcomeKey');
+import { isConsentNotice, OUTCOME_KEY, TakeConsentNotices } from './take-consent-notices.js';
 
 /** Which entry a notice's receipt must prove. */
 const entryOf: Readonly<Partial<Record<Outcome['type'], readonly string[]>>> = {
@@ -48,6 +46,7 @@ export class TakeNotices {
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(ApplyOutcome) private readonly applyOutcome: ApplyOutcome,
     @Inject(RestoreSent) private readonly restoreSent: RestoreSent,
+    @Inject(TakeConsentNotices) private readonly consents: TakeConsentNotices,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(OUTCOME_KEY) private readonly outcomeKey: VerificationKey,
@@ -57,7 +56,16 @@ export class TakeNotices {
 
   /** One batch. Returns how many notices were done with. */
   async runOnce(agency: ServedAgency): Promise<number> {
-    const notices = await this.inbox.noticesToTake(agency.id);
+    const arrived = await this.inbox.noticesToTake(agency.id);
+    const aboutConsents = arrived.filter(isConsentNotice);
+    const notices = arrived.filter((notice) => !aboutConsents.includes(notice));
+    const taken = await this.consents.take(agency.id, aboutConsents, (notice, error) =>
+      this.refuse(agency, notice, error),
+    );
+    return taken + (await this.takeOutcomes(agency, notices));
+  }
+
+  private async takeOutcomes(agency: ServedAgency, notices: readonly ArrivedNotice[]): Promise<number> {
     if (notices.length === 0) return 0;
     const sent = await this.sentBy(agency, notices);
     const results = await Promise.all(

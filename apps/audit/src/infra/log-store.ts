@@ -128,6 +128,15 @@ const statements = {
            FROM ${s}.entry_party JOIN ${s}.entry_secret USING (leaf_index)
            WHERE agency = $1 AND entry_party.leaf_index >= $2 ORDER BY entry_party.leaf_index LIMIT $3`,
   },
+  consentRows: {
+    name: `${s}.consent-rows`,
+    text: `SELECT leaf_index::float8 AS "leafIndex", replace(event_id::text, '-', '') AS "eventId", type, at,
+                  consent_id::text AS "consentId", consent_version AS "consentVersion", subjects,
+                  exchange_id::text AS "exchangeId", sender, recipient
+           FROM ${s}.entry_index JOIN ${s}.entry USING (leaf_index)
+           WHERE leaf_index >= $1 AND leaf_index < $2 AND (consent_id IS NOT NULL OR type = 'message-released')
+           ORDER BY leaf_index LIMIT $3`,
+  },
   ofAll: {
     name: `${s}.search-all`,
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_secret
@@ -256,6 +265,31 @@ export async function findLeaves(
       : { ...statements.ofAgency, values: [agency, from, limit] },
   );
   return rows.map(({ leafIndex }) => leafIndex);
+}
+
+/** An entry about a consent, or a release. */
+export interface ConsentIndexRow {
+  readonly leafIndex: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly at: Date;
+  readonly consentId: string | null;
+  readonly consentVersion: number | null;
+  readonly subjects: string[] | null;
+  readonly exchangeId: string | null;
+  readonly sender: string | null;
+  readonly recipient: string | null;
+}
+
+export async function consentRows(
+  client: Queryable,
+  { from, until, limit }: { readonly from: number; readonly until: number; readonly limit: number },
+): Promise<ConsentIndexRow[]> {
+  const { rows } = await client.query<ConsentIndexRow & QueryResultRow>({
+    ...statements.consentRows,
+    values: [from, until, limit],
+  });
+  return rows;
 }
 
 export const tileSource = (client: Queryable): TileSource => ({

@@ -45,6 +45,7 @@ const assertedBy: Readonly<Record<string, readonly string[]>> = {
   'consent-suspension-lifted': ['consent-act'],
   'subject-linked': ['subject-link'],
   'decider-excluded': ['decider-exclusion'],
+  'account-shown': ['account-identification'],
 };
 
 /** What an entry about an act is called: the entry and the agency's own words must say the same. */
@@ -130,6 +131,15 @@ export class EvidenceVerifier {
       const { subject, agency } = read.value.payload;
       return (
         record.subjects.join(' ') === subject && this.isSigned('decider-exclusion', token, agency, read.value.kid, at)
+      );
+    }
+    if (kind === 'account-identification') {
+      const read = readStatement('account-identification', token);
+      if (!read.ok) return false;
+      const { subject, agency } = read.value.payload;
+      return (
+        record.subjects.join(' ') === subject &&
+        this.isSigned('account-identification', token, agency, read.value.kid, at)
       );
     }
     return false;

@@ -5,11 +5,11 @@ import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch, type Queryable } from '#platform';
 import { judgeAct } from '../domain/act-rules.js';
 import type { StoredState } from '../domain/consent-state.js';
+import type { ConsentUse } from '../domain/decide-basis.js';
 import { findAct, insertActs, readActs, type StoredAct } from '../infra/acts.js';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { consentEvent } from '../infra/consent-event.js';
-import type { ConsentUse } from '../domain/decide-basis.js';
-import { lockMatters, type Matter, moveConsent, readUses } from '../infra/consents.js';
+import { lockMatters, type Matter, moveConsents, readUses } from '../infra/consents.js';
 import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
 
 export interface ActedOnConsent {
@@ -94,12 +94,14 @@ export class ActOnConsent {
 
   private async keep(client: Queryable, stored: StoredAct): Promise<void> {
     await insertActs(client, [stored]);
-    await moveConsent(client, {
-      id: stored.consentId,
-      to: stored.state,
-      at: stored.effectiveAt,
-      mandateVerified: stored.act === 'verify-mandate',
-    });
+    await moveConsents(client, [
+      {
+        id: stored.consentId,
+        to: stored.state,
+        at: stored.effectiveAt,
+        mandateVerified: stored.act === 'verify-mandate',
+      },
+    ]);
   }
 }
 

@@ -61,7 +61,9 @@ export function judgeAct(act: ConsentAct, upon: ActedUpon): Result<ActVerdict> {
 
   if (act.act === 'resume') {
     const others = suspensions.filter((one) => one !== whose(act));
-    if (others.length === suspensions.length) return err(new AppError('SUSPENDED_BY_ANOTHER'));
+    // Whose suspension it was is lost where only the log told of it: then it is the person's side to say.
+    const lost = suspensions.length === 0 && act.by !== 'authority';
+    if (others.length === suspensions.length && !lost) return err(new AppError('SUSPENDED_BY_ANOTHER'));
     if (others.length > 0) return ok({ kind: 'moves', to: 'suspended', event: 'consent-suspension-lifted' });
   }
   return ok({ kind: 'moves', to: rule.to, event: rule.event });

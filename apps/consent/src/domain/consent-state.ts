@@ -115,12 +115,14 @@ export interface Consent {
   readonly endedAt: Date | undefined;
   /** When the deciders' right to decide was last verified after the record was made. */
   readonly mandateVerifiedAt?: Date;
+  /** Newest version of which the log tells, where its record was lost with a restored backup. */
+  readonly loggedVersion?: number;
 }
 
 /** The state of one version at one moment. Withdrawal goes before everything else: it is the person's own word. */
 export function stateAt(consent: Consent, version: number, at: Date): ConsentState {
   if (consent.state === 'requested' || finalStates.includes(consent.state)) return consent.state;
-  if (version < consent.version) return 'superseded';
+  if (version < Math.max(consent.version, consent.loggedVersion ?? 0)) return 'superseded';
   if (at >= new Date(consent.record.validUntil)) return 'expired';
   if (consent.state === 'suspended') return 'suspended';
   if (at < new Date(consent.record.validFrom)) return 'not-yet-valid';

@@ -12,7 +12,7 @@ import type { OutboxRow } from '#messaging';
 export interface EventEvidence {
   readonly kind: Extract<
     StatementType,
-    'consent' | 'consent-proposal' | 'consent-act' | 'subject-link' | 'decider-exclusion'
+    'consent' | 'consent-proposal' | 'consent-act' | 'subject-link' | 'decider-exclusion' | 'account-identification'
   >;
   readonly token: string;
 }
@@ -52,7 +52,7 @@ export function subjectEvent(fact: {
   readonly subjects: readonly [Pseudonym, ...Pseudonym[]];
   readonly actor: EventActor;
   readonly at: Date;
-  readonly evidence: EventEvidence;
+  readonly evidence?: EventEvidence;
 }): OutboxRow & { readonly eventId: EventId } {
   return eventOf({ ...fact, key: fact.subjects[0], state: '', parties: [fact.actor.agency], categories: [] });
 }

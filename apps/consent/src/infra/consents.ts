@@ -10,6 +10,7 @@ interface ConsentRow {
   state: StoredState;
   ended_at: Date | null;
   mandate_verified_at: Date | null;
+  logged_version: number;
   changed_at: Date;
   payload: ConsentRecord;
   record: string;
@@ -57,7 +58,7 @@ export interface Matter {
   readonly endedAt: Date | undefined;
 }
 
-const COLUMNS = `c.consent_id AS id, c.version, c.state, c.ended_at, c.mandate_verified_at, c.changed_at,
+const COLUMNS = `c.consent_id AS id, c.version, c.state, c.ended_at, c.mandate_verified_at, c.logged_version, c.changed_at,
                  v.payload, v.record, v.record_hash, v.recorded_at, v.event_id`;
 const TABLES = `consent.consent c JOIN consent.consent_version v USING (consent_id, version)`;
 const MATTERS = `SELECT ${COLUMNS}, p.proposal, p.proposal_hash, p.payload AS proposal_payload,
@@ -128,18 +129,30 @@ export async function createMatter(
   return created.rowCount === 1;
 }
 
-/** Moves a consent to a state; a final one ends it. */
-export async function moveConsent(
-  client: Queryable,
-  { id, to, at, mandateVerified = false }: { id: ConsentId; to: StoredState; at: Date; mandateVerified?: boolean },
-): Promise<void> {
+export interface Move {
+  readonly id: ConsentId;
+  readonly to: StoredState;
+  readonly at: Date;
+  readonly mandateVerified?: boolean;
+}
+
+/** Moves consents to their states; a final one ends them. */
+export async function moveConsents(client: Queryable, moves: readonly Move[]): Promise<void> {
   await client.query({
-    name: 'move-consent',
-    text: `UPDATE consent.consent
-           SET state = $2, changed_at = $3, ended_at = $4,
-               mandate_verified_at = CASE WHEN $5 THEN $3 ELSE mandate_verified_at END
-           WHERE consent_id = $1`,
-    values: [id, to, at, finalStates.includes(to) ? at : null, mandateVerified],
+    name: 'move-consents',
+    text: `UPDATE consent.consent AS c
+           SET state = given.state, changed_at = given.at, ended_at = CASE WHEN ends THEN given.at END,
+               mandate_verified_at = CASE WHEN verified THEN given.at ELSE mandate_verified_at END
+           FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::boolean[], $5::boolean[])
+             AS given (consent_id, state, at, ends, verified)
+           WHERE c.consent_id = given.consent_id`,
+    values: [
+      moves.map(({ id }) => id),
+      moves.map(({ to }) => to),
+      moves.map(({ at }) => at),
+      moves.map(({ to }) => finalStates.includes(to)),
+      moves.map(({ mandateVerified }) => mandateVerified ?? false),
+    ],
   });
 }
 
@@ -190,6 +203,7 @@ const consentOf = (row: ConsentRow): StoredConsent => ({
   state: row.state,
   record: row.payload,
   endedAt: row.ended_at ?? undefined,
+  loggedVersion: row.logged_version,
   ...(row.mandate_verified_at && { mandateVerifiedAt: row.mandate_verified_at }),
   changedAt: row.changed_at,
   token: row.record,

@@ -17,6 +17,8 @@ export class ListConsents {
    * first, each in its newest version.
    */
   list(agency: AgencyId, subject: Pseudonym): Promise<ConsentMessage[]> {
-    return readAccount(this.database, subject, this.clock.now(), (terms) => partiesOf(terms).includes(agency));
+    return readAccount(this.database, subject, this.clock.now(), {
+      isShown: (terms) => partiesOf(terms).includes(agency),
+    });
   }
 }

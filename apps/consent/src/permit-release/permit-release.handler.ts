@@ -19,6 +19,7 @@ import { consentsNamed, type ConsentUse, decideBasis, type Decision, type Facts 
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { insertUses, lockConsents } from '../infra/consents.js';
 import { activeAmong, noStoredFacts, readFacts } from '../infra/read-facts.js';
+import { LogReplay } from '../replay-log/log-replay.js';
 
 export const PERMIT_KEY = Symbol('PermitKey');
 
@@ -35,6 +36,7 @@ export class PermitRelease {
     @Inject(DirectoryWatch) private readonly directory: DirectoryView,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(PERMIT_KEY) private readonly key: SigningKey,
+    @Inject(LogReplay) private readonly replay: Pick<LogReplay, 'assertCaughtUp'>,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -44,9 +46,10 @@ export class PermitRelease {
    * later than these permits and holds for the next.
    *
    * @returns a permit or a signed refusal for each, in order
-   * @throws AppError when manifest or release request do not verify: exchange has checked both, so this is not an answer
+   * @throws AppError UNAVAILABLE before the log has been read again; when manifest or release request do not verify: exchange has checked both, so this is not an answer
    */
   async permit(items: readonly { manifest: string; releaseRequest: string }[]): Promise<PermitResult[]> {
+    this.replay.assertCaughtUp();
     unwrap(this.directory.fresh());
     const catalogue = this.catalogue.current();
     const verified = (await Promise.all(items.map((item) => this.verify(item)))).map((result) => unwrap(result));

@@ -42,7 +42,7 @@ export class RecordConsent {
     });
     const catalogue = this.catalogue.current();
     const recorded = await this.database.transaction(async (client) => {
-      await createMatter(client, {
+      const created = await createMatter(client, {
         id: record.id,
         subject: record.subject,
         state: 'active',
@@ -50,6 +50,8 @@ export class RecordConsent {
         at: this.clock.now(),
       });
       const matter = (await lockMatters(client, [record.id])).get(record.id);
+      // Kept when the log told of its end: nothing but the id is left of it.
+      if (!created && !matter) throw new AppError('CONSENT_INACTIVE', 'the log says that this consent has ended');
       const same = matter?.consent && sameVersion(matter.consent, record, token);
       if (same) return same;
       const excluded = await excludedDeciders(client, await linkedPseudonyms(client, record.subject));

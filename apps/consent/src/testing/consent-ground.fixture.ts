@@ -1,4 +1,4 @@
-import { ConsentEvent, type PermitResult } from '#contracts';
+import { ConsentEvent, type ConsentWord, type PermitResult } from '#contracts';
 import {
   generateSigningKey,
   importVerificationKey,
@@ -6,13 +6,21 @@ import {
   verifyPermit,
   verifyPermitRefusal,
 } from '#envelope';
-import { type Clock, systemClock, unwrap } from '#kernel';
+import { type Clock, newEventId, systemClock, unwrap } from '#kernel';
 import { InMemoryLog, Outbox, OutboxRelay } from '#messaging';
-import { Database, type DirectoryView, prepareDatabase, serviceDatabaseUrl, SnapshotView } from '#platform';
+import {
+  createLogger,
+  Database,
+  type DirectoryView,
+  prepareDatabase,
+  serviceDatabaseUrl,
+  SnapshotView,
+} from '#platform';
 import { createTestDatabase, type TestDatabase, until } from '#testing';
 import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
 import { AskBasis } from '../ask-basis/ask-basis.handler.js';
 import { CheckBasis } from '../check-basis/check-basis.handler.js';
+import { Sweep } from '../end-by-itself/sweep.js';
 import { ExcludeDecider } from '../exclude-decider/exclude-decider.handler.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { databaseSpec, SCHEMA } from '../infra/database.js';
@@ -21,6 +29,8 @@ import { ListConsents } from '../list-consents/list-consents.handler.js';
 import { PermitRelease } from '../permit-release/permit-release.handler.js';
 import { ProposeConsent } from '../propose-consent/propose-consent.handler.js';
 import { RecordConsent } from '../record-consent/record-consent.handler.js';
+import { type AuditLog, LogReplay } from '../replay-log/log-replay.js';
+import { ShowAccount } from '../show-account/show-account.handler.js';
 import { Parties } from './parties.fixture.js';
 
 /** The use cases of one instance of the service, over connections of its own. */
@@ -34,7 +44,13 @@ export interface Instance {
   readonly ask: AskBasis;
   readonly check: CheckBasis;
   readonly permit: PermitRelease;
+  readonly accounts: ShowAccount;
+  readonly replay: LogReplay;
+  readonly sweep: Sweep;
 }
+
+/** A log without any entry about a consent. */
+const emptyLog: AuditLog = { listConsentWords: () => Promise.resolve({ words: [], next: 0n, more: false }) };
 
 export interface Released {
   /** `first`, `repeat` or `none` of a permit; the code of a refusal. */
@@ -81,8 +97,21 @@ export class ConsentGround {
     };
   }
 
-  instance({ directory = this.directory(), outbox = new Outbox(SCHEMA) } = {}): Instance {
+  instance({
+    directory = this.directory(),
+    outbox = new Outbox(SCHEMA),
+    log = emptyLog,
+    caughtUp = log === emptyLog,
+  }: {
+    directory?: DirectoryView;
+    outbox?: Outbox;
+    log?: AuditLog;
+    /** The log has been read since the start. */
+    caughtUp?: boolean;
+  } = {}): Instance {
     const database = this.serviceConnection();
+    const replay = new LogReplay(database, log, createLogger('consent', 'silent'));
+    if (caughtUp) replay.assertCaughtUp = () => undefined;
     const relay = new OutboxRelay({ pool: database.pool, schema: SCHEMA, log: new InMemoryLog([]) });
     const catalogue = new CatalogueView(directory);
     const { clock } = this;
@@ -95,7 +124,10 @@ export class ConsentGround {
       list: new ListConsents(database, clock),
       ask: new AskBasis(database, directory, catalogue, outbox, relay, clock),
       check: new CheckBasis(database, directory, catalogue, clock),
-      permit: new PermitRelease(database, directory, catalogue, this.permitKey, clock),
+      permit: new PermitRelease(database, directory, catalogue, this.permitKey, replay, clock),
+      accounts: new ShowAccount(database, directory, outbox, relay, new Set([this.parties.municipality.id]), clock),
+      replay,
+      sweep: new Sweep({ database, outbox, catalogue, clock, afterCommit: () => undefined }),
     };
   }
 
@@ -129,6 +161,46 @@ export class ConsentGround {
   async events(): Promise<ConsentEvent[]> {
     const rows = await this.rows<{ payload: Buffer }>('SELECT payload FROM consent.outbox ORDER BY tx, id');
     return rows.map(({ payload }) => ConsentEvent.decode(payload));
+  }
+
+  /** All that has happened here so far, as audit would have logged it. */
+  log(): AuditLog {
+    return {
+      listConsentWords: async ({ from, limit }) => {
+        const words = (await this.events()).flatMap(({ log }, at): ConsentWord[] =>
+          log?.consentId
+            ? [{ ...log, leafIndex: BigInt(at), exchangeId: '', recipient: '', subject: log.subjects[0] ?? '' }]
+            : [],
+        );
+        const page = words.filter(({ leafIndex }) => leafIndex >= from).slice(0, limit);
+        const next = (page.at(-1)?.leafIndex ?? from - 1n) + 1n;
+        return { words: page, next, more: words.some(({ leafIndex }) => leafIndex >= next) };
+      },
+    };
+  }
+
+  /** A copy of the database as it is now, with the same keys and agencies. */
+  async backup(): Promise<ConsentGround> {
+    const name = `backup_${newEventId()}`;
+    const url = new URL(this.database.url);
+    const original = url.pathname.slice(1);
+    url.pathname = '/postgres';
+    const administrator = new Database(url.toString(), { max: 1 });
+    try {
+      // A template may have no other session.
+      await administrator.query({
+        text: 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
+        values: [original],
+      });
+      await administrator.query({ text: `CREATE DATABASE ${name} TEMPLATE ${original}` });
+    } finally {
+      await administrator.close();
+    }
+    url.pathname = `/${name}`;
+    const drop = async (): Promise<void> => {
+      await this.owner.query({ text: `DROP DATABASE ${name} WITH (FORCE)` });
+    };
+    return new ConsentGround({ ...this.database, url: url.toString(), drop }, this.permitKey, this.parties, this.clock);
   }
 
   /** Sessions of this database that wait for a row's lock. */

@@ -1,6 +1,7 @@
 import { serializeCatalogue } from '#catalogue';
 import { type Agency, AgencyKey, type Snapshot } from '#contracts';
 import {
+  type AccountIdentification,
   type ConsentAct,
   type ConsentProposal,
   type ConsentRecord,
@@ -15,7 +16,16 @@ import {
   signStatement,
   type SubjectLink,
 } from '#envelope';
-import { type AgencyId, type Clock, newEventId, newMessageId, numericDate, type Pseudonym, unwrap } from '#kernel';
+import {
+  type AgencyId,
+  type Clock,
+  newEventId,
+  newMessageId,
+  numericDate,
+  type Pseudonym,
+  type Sha256,
+  unwrap,
+} from '#kernel';
 import { catalogue, contextOf, county, kela, municipality, proposalOf, recordOf } from './facts.fixture.js';
 
 const DAY_MS = 86_400_000;
@@ -141,6 +151,28 @@ export class Parties {
       { v: 1, subject, decider, reason: 'conflict-of-interest', ...told },
       by.signing,
     );
+  }
+
+  /** The municipality has identified the client strongly a moment ago, unless changed. */
+  identification(
+    subject: Pseudonym,
+    changes: Partial<AccountIdentification> = {},
+    by = this.municipality,
+  ): Promise<string> {
+    const now = numericDate(this.clock.now());
+    const identified: AccountIdentification = {
+      v: 1,
+      subject,
+      agency: by.id,
+      method: 'https://tunnistus.example',
+      level: 'substantial',
+      authTime: now - 20,
+      idTokenHash: `${'I'.repeat(42)}A` as Sha256,
+      jti: newEventId(),
+      iat: now,
+      ...changes,
+    };
+    return signStatement('account-identification', identified, by.signing);
   }
 
   /** The county's answer to the municipality unless changed, with the recipient's request to open it. */

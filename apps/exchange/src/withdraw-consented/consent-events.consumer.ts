@@ -1,12 +1,16 @@
 import { ConsentEvent, topics } from '#contracts';
 import { type ErrorCode, isConsentId } from '#kernel';
 import { InboxConsumer, type InboxConsumerOptions } from '#messaging';
+import type { ConsentNotices } from './consent-notices.js';
 import type { EndedConsent, WithdrawConsented } from './withdraw-consented.handler.js';
 
-/** States in which a consent gives no basis any more, and what is then said of messages that rest on it. */
+/**
+ * States in which a consent gives no basis any more, and what is then said of messages that rest on it. A suspended one may be
+ * resumed: its messages wait.
+ */
 const endings: Readonly<Record<string, ErrorCode>> = {
   withdrawn: 'CONSENT_WITHDRAWN',
-  revoked: 'CONSENT_WITHDRAWN',
+  revoked: 'CONSENT_INACTIVE',
   invalidated: 'CONSENT_INACTIVE',
   expired: 'CONSENT_EXPIRED',
 };
@@ -15,6 +19,7 @@ const endings: Readonly<Record<string, ErrorCode>> = {
 export class ConsentEventsConsumer extends InboxConsumer<ConsentEvent> {
   constructor(
     withdraw: WithdrawConsented,
+    notices: ConsentNotices,
     options: Omit<InboxConsumerOptions<ConsentEvent>, 'decode' | 'idOf' | 'exchangeOf' | 'handle' | 'consumer'>,
   ) {
     super({
@@ -29,7 +34,8 @@ export class ConsentEventsConsumer extends InboxConsumer<ConsentEvent> {
           const consentId = body.log?.consentId;
           return code !== undefined && isConsentId(consentId) ? [{ consentId, code }] : [];
         });
-        if (ended.length > 0) await withdraw.withdraw(client, ended);
+        const told = await notices.of(messages.map(({ body }) => body));
+        if (ended.length > 0 || told.length > 0) await withdraw.withdraw(client, ended, told);
       },
     });
   }

@@ -5,6 +5,7 @@ import { isUnopened } from '../domain/message-state.js';
 import { endingForCode } from '../domain/settle-message.js';
 import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
 import type { MessageRow } from '../infra/rows.js';
+import type { AddressedNotice } from './consent-notices.js';
 
 export interface EndedConsent {
   readonly consentId: ConsentId;
@@ -27,7 +28,12 @@ export class WithdrawConsented {
     private readonly clock: Clock,
   ) {}
 
-  async withdraw(client: Queryable, ended: readonly EndedConsent[]): Promise<void> {
+  /** @param told notices for mailboxes, put there in the same transaction */
+  async withdraw(
+    client: Queryable,
+    ended: readonly EndedConsent[],
+    told: readonly AddressedNotice[] = [],
+  ): Promise<void> {
     const { rows } = await client.query<Resting>({
       name: 'exchange.resting-on-consents',
       text: `SELECT DISTINCT ON (manifest_hash) manifest_hash, exchange_id, given.code
@@ -50,6 +56,8 @@ export class WithdrawConsented {
       if (isUnopened(message.state)) this.endOrDefer(ledger, message, code);
       else this.endQuestion(ledger, message, consents, code);
     }
+    // With the same ledger: mailboxes are locked once, in their order.
+    for (const { agency, notice } of told) ledger.putNotice(agency, notice);
     await ledger.flush();
   }
 

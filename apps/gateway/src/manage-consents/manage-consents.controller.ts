@@ -50,7 +50,7 @@ class ProposedConsentDto {
 export class ConsentUseDto {
   @ApiProperty() version: number;
   @ApiProperty() exchangeId: string;
-  @ApiProperty() recipient: string;
+  @ApiProperty({ description: 'Empty where names are withheld' }) recipient: string;
   @ApiProperty() usedAt: string;
 }
 
@@ -68,6 +68,9 @@ export class ConsentDto {
   record?: string;
   @ApiProperty({ required: false, description: 'The proposal as signed, where there was one' }) proposal?: string;
   @ApiProperty({ description: 'Computed now' }) state: string;
+  @ApiProperty({ type: [Number] }) categories: number[];
+  @ApiProperty({ description: 'Agencies’ names are withheld: record, proposal and acts are left out' })
+  namesWithheld: boolean;
   @ApiProperty() uses: number;
   @ApiProperty({ type: [ConsentUseDto] }) used: ConsentUseDto[];
   @ApiProperty({ type: [String], description: 'Acts as signed, oldest first' }) acts: string[];
@@ -133,6 +136,8 @@ export const consentDto = (consent: Consent): ConsentDto => ({
   ...(consent.record !== '' && { record: consent.record }),
   ...(consent.proposal !== '' && { proposal: consent.proposal }),
   state: consent.state,
+  categories: consent.categories,
+  namesWithheld: consent.namesWithheld,
   uses: consent.uses,
   used: consent.used.map(useDto),
   acts: consent.acts,

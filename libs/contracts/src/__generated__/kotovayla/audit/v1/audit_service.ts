@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { LogRecord } from "../../log/v1/log_record.js";
 import { ReleaseResult } from "../../log/v1/release.js";
 
@@ -115,6 +116,37 @@ export interface OpenedEntry {
   /** Canonical JSON of the body. */
   body: string;
   commitmentKey: Buffer;
+}
+
+export interface ListConsentWordsRequest {
+  /** First index, inclusive. */
+  from: bigint;
+  /** At most 500. */
+  limit: number;
+}
+
+export interface ListConsentWordsResponse {
+  /** In the order of the log. */
+  words: ConsentWord[];
+  /** Index from which the next call goes on. */
+  next: bigint;
+  /** There is more from there on. */
+  more: boolean;
+}
+
+export interface ConsentWord {
+  leafIndex: bigint;
+  eventId: string;
+  /** Such as consent-withdrawn, or message-released for a use. */
+  type: string;
+  at: Date | undefined;
+  consentId: string;
+  consentVersion: number;
+  subject: string;
+  /** Of a release. */
+  exchangeId: string;
+  sender: string;
+  recipient: string;
 }
 
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
@@ -1694,6 +1726,445 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
   },
 };
 
+function createBaseListConsentWordsRequest(): ListConsentWordsRequest {
+  return { from: 0n, limit: 0 };
+}
+
+export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
+  encode(message: ListConsentWordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0n) {
+      if (BigInt.asUintN(64, message.from) !== message.from) {
+        throw new globalThis.Error("value provided for field message.from of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.from);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListConsentWordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListConsentWordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListConsentWordsRequest {
+    return {
+      from: isSet(object.from) ? BigInt(object.from) : 0n,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: ListConsentWordsRequest): unknown {
+    const obj: any = {};
+    if (message.from !== 0n) {
+      obj.from = message.from.toString();
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListConsentWordsRequest>, I>>(base?: I): ListConsentWordsRequest {
+    return ListConsentWordsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListConsentWordsRequest>, I>>(object: I): ListConsentWordsRequest {
+    const message = createBaseListConsentWordsRequest();
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListConsentWordsResponse(): ListConsentWordsResponse {
+  return { words: [], next: 0n, more: false };
+}
+
+export const ListConsentWordsResponse: MessageFns<ListConsentWordsResponse> = {
+  encode(message: ListConsentWordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.words) {
+      ConsentWord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    if (message.more !== false) {
+      writer.uint32(24).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListConsentWordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListConsentWordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.words.push(ConsentWord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListConsentWordsResponse {
+    return {
+      words: globalThis.Array.isArray(object?.words) ? object.words.map((e: any) => ConsentWord.fromJSON(e)) : [],
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+      more: isSet(object.more) ? globalThis.Boolean(object.more) : false,
+    };
+  },
+
+  toJSON(message: ListConsentWordsResponse): unknown {
+    const obj: any = {};
+    if (message.words?.length) {
+      obj.words = message.words.map((e) => ConsentWord.toJSON(e));
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    if (message.more !== false) {
+      obj.more = message.more;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListConsentWordsResponse>, I>>(base?: I): ListConsentWordsResponse {
+    return ListConsentWordsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListConsentWordsResponse>, I>>(object: I): ListConsentWordsResponse {
+    const message = createBaseListConsentWordsResponse();
+    message.words = object.words?.map((e) => ConsentWord.fromPartial(e)) || [];
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.more = object.more ?? false;
+    return message;
+  },
+};
+
+function createBaseConsentWord(): ConsentWord {
+  return {
+    leafIndex: 0n,
+    eventId: "",
+    type: "",
+    at: undefined,
+    consentId: "",
+    consentVersion: 0,
+    subject: "",
+    exchangeId: "",
+    sender: "",
+    recipient: "",
+  };
+}
+
+export const ConsentWord: MessageFns<ConsentWord> = {
+  encode(message: ConsentWord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.leafIndex);
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(34).fork()).join();
+    }
+    if (message.consentId !== "") {
+      writer.uint32(42).string(message.consentId);
+    }
+    if (message.consentVersion !== 0) {
+      writer.uint32(48).uint32(message.consentVersion);
+    }
+    if (message.subject !== "") {
+      writer.uint32(58).string(message.subject);
+    }
+    if (message.exchangeId !== "") {
+      writer.uint32(66).string(message.exchangeId);
+    }
+    if (message.sender !== "") {
+      writer.uint32(74).string(message.sender);
+    }
+    if (message.recipient !== "") {
+      writer.uint32(82).string(message.recipient);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsentWord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsentWord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.consentId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.consentVersion = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.exchangeId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConsentWord {
+    return {
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      consentId: isSet(object.consentId)
+        ? globalThis.String(object.consentId)
+        : isSet(object.consent_id)
+        ? globalThis.String(object.consent_id)
+        : "",
+      consentVersion: isSet(object.consentVersion)
+        ? globalThis.Number(object.consentVersion)
+        : isSet(object.consent_version)
+        ? globalThis.Number(object.consent_version)
+        : 0,
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      exchangeId: isSet(object.exchangeId)
+        ? globalThis.String(object.exchangeId)
+        : isSet(object.exchange_id)
+        ? globalThis.String(object.exchange_id)
+        : "",
+      sender: isSet(object.sender) ? globalThis.String(object.sender) : "",
+      recipient: isSet(object.recipient) ? globalThis.String(object.recipient) : "",
+    };
+  },
+
+  toJSON(message: ConsentWord): unknown {
+    const obj: any = {};
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.consentId !== "") {
+      obj.consentId = message.consentId;
+    }
+    if (message.consentVersion !== 0) {
+      obj.consentVersion = Math.round(message.consentVersion);
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.exchangeId !== "") {
+      obj.exchangeId = message.exchangeId;
+    }
+    if (message.sender !== "") {
+      obj.sender = message.sender;
+    }
+    if (message.recipient !== "") {
+      obj.recipient = message.recipient;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConsentWord>, I>>(base?: I): ConsentWord {
+    return ConsentWord.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConsentWord>, I>>(object: I): ConsentWord {
+    const message = createBaseConsentWord();
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.eventId = object.eventId ?? "";
+    message.type = object.type ?? "";
+    message.at = object.at ?? undefined;
+    message.consentId = object.consentId ?? "";
+    message.consentVersion = object.consentVersion ?? 0;
+    message.subject = object.subject ?? "";
+    message.exchangeId = object.exchangeId ?? "";
+    message.sender = object.sender ?? "";
+    message.recipient = object.recipient ?? "";
+    return message;
+  },
+};
+
 /** The only writer of the Merkle log and the holder of the release key. */
 export type AuditServiceService = typeof AuditServiceService;
 export const AuditServiceService = {
@@ -1784,6 +2255,18 @@ export const AuditServiceService = {
       Buffer.from(SearchEntriesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchEntriesResponse => SearchEntriesResponse.decode(value),
   },
+  /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
+  listConsentWords: {
+    path: "/kotovayla.audit.v1.AuditService/ListConsentWords" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListConsentWordsRequest): Buffer =>
+      Buffer.from(ListConsentWordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListConsentWordsRequest => ListConsentWordsRequest.decode(value),
+    responseSerialize: (value: ListConsentWordsResponse): Buffer =>
+      Buffer.from(ListConsentWordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListConsentWordsResponse => ListConsentWordsResponse.decode(value),
+  },
 } as const;
 
 export interface AuditServiceServer extends UntypedServiceImplementation {
@@ -1800,6 +2283,8 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   getConsistencyProof: handleUnaryCall<GetConsistencyProofRequest, GetConsistencyProofResponse>;
   /** Bodies of entries in which the agency is a party, or of all for a supervising auditor. The query itself is logged. */
   searchEntries: handleUnaryCall<SearchEntriesRequest, SearchEntriesResponse>;
+  /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
+  listConsentWords: handleUnaryCall<ListConsentWordsRequest, ListConsentWordsResponse>;
 }
 
 export interface AuditServiceClient extends Client {
@@ -1928,6 +2413,22 @@ export interface AuditServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SearchEntriesResponse) => void,
   ): ClientUnaryCall;
+  /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
+  listConsentWords(
+    request: ListConsentWordsRequest,
+    callback: (error: ServiceError | null, response: ListConsentWordsResponse) => void,
+  ): ClientUnaryCall;
+  listConsentWords(
+    request: ListConsentWordsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListConsentWordsResponse) => void,
+  ): ClientUnaryCall;
+  listConsentWords(
+    request: ListConsentWordsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListConsentWordsResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AuditServiceClient = makeGenericClientConstructor(
@@ -1959,6 +2460,28 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

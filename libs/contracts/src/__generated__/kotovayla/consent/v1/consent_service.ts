@@ -146,6 +146,9 @@ export interface Consent {
   /** Acts as signed, oldest first. */
   acts: string[];
   endedAt: Date | undefined;
+  categories: number[];
+  /** Agencies' names are withheld from who looks: record, proposal, acts and recipients are left out. */
+  namesWithheld: boolean;
 }
 
 export interface CheckBasisRequest {
@@ -1911,6 +1914,8 @@ function createBaseConsent(): Consent {
     used: [],
     acts: [],
     endedAt: undefined,
+    categories: [],
+    namesWithheld: false,
   };
 }
 
@@ -1945,6 +1950,16 @@ export const Consent: MessageFns<Consent> = {
     }
     if (message.endedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.endedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.categories.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.categories) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.namesWithheld !== false) {
+      writer.uint32(96).bool(message.namesWithheld);
     }
     return writer;
   },
@@ -2042,6 +2057,32 @@ export const Consent: MessageFns<Consent> = {
             message.endedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag === 88) {
+              message.categories.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.categories.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.namesWithheld = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2078,6 +2119,14 @@ export const Consent: MessageFns<Consent> = {
         : isSet(object.ended_at)
         ? fromJsonTimestamp(object.ended_at)
         : undefined,
+      categories: globalThis.Array.isArray(object?.categories)
+        ? object.categories.map((e: any) => globalThis.Number(e))
+        : [],
+      namesWithheld: isSet(object.namesWithheld)
+        ? globalThis.Boolean(object.namesWithheld)
+        : isSet(object.names_withheld)
+        ? globalThis.Boolean(object.names_withheld)
+        : false,
     };
   },
 
@@ -2113,6 +2162,12 @@ export const Consent: MessageFns<Consent> = {
     if (message.endedAt !== undefined) {
       obj.endedAt = message.endedAt.toISOString();
     }
+    if (message.categories?.length) {
+      obj.categories = message.categories.map((e) => Math.round(e));
+    }
+    if (message.namesWithheld !== false) {
+      obj.namesWithheld = message.namesWithheld;
+    }
     return obj;
   },
 
@@ -2131,6 +2186,8 @@ export const Consent: MessageFns<Consent> = {
     message.used = object.used?.map((e) => ConsentUse.fromPartial(e)) || [];
     message.acts = object.acts?.map((e) => e) || [];
     message.endedAt = object.endedAt ?? undefined;
+    message.categories = object.categories?.map((e) => e) || [];
+    message.namesWithheld = object.namesWithheld ?? false;
     return message;
   },
 };
