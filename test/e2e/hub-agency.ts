@@ -4,6 +4,7 @@ import { DirectoryServiceClient } from '#contracts';
 import {
   type Basis,
   type ClearRecord,
+  type ConsentActType,
   type ConsentRecord,
   grantEach,
   generateReceivingKey,
@@ -554,14 +555,19 @@ export class HubAgency {
     return full.id;
   }
 
-  async withdraw(consentId: ConsentId, version = 1): Promise<void> {
+  withdraw(consentId: ConsentId, version = 1): Promise<void> {
+    return this.act('withdraw', consentId, version);
+  }
+
+  /** Told by the client to this agency. */
+  async act(act: ConsentActType, consentId: ConsentId, version = 1): Promise<void> {
     const token = await signStatement(
       'consent-act',
       {
         v: 1,
         consentId,
         version,
-        act: 'withdraw',
+        act,
         by: 'subject',
         channel: 'in-person',
         agency: this.id,
@@ -572,7 +578,7 @@ export class HubAgency {
       this.signing,
     );
     const { status, body } = await this.call('POST', '/v1/consents/acts', { act: token });
-    if (status !== 200) throw new Error(`consent not withdrawn: ${status} ${JSON.stringify(body)}`);
+    if (status !== 200) throw new Error(`not done: ${act}: ${status} ${JSON.stringify(body)}`);
   }
 }
 

@@ -276,6 +276,25 @@ describe('misuse', () => {
       await municipality.mailUntil(municipality.notice('withdrawn', context.messageId));
     });
 
+    it('a consent suspended between sending and opening: refused, not for good, and opened once it is resumed', async () => {
+      const id = await consented();
+      const { sealed: message } = await delivered(municipality, county, resting(id));
+      await municipality.act('suspend', id);
+      expect(await county.release(message.manifestHash)).toMatchObject({
+        refused: { code: 'CONSENT_INACTIVE', final: false },
+      });
+      await municipality.act('resume', id);
+      await until(async () => (await county.release(message.manifestHash)).released !== undefined);
+    });
+
+    it('a consent suspended and then withdrawn: refused for good', async () => {
+      const id = await consented();
+      const { sealed: message } = await delivered(municipality, county, resting(id));
+      await municipality.act('suspend', id);
+      await municipality.withdraw(id);
+      expect(whyNot(await county.release(message.manifestHash))).toBe('CONSENT_WITHDRAWN');
+    });
+
     it('a consent withdrawn after opening, for opening again', async () => {
       const id = await consented();
       const { sealed: message } = await delivered(municipality, county, resting(id));

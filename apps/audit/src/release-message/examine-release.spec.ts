@@ -113,6 +113,9 @@ describe('examining a release', () => {
       iat: numericDate(clock.now()),
       exp: numericDate(clock.now()) + 10,
     });
+    expect(unwrap(facts.capsule)).toEqual({
+      destroyAfter: numericDate(unwrap(keyring.find(await thumbprintOf(keyring.records()[0]!.jwk))).destroyAfter),
+    });
     expect(facts.seenSize).toBe(7);
     expect(unwrap(facts.accepted)).toEqual({ at: asked.accepted!.at!.getTime() / 1000 });
     expect(found.accepted?.eventId).toBe(asked.accepted!.eventId);
@@ -191,6 +194,11 @@ describe('examining a release', () => {
     expect(found.accepted).toBeUndefined();
     // As it merely says: for the entry about the refusal.
     expect(found.manifest?.context.sender).toBe(sender.id);
+  });
+
+  it('of a request that did not verify keeps what it merely says, for the entry about the refusal', async () => {
+    const found = await examined({ requestKey: third.signing });
+    expect(found.request).toMatchObject({ agency: recipient.id, manifestHash: message.message.manifestHash });
   });
 
   it('of a manifest that is none, or was changed after signing, opens nothing', async () => {

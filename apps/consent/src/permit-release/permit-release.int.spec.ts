@@ -62,6 +62,14 @@ describe('a permit', () => {
     expect(given).toMatchObject({ use: 'first', iat: numericDate(now), exp: numericDate(now) + 10 });
   });
 
+  it.each([
+    ['60 s old', -60],
+    ['60 s ahead', 60],
+  ])('is given for a request that is %s by the clock of its agency', async (_what, seconds) => {
+    await record();
+    expect(await outcomes(await answer({}, { iat: numericDate(now) + seconds }))).toEqual(['first']);
+  });
+
   it('counts one use for each exchange and recipient', async () => {
     await record();
     expect(await outcomes(await answer())).toEqual(['first']);
@@ -140,6 +148,18 @@ describe('a permit', () => {
     expect(await outcomes(await answer({ basis: [byConsent({}, consentId, 2)] }))).toEqual(['first']);
   });
 
+  it('is refused, but not for good, while the consent is suspended', async () => {
+    await record();
+    const { municipality } = ground.parties;
+    const act = async (what: 'suspend' | 'resume') =>
+      service.acts.act(municipality.id, await ground.parties.act(municipality, { consentId, act: what }));
+    await act('suspend');
+    expect(await permit(await answer())).toMatchObject([{ outcome: 'CONSENT_INACTIVE', final: false }]);
+    expect(await uses()).toEqual([]);
+    await act('resume');
+    expect(await outcomes(await answer())).toEqual(['first']);
+  });
+
   it('is refused, but not for good, before the consent begins', async () => {
     await record({ validFrom: new Date(now.getTime() + 60_000).toISOString() });
     const item = await answer();
@@ -180,8 +200,11 @@ describe('a permit', () => {
       await refusedWith({ ...item, releaseRequest: other.releaseRequest }, 'RELEASE_REQUEST_INVALID');
     });
 
-    it('when the request is older than a minute', async () => {
-      await refusedWith(await answer({}, { iat: numericDate(now) - 61 }), 'RELEASE_REQUEST_INVALID');
+    it.each([
+      ['61 s old', -61],
+      ['61 s ahead', 61],
+    ])('when the request is %s', async (_what, seconds) => {
+      await refusedWith(await answer({}, { iat: numericDate(now) + seconds }), 'RELEASE_REQUEST_INVALID');
     });
 
     it('when the recipient’s key is revoked', async () => {

@@ -56,6 +56,13 @@ describe('a DPoP proof', () => {
     expect(await codeOf(await proof({}, header, other))).toBe('ok');
   });
 
+  it.each([
+    ['that is a minute old', -60],
+    ['by a clock that is a minute ahead', 60],
+  ])('%s is taken', async (_what, seconds) => {
+    expect(await codeOf(await proof({ iat: numericDate(clock.now()) + seconds }))).toBe('ok');
+  });
+
   it.each<[string, Record<string, unknown>]>([
     ['for another method', { htm: 'GET' }],
     ['for another address', { htu: 'https://gateway.example/v1/releases' }],

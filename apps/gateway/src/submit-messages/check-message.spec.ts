@@ -51,7 +51,7 @@ describe('a message at the edge', () => {
     ['beyond the skew after its end', { iat: seconds - 600, exp: seconds - 60 }, 'MESSAGE_EXPIRED'],
     ['inside the skew before its time', { iat: seconds + 60 }, 'ok'],
     ['beyond the skew before its time', { iat: seconds + 61 }, 'IAT_IN_FUTURE'],
-  ])('%s', async (_what, times, code) => {
+  ])('is judged by its times: %s', async (_what, times, code) => {
     expect(await codeOf(await agency.seal(times))).toBe(code);
   });
 
