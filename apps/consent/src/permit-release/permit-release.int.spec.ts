@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   checkPermit,
+  grantEach,
   importVerificationKey,
   type MessageContext,
   readManifest,
@@ -91,6 +92,20 @@ describe('a permit', () => {
     const items = await Promise.all([answer(), answer({ exchangeId: exchange(2) }), answer()]);
     expect(await outcomes(...items)).toEqual(['first', 'CONSENT_USED_UP', 'repeat']);
     expect(await uses()).toEqual([{ exchange_id: exchange(1), recipient: 'K-235' }]);
+  });
+
+  it('under two consents of which the exchange has used one already counts a first use of the other', async () => {
+    await record();
+    const second = newConsentId();
+    const { municipality, county } = ground.parties;
+    const grants = grantEach([11], { disclosers: [county.id], recipients: [municipality.id] });
+    await service.record.record(municipality.id, await ground.parties.record({ id: second, grants }));
+    expect(await outcomes(await answer())).toEqual(['first']);
+    const both = await answer({
+      basis: [byConsent({ categories: [11] }, second), byConsent({ categories: [12] }, consentId)],
+      categories: [11, 12],
+    });
+    expect(await outcomes(both, both)).toEqual(['first', 'repeat']);
   });
 
   it('counts no use of a message that is refused for another part of its basis', async () => {
@@ -189,6 +204,12 @@ describe('a permit', () => {
       const [header, , signature] = item.manifest.split('.');
       const manifest = [header, other.manifest.split('.')[1], signature].join('.');
       await refusedWith({ ...item, manifest }, 'SIGNATURE_INVALID');
+    });
+
+    it('when manifest or request are none', async () => {
+      const item = await answer();
+      await refusedWith({ ...item, manifest: item.releaseRequest }, 'TYP_MISMATCH');
+      await refusedWith({ ...item, releaseRequest: item.manifest }, 'TYP_MISMATCH');
     });
 
     it('when somebody else than the recipient asks', async () => {
