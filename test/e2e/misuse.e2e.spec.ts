@@ -612,9 +612,12 @@ describe('misuse', () => {
     });
 
     it('a post that is larger than 64 messages can be: refused before it is read', async () => {
+      // A fresh nonce, so that the proof is not what is refused.
+      await municipality.call('GET', `/v1/consents?subject=${aPseudonym('client')}`);
+      const { headers } = await municipality.prepared('POST', '/v1/messages', {});
       const post = request(`${hub.addresses.gateway}/v1/messages`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': 9 * 1024 * 1024 },
+        headers: { ...headers, 'content-length': 9 * 1024 * 1024 },
       });
       post.flushHeaders();
       const [answer] = (await once(post, 'response')) as [IncomingMessage];
