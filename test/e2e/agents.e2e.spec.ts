@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   alarmsOf,
   ask,
+  client,
   exchangeAt,
   keysAt,
   loggedKeyAt,
@@ -10,6 +11,7 @@ import {
   requestAt,
 } from '../../apps/agent/src/fake-hub/case.fixture.js';
 import { type AgentBackup, bodyOf, eventually, TestAgent } from '../../apps/agent/src/fake-hub/test-agent.fixture.js';
+import { Database } from '#platform';
 import { register } from '../../deploy/src/demo/onboarding.js';
 import { type RunningHub, startTestHub } from './running-hub.js';
 
@@ -54,9 +56,9 @@ describe('agents at the real hub', () => {
     await hub?.stop();
   });
 
-  const answer = async (exchangeId: string): Promise<void> => {
+  const answer = async (exchangeId: string, category = 11): Promise<void> => {
     const { messageId } = await requestAt(county, 'H-03', exchangeId);
-    const items = [{ category: 11, outcome: 'no-record' }];
+    const items = [{ category, outcome: 'no-record' }];
     await county.system('H-03').post(`/v1/inbox/${messageId}/answer`, { person: officer, items }).expect(200);
   };
   const answeredAt = (agent: TestAgent, id: string, exchangeId: string) =>
@@ -96,6 +98,53 @@ describe('agents at the real hub', () => {
       );
       return messages.some(({ code }) => code === undefined) ? true : undefined;
     });
+  });
+
+  it('go over to a new pseudonym key: consents are signed again under it, and hold for what is asked under it', async () => {
+    interface Consents {
+      readonly consents: { readonly consentId: string; readonly version: number; readonly state: string }[];
+    }
+    const wish = {
+      client,
+      disclosers: ['H-03'],
+      categories: [12],
+      purposes: ['plan'],
+      validUntil: new Date(Date.now() + 90 * 86_400_000).toISOString(),
+      method: 'written',
+      language: 'ar',
+      noticeVersion: '2026-1',
+    };
+    const { consentId } = await bodyOf<{ consentId: string }>(
+      municipality.system('K-235').post('/v1/consents', wish).expect(201),
+    );
+    const excluded = { client, decider: { ...client, value: '020290-9038' }, officer };
+    await municipality.system('K-235').post('/v1/clients/exclusions', excluded).expect(200);
+    const rotated = municipality.system('K-235').post('/v1/pseudonym-key/rotate', { useAfterSeconds: 0 }).expect(202);
+    expect(await bodyOf(rotated)).toMatchObject({ version: 2, sharedWith: ['H-03'] });
+    await county.system('H-03').post('/v1/pseudonym-key/rotate', { useAfterSeconds: 0 }).expect(403);
+
+    await eventually('the county has it', async () =>
+      (await keysAt(county, 'H-03')).find(({ use, version }) => use === 'pseudonym' && version === 2),
+    );
+    await eventually('the consent is signed again', async () => {
+      const { consents } = await bodyOf<Consents>(municipality.system('K-235').get('/v1/consents'));
+      return consents.find(({ version, state }) => version === 2 && state === 'recorded');
+    });
+    await eventually('who may not decide is said again', async () => {
+      const owner = new Database(hub.databaseUrl, { max: 1 });
+      const text = `SELECT 1 FROM consent.decider_exclusion WHERE subject LIKE 'p2.%' AND decider LIKE 'p2.%'`;
+      const { rows } = await owner.query({ text }).finally(() => owner.close());
+      return rows.length === 1 ? true : undefined;
+    });
+    const found = county.system('H-03').post('/v1/consents/search', { client }).expect(200);
+    expect((await bodyOf<Consents>(found)).consents).toMatchObject([{ consentId, version: 2, state: 'active' }]);
+
+    const exchangeId = await ask(municipality, 'H-03', [12]);
+    await answer(exchangeId, 12);
+    await answeredAt(municipality, 'K-235', exchangeId);
+    const withdrawn = municipality.system('K-235').post(`/v1/consents/${consentId}/withdraw`, { officer });
+    expect(await bodyOf(withdrawn)).toMatchObject({ version: 2, state: 'withdrawn' });
+    expect(await alarmsOf(municipality, 'K-235')).toEqual([]);
   });
 
   describe('restored from a backup', () => {

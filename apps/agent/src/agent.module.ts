@@ -52,6 +52,7 @@ import { ApplyOutcome } from './receive-mail/apply-outcome.js';
 import { MailFetcher } from './receive-mail/mail-fetcher.js';
 import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
+import { ReSignConsents } from './re-sign-consents/re-sign-consents.js';
 import { RestoreSent } from './receive-mail/restore-sent.js';
 import { OUTCOME_KEY, TakeConsentNotices } from './receive-mail/take-consent-notices.js';
 import { TakeNotices } from './receive-mail/take-notices.js';
@@ -156,6 +157,7 @@ export class AgentModule {
         { provide: Notices, useFactory: () => Notices.read(config.NOTICES) },
         ReferClient,
         ReplaceKeys,
+        ReSignConsents,
         RestoreSent,
         RotateKeys,
         SeeExchanges,

@@ -25,7 +25,7 @@ export * from './log-entry.js';
 export { type Manifest, checkParts, readManifest, verifyManifest } from './manifest.js';
 export * from './open-message.js';
 export { maxContentBytes } from './profile.js';
-export { openPseudonymKey, sealPseudonymKey } from './pseudonym-key.js';
+export { openPseudonymKey, sealPseudonymKey, type SharedPseudonymKey } from './pseudonym-key.js';
 export * from './pseudonyms.js';
 export { type Receipt, type ReceiptToVerify, parseReceipt, verifyReceipt } from './receipt.js';
 export * from './release.js';

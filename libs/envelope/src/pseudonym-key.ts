@@ -1,15 +1,17 @@
 import { AppError, type Result, type Thumbprint, err, ok } from '#kernel';
 import { openSealed, readSealed, sealTo } from './compact-jwe.js';
 import { signJws, verifyJws } from './compact-jws.js';
-import { thumbprint, version } from './fields.js';
+import { instant, thumbprint, version } from './fields.js';
 import type { ReceivingKey, RecipientKey, SigningKey, VerificationKey } from './keys.js';
 import type { PseudonymKey } from './pseudonyms.js';
-import { closed, oneOf, parseAs, text } from './shape.js';
+import { closed, oneOf, optional, parseAs, text } from './shape.js';
 
 interface PseudonymKeyPayload {
   v: 1;
   version: number;
   key: string;
+  /** Instant from which it is used; before it the version before is. Without it at once. */
+  useFrom?: string;
   /** Whom it was sealed to: signed, so that a recipient cannot pass it on in the first agency's name. */
   recipientKey: Thumbprint;
 }
@@ -18,12 +20,16 @@ const payloadShape = closed<PseudonymKeyPayload>({
   v: oneOf(1),
   version,
   key: text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
+  useFrom: optional(instant),
   recipientKey: thumbprint,
 });
 
+/** A pseudonym key on its way, with the instant from which all use it. */
+export type SharedPseudonymKey = PseudonymKey & { readonly useFrom?: string };
+
 /** The first agency's agent seals the shared pseudonym key to each agency as it is onboarded: signed, then encrypted. */
 export async function sealPseudonymKey(
-  { version: keyVersion, key }: PseudonymKey,
+  { version: keyVersion, key, useFrom }: SharedPseudonymKey,
   recipientKey: RecipientKey,
   signingKey: SigningKey,
 ): Promise<string> {
@@ -32,6 +38,7 @@ export async function sealPseudonymKey(
     v: 1,
     version: keyVersion,
     key: key.toString('base64url'),
+    ...(useFrom === undefined ? {} : { useFrom }),
     recipientKey: recipientKey.kid,
   };
   return sealTo('pseudonym-key', Buffer.from(signJws('pseudonym-key', payload, signingKey)), recipientKey);
@@ -42,7 +49,7 @@ export async function openPseudonymKey(
   token: string,
   receivingKey: ReceivingKey,
   senderKey: VerificationKey,
-): Promise<Result<PseudonymKey>> {
+): Promise<Result<SharedPseudonymKey>> {
   const header = readSealed('pseudonym-key', token);
   if (!header.ok) return header;
   if (header.value.kid !== receivingKey.kid) return err(new AppError('RECIPIENT_KEY_UNKNOWN'));
@@ -53,5 +60,7 @@ export async function openPseudonymKey(
   const payload = parseAs(payloadShape, verified.value.payload);
   if (!payload.ok) return payload;
   if (payload.value.recipientKey !== receivingKey.kid) return err(new AppError('OPENED_MISMATCH'));
-  return ok({ version: payload.value.version, key: Buffer.from(payload.value.key, 'base64url') });
+  const { version: keyVersion, key, useFrom } = payload.value;
+  const shared = { version: keyVersion, key: Buffer.from(key, 'base64url') };
+  return ok(useFrom === undefined ? shared : { ...shared, useFrom });
 }

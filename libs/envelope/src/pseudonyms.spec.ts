@@ -88,6 +88,12 @@ describe('sealed pseudonym key', () => {
     expect(unwrap(await openPseudonymKey(token, second.receiving, first.verification))).toEqual(pseudonymKey);
   });
 
+  it('says from when all use it', async () => {
+    const shared = { ...pseudonymKey, version: 2, useFrom: '2026-12-01T00:00:00.000Z' };
+    const token = await sealPseudonymKey(shared, second.recipient, first.signing);
+    expect(unwrap(await openPseudonymKey(token, second.receiving, first.verification))).toEqual(shared);
+  });
+
   it('reaches nobody else', async () => {
     const token = await sealPseudonymKey(pseudonymKey, second.recipient, first.signing);
     expect(codeOf(await openPseudonymKey(token, third.receiving, first.verification))).toBe('RECIPIENT_KEY_UNKNOWN');

@@ -11,6 +11,9 @@ export interface PseudonymKey {
   readonly version: number;
 }
 
+/** Version of the key under which a pseudonym was made. */
+export const keyVersionOf = (pseudonym: Pseudonym): number => Number(pseudonym.slice(1, pseudonym.indexOf('.')));
+
 const pseudonymKeyBytes = 32;
 const label = 'kotovayla-subject-v1';
 

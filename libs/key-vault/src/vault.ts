@@ -162,6 +162,16 @@ export class Vault {
       : ok({ version: held.version, key: Buffer.from(held.key) });
   }
 
+  /** Destroys a pseudonym key for good, as `remove`. */
+  async removePseudonymKey(version: number): Promise<void> {
+    const without = (content: VaultContent): VaultContent => ({
+      ...content,
+      pseudonymKeys: content.pseudonymKeys.filter((held) => held.version !== version),
+    });
+    await this.#change(without);
+    await this.#change(without);
+  }
+
   /** Versions held, ascending: during a rotation there are two. */
   pseudonymKeyVersions(): number[] {
     return this.#content.pseudonymKeys.map(({ version }) => version).sort((a, b) => a - b);

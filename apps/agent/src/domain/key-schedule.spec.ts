@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { destroyFrom, type KeyInTime, rotateFrom } from './key-schedule.js';
+import { destroyFrom, type KeyInTime, pseudonymKeyDestroyFrom, rotateFrom } from './key-schedule.js';
 
 const day = (n: number): Date => new Date(Date.UTC(2026, 0, n));
 const key = (use: KeyInTime['use'], more: Partial<KeyInTime> = {}): KeyInTime => ({
@@ -42,4 +42,14 @@ describe('the private half of an old key', () => {
     expect(destroyFrom(key('signing', { revokedAt: day(20) }), capsulesEnd)).toEqual(minuteAfter(day(20))));
 
   it('for recovery stays', () => expect(destroyFrom(key('recovery'), capsulesEnd)).toBeUndefined());
+});
+
+describe('an earlier pseudonym key', () => {
+  it('is destroyed when no consent and no message made under it can be left', () => {
+    expect(pseudonymKeyDestroyFrom(day(10), () => day(100))).toEqual(minuteAfter(day(376)));
+    expect(pseudonymKeyDestroyFrom(day(10), () => day(500))).toEqual(day(500));
+  });
+
+  it('is kept while nobody knows how long messages live', () =>
+    expect(pseudonymKeyDestroyFrom(day(10), () => undefined)).toBeUndefined());
 });

@@ -50,3 +50,16 @@ export function destroyFrom(
       return undefined;
   }
 }
+
+/** No consent lasts longer, so none under an earlier pseudonym key is left then, signed again or not. */
+const LONGEST_CONSENT_MS = 366 * DAY_MS;
+
+/** From when an earlier pseudonym key is of no use any more: no message and no consent made under it is left. */
+export function pseudonymKeyDestroyFrom(
+  nextUsedFrom: Date,
+  capsulesEnd: (madeBefore: Date) => Date | undefined,
+): Date | undefined {
+  const unused = new Date(nextUsedFrom.getTime() + SKEW_MS);
+  const last = capsulesEnd(unused);
+  return last && new Date(Math.max(last.getTime(), unused.getTime() + LONGEST_CONSENT_MS));
+}

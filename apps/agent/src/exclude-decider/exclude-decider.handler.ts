@@ -35,7 +35,12 @@ export class ExcludeDecider {
       iat: numericDate(at),
     });
     const seq = await this.database.transaction(async (client) => {
-      await this.proposals.exclude(client, agency.id, subject, decider, at);
+      await this.proposals.exclude(
+        client,
+        agency.id,
+        { subject, decider, client: wish.client, person: wish.decider },
+        at,
+      );
       return this.statements.keep(client, agency, { kind: 'decider-exclusion', token });
     });
     return { state: (await this.statements.tellNow(agency, seq)).state };

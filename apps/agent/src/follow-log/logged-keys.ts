@@ -136,6 +136,11 @@ export class LoggedKeys {
     return this.find(agency, kid) !== undefined;
   }
 
+  /** Agencies that something can be sealed to. */
+  agencies(at: Date): AgencyId[] {
+    return [...this.keys.keys()].filter((agency) => this.newest(agency, 'receiving', at) !== undefined).sort();
+  }
+
   keysOf(agency: AgencyId): readonly LoggedKey[] {
     return this.keys.get(agency) ?? [];
   }

@@ -123,6 +123,21 @@ export class ConsentStore {
     return rows.map(consentOf);
   }
 
+  /** Running consents collected here whose newest version names its person under another key than this version's. */
+  async underOtherKey(agency: AgencyId, version: number, now: Date, limit: number): Promise<KeptConsent[]> {
+    const { rows } = await this.database.query<ConsentRow>({
+      name: 'consents-under-other-key',
+      text: `SELECT * FROM (
+               SELECT DISTINCT ON (id) * FROM consents WHERE agency = $1 ORDER BY id, version DESC
+             ) AS newest
+             WHERE state = 'recorded' AND subject NOT LIKE 'p' || $2::text || '.%'
+               AND record ->> 'collectingAgency' = $1 AND (record ->> 'validUntil')::timestamptz > $3
+             LIMIT $4`,
+      values: [agency, version, now, limit],
+    });
+    return rows.map(consentOf);
+  }
+
   async list(agency: AgencyId, subject: Pseudonym | undefined, limit: number): Promise<KeptConsent[]> {
     const { rows } = await this.database.query<ConsentRow>({
       name: 'consent-list',

@@ -4,6 +4,7 @@ import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
 import { ConsentAsking1790000000003 } from './migrations/3-consent-asking.migration.js';
 import { RestoredMail1790000000004 } from './migrations/4-restored-mail.migration.js';
 import { ConsentNotices1790000000005 } from './migrations/5-consent-notices.migration.js';
+import { ReSigning1790000000006 } from './migrations/6-re-signing.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
@@ -14,6 +15,7 @@ export const databaseSpec: DatabaseSpec = {
     ConsentAsking1790000000003,
     RestoredMail1790000000004,
     ConsentNotices1790000000005,
+    ReSigning1790000000006,
   ],
   restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

@@ -13,6 +13,14 @@ export interface ProposedDecider {
   readonly named: NamedDecider;
 }
 
+/** Somebody who may not decide for a client, by pseudonym and in plain. */
+export interface KeptExclusion {
+  readonly subject: Pseudonym;
+  readonly decider: Pseudonym;
+  readonly client: ClientIdentity;
+  readonly person: ClientIdentity;
+}
+
 export type ProposalState = 'open' | 'answered' | 'denied' | 'cancelled' | 'refused';
 
 export interface KeptProposal {
@@ -94,13 +102,28 @@ export class ProposalStore {
     return rowCount === 1;
   }
 
-  async exclude(client: Queryable, agency: AgencyId, subject: Pseudonym, decider: Pseudonym, at: Date): Promise<void> {
+  async exclude(client: Queryable, agency: AgencyId, exclusion: KeptExclusion, at: Date): Promise<void> {
+    const { subject, decider, client: whom, person } = exclusion;
     await client.query({
       name: 'decider-exclude',
-      text: `INSERT INTO decider_exclusions (agency, subject, decider, excluded_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT DO NOTHING`,
-      values: [agency, subject, decider, at],
+      text: `INSERT INTO decider_exclusions (agency, subject, decider, client, person, excluded_at)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+      values: [agency, subject, decider, JSON.stringify(whom), JSON.stringify(person), at],
     });
+  }
+
+  /** Those that were said under another version of the pseudonym key and not yet under this one. */
+  async exclusionsToRepeat(agency: AgencyId, version: number, limit: number): Promise<KeptExclusion[]> {
+    const { rows } = await this.database.query<KeptExclusion & Record<string, unknown>>({
+      name: 'deciders-excluded-to-repeat',
+      text: `SELECT DISTINCT ON (client, person) subject, decider, client, person FROM decider_exclusions AS said
+             WHERE agency = $1 AND client IS NOT NULL AND person IS NOT NULL AND NOT EXISTS (
+               SELECT FROM decider_exclusions AS again WHERE again.agency = $1 AND again.client = said.client
+                 AND again.person = said.person AND again.subject LIKE 'p' || $2::text || '.%')
+             LIMIT $3`,
+      values: [agency, version, limit],
+    });
+    return rows;
   }
 
   /** Persons of whom this agency knows that they may not decide for the subject. */

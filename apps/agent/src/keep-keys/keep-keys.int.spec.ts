@@ -147,6 +147,29 @@ describe('an agency’s keys', () => {
     });
   });
 
+  it('that make pseudonyms go over to a next one from a moment on, and the one before is destroyed when nothing is left under it', async () => {
+    await start();
+    const versions = async (id: string): Promise<(number | undefined)[]> =>
+      (await keysAt(agent, id)).filter(({ use }) => use === 'pseudonym').map(({ version }) => version);
+    const subjectOf = async (exchangeId: string) => (await sentBy(exchangeId)).context.subjects[0]?.slice(0, 3);
+    await agent.system('K-235').post('/v1/pseudonym-key/rotate').expect(202);
+    await eventually('the county has it', async () => ((await versions('H-03')).length === 2 ? true : undefined));
+    expect(await subjectOf(await ask(agent, 'H-03', [11]))).toBe('p1.');
+
+    clock.moveOn(DAY_MS);
+    const exchangeId = await ask(agent, 'H-03', [11]);
+    expect(await subjectOf(exchangeId)).toBe('p2.');
+    await requestAt(agent, 'H-03', exchangeId);
+    clock.moveOn(365 * DAY_MS);
+    expect(await versions('K-235')).toEqual([1, 2]);
+
+    clock.moveOn(2 * DAY_MS);
+    for (const id of ['K-235', 'H-03'])
+      await eventually(`${id} has the next one alone`, async () =>
+        (await versions(id)).every((version) => version === 2) ? true : undefined,
+      );
+  });
+
   describe('are revoked', () => {
     beforeEach(() => start());
 

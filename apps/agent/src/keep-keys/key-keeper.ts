@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AgencyId, Clock } from '#kernel';
 import { CLOCK, LOGGER, type Logger } from '#platform';
-import { destroyFrom, rotateFrom } from '../domain/key-schedule.js';
+import { destroyFrom, pseudonymKeyDestroyFrom, rotateFrom } from '../domain/key-schedule.js';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { PublicHub } from '../hub-client/hub-client.js';
 import { KeyStore } from '../infra/key-store.js';
@@ -35,6 +35,7 @@ export class KeyKeeper {
     await this.post(agency);
     await this.rotate(agency);
     await this.destroy(agency);
+    await this.destroyPseudonymKeys(agency);
     return 0;
   }
 
@@ -70,6 +71,18 @@ export class KeyKeeper {
       await agency.vault.remove(kid);
       await this.store.markDestroyed(agency.id, kid, now);
       this.logger.info({ agency: agency.id, kid, use: key.use }, 'private key destroyed');
+    }
+  }
+
+  private async destroyPseudonymKeys(agency: ServedAgency): Promise<void> {
+    const now = this.clock.now();
+    const versions = agency.pseudonymVersions();
+    for (const [index, { version }] of versions.entries()) {
+      const next = versions[index + 1];
+      const from = next && pseudonymKeyDestroyFrom(next.useFrom, (before) => this.log.keys.capsulesEnd(before));
+      if (!from || now < from) continue;
+      await agency.vault.removePseudonymKey(version);
+      this.logger.info({ agency: agency.id, version }, 'pseudonym key destroyed');
     }
   }
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
-import { KeysDto, SharedDto, ShareDto } from './onboarding.dto.js';
+import { KeysDto, RotatedPseudonymKeyDto, RotatePseudonymKeyDto, SharedDto, ShareDto } from './onboarding.dto.js';
 import { OnboardAgency } from './onboard-agency.handler.js';
 
 @ApiTags('keys')
@@ -45,5 +45,18 @@ export class OnboardAgencyController {
   @ApiResponse({ status: 202, type: SharedDto })
   async share(@Caller() { agency }: CallingSystem, @Body() body: ShareDto): Promise<SharedDto> {
     return this.handler.sharePseudonymKey(agency, body.agency);
+  }
+
+  @Post('pseudonym-key/rotate')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'The first agency makes the next pseudonym key; from a moment on all use it and re-sign their consents',
+  })
+  @ApiResponse({ status: 202, type: RotatedPseudonymKeyDto })
+  async rotatePseudonymKey(
+    @Caller() { agency }: CallingSystem,
+    @Body() { useAfterSeconds }: RotatePseudonymKeyDto,
+  ): Promise<RotatedPseudonymKeyDto> {
+    return this.handler.rotatePseudonymKey(agency, useAfterSeconds);
   }
 }

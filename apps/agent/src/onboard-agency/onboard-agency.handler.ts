@@ -11,7 +11,7 @@ import { KeyRecords } from '../keep-keys/key-records.js';
 import { Wakeup } from '../run-agent/wakeup.js';
 import { SealOutgoing } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import { type KeysDto, keyUses, type KeyUse } from './onboarding.dto.js';
+import { type KeysDto, keyUses, type KeyUse, type RotatedPseudonymKeyDto } from './onboarding.dto.js';
 
 /** The catalogue has no purpose for setting up co-operation; this one is nearest. */
 const ONBOARDING_PURPOSE = 'coordination';
@@ -77,17 +77,57 @@ export class OnboardAgency {
     return this.keys(agency);
   }
 
-  /** Seals it to an agency that was onboarded, by a message like any other. @throws AppError PSEUDONYM_KEY_MISSING … */
+  /**
+   * Makes the next version, which all use from a moment that leaves time to bring it to them, and seals it to every agency
+   * that can be written to. Repeated before that moment it brings the same version again.
+   *
+   * @throws AppError FORBIDDEN (the key is another agency's to make), PSEUDONYM_KEY_MISSING
+   */
+  async rotatePseudonymKey(agency: ServedAgency, useAfterSeconds: number): Promise<RotatedPseudonymKeyDto> {
+    if (agency.settings.pseudonymKeyFrom.length > 0)
+      throw new AppError('FORBIDDEN', 'the agency from which the key is taken makes the next one');
+    const present = agency.pseudonymKey();
+    if (!present.ok) throw present.error;
+    const now = this.clock.now();
+    const waiting = agency.pseudonymVersions().find(({ useFrom }) => useFrom > now);
+    const version = waiting?.version ?? Math.max(...agency.vault.pseudonymKeyVersions()) + 1;
+    const useFrom = (waiting?.useFrom ?? new Date(now.getTime() + useAfterSeconds * 1_000)).toISOString();
+    if (!waiting) await agency.vault.put('pseudonym', { version, key: randomBytes(PSEUDONYM_KEY_BYTES) }, { useFrom });
+    await this.log.catchUp();
+    const others = this.log.keys.agencies(now).filter((id) => id !== agency.id);
+    for (const other of others) await this.shareVersion(agency, other, version);
+    return { version, useFrom, sharedWith: others };
+  }
+
+  /**
+   * Seals it to an agency that was onboarded, by a message like any other: each version that is still needed.
+   *
+   * @throws AppError PSEUDONYM_KEY_MISSING …
+   */
   async sharePseudonymKey(
     agency: ServedAgency,
     recipient: AgencyId,
   ): Promise<{ exchangeId: ExchangeId; messageId: MessageId }> {
-    const key = agency.vault.pseudonymKey();
-    if (!key.ok) throw key.error;
     await this.log.catchUp();
+    let shared: { exchangeId: ExchangeId; messageId: MessageId } | undefined;
+    for (const version of agency.vault.pseudonymKeyVersions())
+      shared = await this.shareVersion(agency, recipient, version);
+    if (!shared) throw new AppError('PSEUDONYM_KEY_MISSING');
+    return shared;
+  }
+
+  private async shareVersion(
+    agency: ServedAgency,
+    recipient: AgencyId,
+    version: number,
+  ): Promise<{ exchangeId: ExchangeId; messageId: MessageId }> {
+    const key = agency.vault.pseudonymKey(version);
+    if (!key.ok) throw key.error;
     const recipientKey = await this.log.keys.receivingKey(recipient, this.clock.now());
     if (!recipientKey.ok) throw recipientKey.error;
-    const token = await sealPseudonymKey(key.value, recipientKey.value, agency.signingKey());
+    const useFrom = agency.pseudonymVersions().find((held) => held.version === version)?.useFrom;
+    const shared = { ...key.value, ...(useFrom === undefined ? {} : { useFrom: useFrom.toISOString() }) };
+    const token = await sealPseudonymKey(shared, recipientKey.value, agency.signingKey());
     const sealed = await this.sealOutgoing.seal(agency, {
       exchangeId: newExchangeId(),
       kind: 'notice',

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { AgencyId } from '#kernel';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import { Agency } from '../describe-api/shared.dto.js';
 
 export const keyUses = ['signing', 'receiving', 'client-auth', 'recovery'] as const;
@@ -39,4 +40,22 @@ export class ShareDto {
 export class SharedDto {
   @ApiProperty({ format: 'uuid' }) exchangeId: string;
   @ApiProperty({ format: 'uuid' }) messageId: string;
+}
+
+export class RotatePseudonymKeyDto {
+  @ApiPropertyOptional({
+    default: 86_400,
+    description: 'After so many seconds all use it: time for every agency to be reached',
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(30 * 86_400)
+  useAfterSeconds: number = 86_400;
+}
+
+export class RotatedPseudonymKeyDto {
+  @ApiProperty() version: number;
+  @ApiProperty({ format: 'date-time' }) useFrom: string;
+  @ApiProperty({ type: [String], description: 'Agencies to which it is on its way' }) sharedWith: string[];
 }

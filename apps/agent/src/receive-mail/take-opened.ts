@@ -172,7 +172,8 @@ export class TakeOpened {
     const key = await openPseudonymKey(token, receivingKey.value, senderKey.value);
     if (!key.ok) return key;
     try {
-      await agency.vault.setPseudonymKey(key.value.version, key.value.key);
+      const { useFrom, ...shared } = key.value;
+      await agency.vault.put('pseudonym', shared, useFrom === undefined ? {} : { useFrom });
     } catch (error) {
       if (error instanceof AppError && error.code === 'CONFLICT') return err(error);
       throw error;

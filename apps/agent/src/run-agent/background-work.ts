@@ -12,6 +12,7 @@ import { MailOpener } from '../receive-mail/mail-opener.js';
 import { ReportMismatches } from '../receive-mail/report-mismatches.js';
 import { TakeNotices } from '../receive-mail/take-notices.js';
 import { OutboxSender } from '../send-message/outbox-sender.js';
+import { RE_SIGN_BATCH, ReSignConsents } from '../re-sign-consents/re-sign-consents.js';
 import { ServedAgencies } from '../serve-agencies/served-agencies.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { STATEMENT_BATCH, TellStatements } from '../tell-consents/tell-statements.js';
@@ -53,6 +54,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(Drafter) private readonly drafter: Drafter,
     @Inject(SendReplies) private readonly replies: SendReplies,
     @Inject(KeyKeeper) private readonly keys: KeyKeeper,
+    @Inject(ReSignConsents) private readonly reSigning: ReSignConsents,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(Database) private readonly database: Database,
@@ -78,6 +80,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
         { work: 'reply', batch: MAX_BATCH, run: () => this.replies.runOnce(agency), next: ['send'] },
         { work: 'report', batch: MAX_BATCH, run: () => this.mismatches.runOnce(agency), next: [] },
         { work: 'keys', batch: 1, run: () => this.keys.runOnce(agency), next: [] },
+        { work: 're-sign', batch: RE_SIGN_BATCH, run: () => this.reSigning.runOnce(agency), next: ['consents'] },
         { work: 'consents', batch: STATEMENT_BATCH, run: () => this.statements.runOnce(agency), next: [] },
       ];
       for (const step of steps) this.loops.push(this.work(agency, step));

@@ -153,7 +153,7 @@ export class SealOutgoing {
 /** Pseudonyms for clients, never offered to callers. Errors: IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING. */
 export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentity[]): Result<SubjectIdentity[]> {
   if (clients.length === 0) return ok([]);
-  const key = agency.vault.pseudonymKey();
+  const key = agency.pseudonymKey();
   if (!key.ok) return key;
   const subjects: SubjectIdentity[] = [];
   for (const { type, value, name } of clients) {

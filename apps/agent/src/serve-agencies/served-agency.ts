@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { PseudonymKey, ReceivingKey, SigningKey } from '#envelope';
+import { keyVersionOf, type PseudonymKey, type ReceivingKey, type SigningKey } from '#envelope';
 import { type AgencyId, AppError, type Clock, err, ok, type Pseudonym, type Result, type Thumbprint } from '#kernel';
 import type { Vault } from '#key-vault';
 import type { AgencySettings } from '../agency-settings.js';
@@ -77,9 +77,28 @@ export class ServedAgency {
     return held.value.purpose === 'receiving' ? ok(held.value.key) : err(new AppError('VAULT_KEY_MISSING'));
   }
 
+  /** The pseudonym key of the moment: the newest that all use by now. Errors: PSEUDONYM_KEY_MISSING. */
+  pseudonymKey(): Result<PseudonymKey> {
+    const now = this.clock.now();
+    const inUse = this.pseudonymVersions().filter(({ useFrom }) => useFrom <= now);
+    return this.vault.pseudonymKey(inUse.at(-1)?.version ?? 0);
+  }
+
+  /** Versions held, oldest first, with the instant from which each is or was used. */
+  pseudonymVersions(): { readonly version: number; readonly useFrom: Date }[] {
+    return this.vault
+      .list()
+      .flatMap(({ version, meta, addedAt }) =>
+        version === undefined
+          ? []
+          : [{ version, useFrom: new Date(typeof meta.useFrom === 'string' ? meta.useFrom : addedAt) }],
+      )
+      .sort((a, b) => a.version - b.version);
+  }
+
   /** Errors: PSEUDONYM_KEY_MISSING. */
   pseudonymKeyOf(pseudonym: Pseudonym): Result<PseudonymKey> {
-    return this.vault.pseudonymKey(Number(pseudonym.slice(1, pseudonym.indexOf('.'))));
+    return this.vault.pseudonymKey(keyVersionOf(pseudonym));
   }
 
   madeHere(kid: Thumbprint): boolean {

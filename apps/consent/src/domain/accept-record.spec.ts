@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConsentRecord, Decider } from '#envelope';
-import type { Sha256 } from '#kernel';
+import type { Pseudonym, Sha256 } from '#kernel';
 import { catalogue, client, consentOf, county, grants, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
 import { acceptRecord } from './accept-record.js';
 import type { Consent } from './consent-state.js';
@@ -49,5 +49,43 @@ describe('the next version of a consent', () => {
     ['has an end that has passed', { version: 2, validUntil: '2026-11-21T00:00:00Z' }, {}, 'CONSENT_INVALID'],
   ])('%s', (_what, changes, present, code) => {
     expect(codeOf({ subject: client, ...changes }, consentOf(recordOf(), present))).toBe(code);
+  });
+});
+
+describe('a consent under a new pseudonym key', () => {
+  const renewed = (name: Pseudonym): Pseudonym => name.replace('p1.', 'p2.') as Pseudonym;
+  const before = recordOf({ standing: 'child', custody: 'sole', deciders: [custodian] });
+  const renamed: Partial<ConsentRecord> = {
+    ...before,
+    version: 2,
+    subject: renewed(client),
+    deciders: [{ ...custodian, pseudonym: renewed(somebodyElse) }],
+  };
+  const judged = (
+    changes: Partial<ConsentRecord>,
+    present: Partial<Consent> = {},
+    excluded: Pseudonym[] = [],
+  ): string => {
+    const known = { present: consentOf(before, present), excluded: new Set(excluded) };
+    const accepted = acceptRecord(recordOf({ ...renamed, ...changes }), known, catalogue, now);
+    return accepted.ok ? 'accepted' : accepted.error.code;
+  };
+
+  it.each<[string, Partial<ConsentRecord>, Partial<Consent>, string]>([
+    ['is taken on the collecting agency’s word that the persons are the same', {}, {}, 'accepted'],
+    ['changes nothing else: a wider one is another person’s', { grants: grants([11, 12]) }, {}, 'CONSENT_ID_REUSED'],
+    ['changes nothing else: nor a longer one', { validUntil: '2027-06-01T00:00:00Z' }, {}, 'CONSENT_ID_REUSED'],
+    ['names nobody under the earlier key', { deciders: [custodian] }, {}, 'CONSENT_ID_REUSED'],
+    ['has no other deciders', { deciders: [{ role: 'self' }] }, {}, 'CONSENT_ID_REUSED'],
+    ['is the next version', { version: 3 }, {}, 'CONFLICT'],
+    ['does not wake what is suspended', {}, { state: 'suspended' }, 'CONSENT_INACTIVE'],
+    ['does not bring back what was withdrawn', {}, { state: 'withdrawn', endedAt: now }, 'CONSENT_WITHDRAWN'],
+    ['is not the other person’s under the same key', { subject: somebodyElse }, {}, 'CONSENT_ID_REUSED'],
+  ])('%s', (_what, changes, present, code) => {
+    expect(judged(changes, present)).toBe(code);
+  });
+
+  it('does not bring a decider back who was excluded', () => {
+    expect(judged({}, {}, [somebodyElse])).toBe('DECIDER_NOT_ENTITLED');
   });
 });

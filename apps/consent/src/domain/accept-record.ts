@@ -1,6 +1,6 @@
 import type { Catalogue } from '#catalogue';
-import { type ConsentRecord, judgeDeciders } from '#envelope';
-import { AppError, type ErrorCode, err, type Pseudonym, type Result } from '#kernel';
+import { type ConsentRecord, judgeDeciders, keyVersionOf } from '#envelope';
+import { AppError, canonicalJson, type ErrorCode, err, ok, type Pseudonym, type Result } from '#kernel';
 import { type Consent, mayHappen, type StoredState } from './consent-state.js';
 import { acceptAnswer, acceptTerms, type Asked } from './proposal-rules.js';
 
@@ -34,6 +34,7 @@ export function acceptRecord(
 ): Result<void> {
   const invalid = (why: string): { ok: false; error: AppError } => err(new AppError('CONSENT_INVALID', why));
 
+  if (present && isRenamed(present.record, record)) return acceptRenamed(record, present, excluded, now);
   const before = present?.record ?? asked?.payload;
   if (before && (before.collectingAgency !== record.collectingAgency || before.subject !== record.subject))
     return err(new AppError('CONSENT_ID_REUSED'));
@@ -59,3 +60,49 @@ export function acceptRecord(
     return invalid('a consent by word of mouth is for one contact');
   return judgeDeciders(record, excluded, now);
 }
+
+/** The same word for word under a later pseudonym key: only how its persons are named differs. */
+export function isRenamed(before: ConsentRecord, next: ConsentRecord): boolean {
+  const names = namesOf(next);
+  const version = keyVersionOf(next.subject);
+  return (
+    version > keyVersionOf(before.subject) &&
+    names.every((name) => keyVersionOf(name) === version) &&
+    namesOf(before).length === names.length &&
+    canonicalJson(nameless(before)) === canonicalJson(nameless(next))
+  );
+}
+
+/**
+ * The collecting agency says, and signs, that the new pseudonyms name the same persons (decision 0023). Nobody says yes anew,
+ * so nothing but the names may change: what is suspended stays so, what has ended too, and who may not decide does not come
+ * back under another name.
+ */
+function acceptRenamed(
+  record: ConsentRecord,
+  present: NonNullable<KnownConsent['present']>,
+  excluded: ReadonlySet<Pseudonym>,
+  now: Date,
+): Result<void> {
+  if (present.state !== 'active') return err(new AppError(codeOfEnd(present.state)));
+  if (record.version !== present.version + 1) return err(new AppError('CONFLICT', 'the version must be the next one'));
+  if (new Date(record.validUntil) <= now) return err(new AppError('CONSENT_EXPIRED'));
+  if (namesOf(present.record).some((name) => excluded.has(name))) return err(new AppError('DECIDER_NOT_ENTITLED'));
+  return ok(undefined);
+}
+
+const namesOf = ({ subject, deciders }: ConsentRecord): Pseudonym[] => [
+  subject,
+  ...deciders.flatMap(({ pseudonym }) => pseudonym ?? []),
+];
+
+/** All of it but who is named how. */
+const nameless = (record: ConsentRecord): object => ({
+  ...record,
+  subject: '',
+  version: 0,
+  deciders: record.deciders.map((decider) => ({
+    ...decider,
+    pseudonym: decider.pseudonym === undefined ? '' : 'named',
+  })),
+});

@@ -3,7 +3,7 @@ import { type ConsentRecord, statementHash } from '#envelope';
 import { type AgencyId, AppError, type Clock, type EventId, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
-import { acceptRecord } from '../domain/accept-record.js';
+import { acceptRecord, isRenamed } from '../domain/accept-record.js';
 import { transitions } from '../domain/consent-state.js';
 import { verifyByAgency } from '../infra/agency-statement.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
@@ -54,7 +54,10 @@ export class RecordConsent {
       if (!created && !matter) throw new AppError('CONSENT_INACTIVE', 'the log says that this consent has ended');
       const same = matter?.consent && sameVersion(matter.consent, record, token);
       if (same) return same;
-      const excluded = await excludedDeciders(client, await linkedPseudonyms(client, record.subject));
+      const renamed = matter?.consent !== undefined && isRenamed(matter.consent.record, record);
+      const persons = await linkedPseudonyms(client, record.subject);
+      if (renamed) persons.push(...(await linkedPseudonyms(client, matter.consent.record.subject)));
+      const excluded = await excludedDeciders(client, persons);
       const now = this.clock.now();
       const known = {
         ...(matter?.consent && { present: matter.consent }),
@@ -83,7 +86,9 @@ export class RecordConsent {
         text: `WITH v AS (INSERT INTO consent.consent_version (consent_id, version, record, record_hash, payload, event_id, recorded_at)
                           VALUES ($1, $2, $3, $4, $5, $6, $7))
                UPDATE consent.consent
-               SET version = $2, state = $8, changed_at = $7, ends_at = $9, reminded_at = NULL, mandate_verified_at = NULL
+               SET version = $2, state = $8, changed_at = $7, ends_at = $9, subject = $10,
+                   reminded_at = CASE WHEN $11 THEN reminded_at END,
+                   mandate_verified_at = CASE WHEN $11 THEN mandate_verified_at END
                WHERE consent_id = $1`,
         values: [
           record.id,
@@ -95,6 +100,8 @@ export class RecordConsent {
           now,
           transitions.record.to,
           record.validUntil,
+          record.subject,
+          renamed,
         ],
       });
       await this.outbox.enqueue(client, superseded ? [superseded, event] : [event]);
