@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openReleasedKey } from '#envelope';
 import { unwrap } from '#kernel';
+import { until } from '#testing';
 import { runCli } from '../../apps/cli/src/program.js';
 import { type HubAgency, statute } from './hub-agency.js';
 import { type RunningHub, startTestHub } from './running-hub.js';
@@ -85,6 +86,20 @@ describe('an auditor with the command line only', () => {
     expect(data).toMatchObject({ ok: true, faults: [], gaps: [], receipts: [{ type: 'message-released' }] });
     expect(data['bodies']).toBe((data['entries'] as { opaque: number }).opaque);
     expect(code).toBe(0);
+  });
+
+  it('needs no account to check the log as the gateway shows it: whole, grown from the export, each entry proved', async () => {
+    const exported = (await readFile(join(folder, 'export', 'checkpoint'), 'utf8')).split('\n')[1]!;
+    const published = async (): Promise<boolean> => (await kotovayla('log', 'consistency', '0', exported)).code === 0;
+    await until('what was exported is published', published);
+    const { code, data } = await kotovayla('fsck', '--earlier', 'export');
+    expect(data).toMatchObject({ ok: true, faults: [] });
+    expect(code).toBe(0);
+    expect(await kotovayla('log', 'proof', '0')).toMatchObject({ code: 0, data: { index: 0 } });
+    expect(await kotovayla('log', 'consistency', '1', String(data['size']))).toMatchObject({ code: 0 });
+    expect(await kotovayla('log', 'export', 'public')).toMatchObject({ code: 0 });
+    expect(await kotovayla('fsck', 'public')).toMatchObject({ code: 0, data: { ok: true } });
+    expect((await kotovayla('log', 'key')).data['verifierKey']).toBe(running.hub.pins.LOG_VERIFIER_KEY);
   });
 
   it('finds its own look in the log that it exports next', async () => {
