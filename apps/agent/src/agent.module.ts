@@ -22,6 +22,7 @@ import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';
 import { PrintPage } from './print-page/print-page.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
 import { ReferClient } from './refer-client/refer-client.handler.js';
+import { SeeClient } from './see-client/see-client.handler.js';
 import { SeeExchanges } from './see-exchanges/see-exchanges.handler.js';
 import { AgentConfig } from './agent.config.js';
 import { type AgencySettings, readAgencySettings } from './agency-settings.js';
@@ -32,6 +33,7 @@ import { SettleReply } from './draft-answer/settle-reply.js';
 import { FOLLOWED_LOG, type FollowedLog, LogFollower } from './follow-log/log-follower.js';
 import { PublicHub } from './hub-client/hub-client.js';
 import { HubHttp } from './hub-client/hub-http.js';
+import { ClientStore } from './infra/client-store.js';
 import { ConsentNoticeStore } from './infra/consent-notice-store.js';
 import { ConsentStore } from './infra/consent-store.js';
 import { DraftStore } from './infra/draft-store.js';
@@ -46,6 +48,7 @@ import { ReplaceKeys } from './keep-keys/replace-keys.handler.js';
 import { RotateKeys } from './keep-keys/rotate-keys.handler.js';
 import { OutboxStore } from './infra/outbox-store.js';
 import { ProposalStore } from './infra/proposal-store.js';
+import { ProtectedSubjects } from './infra/protected-subjects.js';
 import { StatementStore } from './infra/statement-store.js';
 import { Directory } from './look-up-directory/directory.js';
 import { ApplyOutcome } from './receive-mail/apply-outcome.js';
@@ -129,6 +132,7 @@ export class AgentModule {
         Adapters,
         ApplyOutcome,
         BackgroundWork,
+        ClientStore,
         ConsentStore,
         Directory,
         Drafter,
@@ -166,6 +170,8 @@ export class AgentModule {
         OutboxSender,
         OutboxStore,
         ProposalStore,
+        ProtectedSubjects,
+        SeeClient,
         ReportMismatches,
         SealOutgoing,
         StatementStore,

@@ -50,25 +50,28 @@ const dated = (properties: Record<string, object>, optional: Record<string, obje
 const categoryNumber = { type: 'integer', minimum: 1, maximum: 99 };
 
 const shapes: Readonly<Record<keyof CatalogueLists, AnySchemaObject>> = {
-  categories: dated({
-    number: categoryNumber,
-    slug,
-    schema: { type: 'string', pattern: '^schemas/[0-9]{2}-[a-z0-9-]+\\.v[1-9][0-9]*\\.json$' },
-    names,
-    describes: names,
-    holders: { ...kinds, minItems: 1 },
-    secondHandHolders: kinds,
-    askers: { ...kinds, minItems: 1 },
-    betweenKindsOnly: boolean,
-    sensitivity: { enum: [1, 2, 3] },
-    decides: boolean,
-    duty: slug,
-    firstLook: {
-      type: 'object',
-      propertyNames: { enum: partyKinds },
-      additionalProperties: { enum: ['Koto-AJ', 'Kelmu', 'VTJ'] },
+  categories: dated(
+    {
+      number: categoryNumber,
+      slug,
+      schema: { type: 'string', pattern: '^schemas/[0-9]{2}-[a-z0-9-]+\\.v[1-9][0-9]*\\.json$' },
+      names,
+      describes: names,
+      holders: { ...kinds, minItems: 1 },
+      secondHandHolders: kinds,
+      askers: { ...kinds, minItems: 1 },
+      betweenKindsOnly: boolean,
+      sensitivity: { enum: [1, 2, 3] },
+      decides: boolean,
+      duty: slug,
+      firstLook: {
+        type: 'object',
+        propertyNames: { enum: partyKinds },
+        additionalProperties: { enum: ['Koto-AJ', 'Kelmu', 'VTJ'] },
+      },
     },
-  }),
+    { withheldFromProtected: texts },
+  ),
   purposes: dated({ code: slug, names }),
   refusalReasons: dated({ code: slug, names, texts: names, provisions: texts, namesHolder: boolean, delayed: boolean }),
   statutes: dated({

@@ -49,6 +49,8 @@ export interface Category extends Validity, Provenance {
   readonly duty: string;
   /** By kind of holder: where to look before asking. */
   readonly firstLook: Readonly<Partial<Record<PartyKind, FirstLook>>>;
+  /** Fields that could tell where a person with a turvakielto lives; `services.organiser` goes through a list. */
+  readonly withheldFromProtected?: readonly string[];
 }
 
 /** Why something is asked. */

@@ -13,6 +13,8 @@ export interface SubjectIdentity {
   type: IdentifierType;
   value: string;
   name?: string;
+  /** The person has a turvakielto (non-disclosure for personal safety). It is never named as a reason. */
+  protected?: true;
 }
 
 /** What the sender signs for the recipient alone. It repeats the whole context, so it cannot be passed on as another's. */
@@ -27,6 +29,7 @@ export const subjectIdentity: Check<SubjectIdentity> = closed<SubjectIdentity>({
   type: oneOf(...identifierTypes),
   value: text(/^[^\p{Cc}]{1,64}$/u),
   name: optional(text(/^[^\p{Cc}]{1,200}$/u)),
+  protected: optional(that((value): value is true => value === true)),
 });
 
 export const innerShape: Check<InnerPayload> = closed<InnerPayload>({

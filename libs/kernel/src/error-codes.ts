@@ -107,6 +107,10 @@ export const errorCodes = {
   SCHEMA_INVALID: [422, 'The content does not fit the JSON Schema of its category.'],
   IDENTITY_CODE_INVALID: [422, 'The personal identity code is not valid. Check it.'],
   APPROVAL_REQUIRED: [409, 'A person must approve this by name, title and unit before it leaves.'],
+  CLIENT_PROTECTED: [
+    409,
+    'This would tell where a client lives who is protected. Leave out the fields that tell it, or refuse.',
+  ],
   ROUTE_UNKNOWN: [422, 'Nobody answers for this matter in the directory. See the contact it names.'],
   SENT_ELSEWHERE: [
     409,

@@ -1,15 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { dayInHelsinki } from '#calendar';
+import { findCategory } from '#catalogue';
 import { readManifest } from '#envelope';
 import { type AgencyId, AppError, type Clock, type MessageId } from '#kernel';
 import { CLOCK, Database, type Queryable } from '#platform';
 import type { Officer } from '../domain/content.js';
 import type { Decision, Draft } from '../domain/draft-rules.js';
+import { tellsWhere } from '../domain/narrow-for-protected.js';
 import { SettleReply } from '../draft-answer/settle-reply.js';
 import { type DraftItem, DraftStore } from '../infra/draft-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { OutboxStore } from '../infra/outbox-store.js';
+import { ProtectedSubjects } from '../infra/protected-subjects.js';
 import { Directory, type LoadedCatalogue } from '../look-up-directory/directory.js';
 import { Wakeup } from '../run-agent/wakeup.js';
 import { SealOutgoing } from '../send-message/seal-outgoing.js';
@@ -56,6 +59,7 @@ export class AnswerRequest {
     @Inject(DraftStore) private readonly drafts: DraftStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
+    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(SettleReply) private readonly settleReply: SettleReply,
     @Inject(SealOutgoing) private readonly sealOutgoing: SealOutgoing,
@@ -160,11 +164,15 @@ export class AnswerRequest {
   private async decide(agency: ServedAgency, messageId: MessageId, by: Deciding, choose: Choose): Promise<ReplyState> {
     const request = await this.openRequest(agency, messageId);
     const loaded = await this.directory.catalogue();
+    const pseudonyms = (request.subjects ?? []).map(({ pseudonym }) => pseudonym);
+    const isProtected = (await this.protectedSubjects.among(agency.id, pseudonyms)).size > 0;
     await this.database.transaction(async (client) => {
       const items = await this.drafts.items(agency.id, request.sender, messageId, client);
       if ((await this.replyOf(client, agency, request)) !== 'due')
         throw new AppError('CONFLICT', 'the request has been answered');
-      const decisions = choose(items, loaded).map(({ category, draft }) => ({
+      const chosen = choose(items, loaded);
+      if (isProtected) refuseWhereabouts(chosen, loaded, dayInHelsinki(this.clock.now()));
+      const decisions = chosen.map(({ category, draft }) => ({
         category,
         decision: this.decisionOf(loaded, category, draft, by.person),
       }));
@@ -203,6 +211,17 @@ export class AnswerRequest {
     });
     return rows[0]?.reply ?? null;
   }
+}
+
+/** @throws AppError CLIENT_PROTECTED with the category whose content tells where somebody with a turvakielto lives */
+function refuseWhereabouts(
+  chosen: readonly { category: number; draft: Draft }[],
+  { catalogue }: LoadedCatalogue,
+  day: string,
+): void {
+  for (const { category, draft } of chosen)
+    if (draft.outcome === 'given' && tellsWhere(draft.content, findCategory(catalogue.categories, category, day)))
+      throw new AppError('CLIENT_PROTECTED', undefined, { category });
 }
 
 function refusalsOf(items: readonly DraftItem[], refusals: readonly Refusal[]): { category: number; draft: Draft }[] {

@@ -4,7 +4,8 @@ import { AppError, type ExchangeId } from '#kernel';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
 import { OpenedExchangeDto } from '../describe-api/shared.dto.js';
 import { AskDto, AskedDto, CheckedDto, ClarifyReplyDto, ForwardDto } from './ask.dto.js';
-import { AskForInformation, type OpenedExchange, type Question } from './ask-for-information.handler.js';
+import { AskForInformation, type Question } from './ask-for-information.handler.js';
+import { shownExchange } from './show-exchange.js';
 
 @ApiTags('asking')
 @ApiBearerAuth()
@@ -17,7 +18,7 @@ export class AskForInformationController {
   @ApiOperation({ summary: 'Ask for information about a client; the agent routes, chooses the basis, seals and sends' })
   @ApiResponse({ status: 202, type: AskedDto })
   async ask(@Caller() { agency }: CallingSystem, @Body() body: AskDto): Promise<AskedDto> {
-    return { exchanges: (await this.handler.ask(agency, questionOf(body))).map(shown) };
+    return { exchanges: (await this.handler.ask(agency, questionOf(body))).map(shownExchange) };
   }
 
   @Post('requests/check')
@@ -48,7 +49,7 @@ export class AskForInformationController {
     @Param('id', ParseUUIDPipe) id: ExchangeId,
     @Body() body: ClarifyReplyDto,
   ): Promise<OpenedExchangeDto> {
-    return shown(await this.handler.clarify(agency, id, body));
+    return shownExchange(await this.handler.clarify(agency, id, body));
   }
 
   @Post('exchanges/:id/forward')
@@ -62,7 +63,7 @@ export class AskForInformationController {
     @Param('id', ParseUUIDPipe) id: ExchangeId,
     @Body() body: ForwardDto,
   ): Promise<OpenedExchangeDto> {
-    return shown(await this.handler.forward(agency, id, body.recipient));
+    return shownExchange(await this.handler.forward(agency, id, body.recipient));
   }
 }
 
@@ -72,9 +73,3 @@ function questionOf({ client, clients, ...rest }: AskDto): Question {
     throw new AppError('MALFORMED', 'name the client or the clients', { members: ['client', 'clients'] });
   return { ...rest, clients: clients ?? (client ? [client] : []) };
 }
-
-const shown = ({ categories, basis, ...rest }: OpenedExchange): OpenedExchangeDto => ({
-  ...rest,
-  categories: [...categories],
-  basis: [...basis],
-});

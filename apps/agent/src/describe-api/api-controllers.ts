@@ -6,11 +6,15 @@ import { AskForInformationController } from '../ask-for-information/ask-for-info
 import { ExcludeDeciderController } from '../exclude-decider/exclude-decider.controller.js';
 import { GiveNoticeController } from '../give-notice/give-notice.controller.js';
 import { LinkSubjectController } from '../link-subject/link-subject.controller.js';
+import { HearCountyController } from '../hear-county/hear-county.controller.js';
 import { KeepKeysController } from '../keep-keys/keep-keys.controller.js';
 import { OnboardAgencyController } from '../onboard-agency/onboard-agency.controller.js';
 import { PrintPageController } from '../print-page/print-page.controller.js';
+import { ProtectClientController } from '../protect-client/protect-client.controller.js';
 import { RecordConsentController } from '../record-consent/record-consent.controller.js';
 import { ReferClientController } from '../refer-client/refer-client.controller.js';
+import { OwnRequestController } from '../request-own-data/own-request.controller.js';
+import { SeeClientController } from '../see-client/see-client.controller.js';
 import { SeeConsentNoticesController } from '../see-consent-notices/see-consent-notices.controller.js';
 import { SeeExchangesController } from '../see-exchanges/see-exchanges.controller.js';
 import { WatchLogController } from '../watch-log/watch-log.controller.js';
@@ -18,6 +22,8 @@ import { WatchLogController } from '../watch-log/watch-log.controller.js';
 /** All of the API for agencies' own systems: what the OpenAPI document describes. */
 export const apiControllers: Type[] = [
   AskForInformationController,
+  HearCountyController,
+  OwnRequestController,
   AskForConsentController,
   GiveNoticeController,
   AnswerRequestController,
@@ -27,6 +33,8 @@ export const apiControllers: Type[] = [
   PrintPageController,
   ActOnConsentController,
   LinkSubjectController,
+  ProtectClientController,
+  SeeClientController,
   ExcludeDeciderController,
   ReferClientController,
   SeeConsentNoticesController,

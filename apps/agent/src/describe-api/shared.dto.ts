@@ -7,6 +7,7 @@ import {
   ArrayMinSize,
   ArrayUnique,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsISO8601,
@@ -107,6 +108,11 @@ export class ClientDto {
 
   @OptionalText('Told to the other agency beside the identifier', LONGEST_NAME)
   name?: string;
+
+  @ApiPropertyOptional({ description: 'Has a turvakielto: told inside the sealed part, and narrows what is answered' })
+  @IsOptional()
+  @IsBoolean()
+  protected?: boolean;
 }
 
 export class OfficerDto {

@@ -7,8 +7,10 @@ import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import type { AdapterSettings } from '../agency-settings.js';
 import { knownConsents } from '../choose-basis/known-consents.js';
 import { type Draft, leavesByItself } from '../domain/draft-rules.js';
+import { narrowed } from '../domain/narrow-for-protected.js';
 import { judgeBasis, type KnownConsent, namesConsent } from '../domain/judge-basis.js';
 import { DraftStore, type RequestToDraft } from '../infra/draft-store.js';
+import { ProtectedSubjects } from '../infra/protected-subjects.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { Directory, type LoadedCatalogue } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
@@ -29,6 +31,7 @@ export class Drafter {
     @Inject(Database) private readonly database: Database,
     @Inject(DraftStore) private readonly drafts: DraftStore,
     @Inject(InboxStore) private readonly inbox: InboxStore,
+    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(Adapters) private readonly adapters: Adapters,
     @Inject(SettleReply) private readonly settleReply: SettleReply,
@@ -99,8 +102,12 @@ export class Drafter {
     { catalogue, check }: LoadedCatalogue,
   ): Promise<void> {
     const day = dayInHelsinki(this.clock.now());
+    const isProtected = await this.concernsProtected(agency, request);
     await this.database.transaction(async (client) => {
-      for (const [category, found] of drafts) {
+      for (const [category, proposed] of drafts) {
+        const known = findCategory(catalogue.categories, category, day);
+        const found =
+          proposed && isProtected ? narrowed(proposed, known, (content) => check(category, content).ok) : proposed;
         const draft = found?.outcome === 'given' && !check(category, found.content).ok ? undefined : found;
         if (found && !draft) this.logger.warn({ agency: agency.id, category }, 'the register gave what fits no schema');
         if (!draft) {
@@ -108,16 +115,20 @@ export class Drafter {
           continue;
         }
         const settings = agency.settings.adapters.find(({ categories }) => categories.includes(category));
-        const known = findCategory(catalogue.categories, category, day);
         const refusal =
           draft.outcome === 'refused' ? findRefusalReason(catalogue.refusalReasons, draft.reason, day) : undefined;
-        const byItself = settings && known && leavesByItself(settings, known, refusal);
+        const byItself = !isProtected && settings && known && leavesByItself(settings, known, refusal);
         const decision = byItself ? this.settleReply.decide(catalogue, category, draft, 'register') : undefined;
         await this.drafts.fill(client, agency.id, request, category, draft, decision?.ok ? decision.value : undefined);
       }
       const settled = await this.settleReply.settle(client, agency, request, catalogue);
       if (!settled.ok) throw settled.error;
     });
+  }
+
+  private async concernsProtected(agency: ServedAgency, { subjects }: ReceivedMessage): Promise<boolean> {
+    const pseudonyms = (subjects ?? []).map(({ pseudonym }) => pseudonym);
+    return (await this.protectedSubjects.among(agency.id, pseudonyms)).size > 0;
   }
 
   /** Asked only where the request rests on a consent. */

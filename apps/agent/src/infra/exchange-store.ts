@@ -198,6 +198,20 @@ export class ExchangeStore {
     });
   }
 
+  /** One look at several exchanges. */
+  async recordLooks(
+    agency: AgencyId,
+    exchangeIds: readonly ExchangeId[],
+    look: { system: string; worker?: string; what: string; at: Date },
+  ): Promise<void> {
+    await this.database.query({
+      name: 'looks-record',
+      text: `INSERT INTO looks (agency, exchange_id, system, worker, what, at)
+             SELECT $1, exchange_id, $3, $4, $5, $6 FROM unnest($2::uuid[]) AS exchange_id`,
+      values: [agency, exchangeIds, look.system, look.worker ?? null, look.what, look.at],
+    });
+  }
+
   async looks(
     agency: AgencyId,
     exchangeId: ExchangeId,

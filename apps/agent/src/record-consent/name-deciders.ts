@@ -41,7 +41,13 @@ export function whoDecides(agency: ServedAgency, wish: Wish, excluded: ReadonlyS
   if (wish.standing !== undefined && wish.standing !== standing)
     throw new AppError('CONSENT_INVALID', 'the identity code tells another standing');
   const wished = wish.deciders ?? [{ role: 'self' as const }];
-  const deciders = wished.map((decider) => proposedDecider(agency, decider));
+  // Of a protected child no custodian learns agencies' names unless the case worker says that this one may.
+  const deciders = wished.map((decider) =>
+    proposedDecider(
+      agency,
+      client.protected && decider.role === 'custodian' ? { namesWithheld: true, ...decider } : decider,
+    ),
+  );
   const judged = judgeDeciders(
     {
       subject: subjectOf(agency, client).pseudonym,

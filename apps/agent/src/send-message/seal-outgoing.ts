@@ -25,6 +25,7 @@ import {
 import { CLOCK } from '#platform';
 import type { MessageContent } from '../domain/content.js';
 import { LogFollower } from '../follow-log/log-follower.js';
+import { ProtectedSubjects } from '../infra/protected-subjects.js';
 import type { OutgoingRow } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 
@@ -38,6 +39,8 @@ export interface ClientIdentity {
   readonly type: IdentifierType;
   readonly value: string;
   readonly name?: string;
+  /** Has a turvakielto. */
+  readonly protected?: boolean;
 }
 
 export interface Outgoing {
@@ -69,6 +72,7 @@ interface Framed {
 export class SealOutgoing {
   constructor(
     @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -81,7 +85,7 @@ export class SealOutgoing {
     const { context, recipientKey, releaseKey } = framed.value;
     const sealed = await sealMessage({
       context,
-      subjects: [...outgoing.subjects],
+      subjects: await this.marked(agency, outgoing.subjects),
       content: JSON.parse(JSON.stringify(outgoing.content)) as JsonObject,
       signingKey: agency.signingKey(),
       recipientKey,
@@ -141,6 +145,15 @@ export class SealOutgoing {
     return ok({ context, recipientKey: recipientKey.value, releaseKey: releaseKey.value.key });
   }
 
+  /** The mark travels with whom it protects, in every message. */
+  private async marked(agency: ServedAgency, subjects: readonly SubjectIdentity[]): Promise<SubjectIdentity[]> {
+    const known = await this.protectedSubjects.among(
+      agency.id,
+      subjects.map(({ pseudonym }) => pseudonym),
+    );
+    return subjects.map((subject) => (known.has(subject.pseudonym) ? { ...subject, protected: true } : subject));
+  }
+
   /** A recipient that was onboarded a moment ago is found once the log has been read again. */
   private async recipientKey(recipient: AgencyId, now: Date) {
     const known = await this.log.keys.receivingKey(recipient, now);
@@ -156,7 +169,7 @@ export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentit
   const key = agency.pseudonymKey();
   if (!key.ok) return key;
   const subjects: SubjectIdentity[] = [];
-  for (const { type, value, name } of clients) {
+  for (const { type, value, name, protected: marked } of clients) {
     const normalised = normaliseIdentifier(type, value);
     if (!normalised.ok) return normalised;
     const pseudonym = pseudonymOf(key.value, type, normalised.value);
@@ -166,6 +179,7 @@ export function subjectsOf(agency: ServedAgency, clients: readonly ClientIdentit
       type,
       value: normalised.value,
       ...(name === undefined ? {} : { name }),
+      ...(marked ? { protected: true as const } : {}),
     });
   }
   return ok(subjects);

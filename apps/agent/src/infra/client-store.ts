@@ -1,0 +1,67 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { MessageKind } from '#envelope';
+import type { AgencyId, ExchangeId, MessageId, Pseudonym } from '#kernel';
+import { Database } from '#platform';
+
+/** A message that disclosed something about a client, as this agency received or sent it. */
+export interface Disclosure {
+  readonly exchangeId: ExchangeId;
+  readonly messageId: MessageId;
+  readonly direction: 'received' | 'sent';
+  readonly counterpart: AgencyId;
+  readonly kind: MessageKind;
+  readonly categories: readonly number[];
+  readonly manifest: string;
+  /** Of what was received: when and by whom it was opened here. */
+  readonly openedAt: Date | null;
+  readonly openedBy: string | null;
+  readonly at: Date;
+}
+
+/** A question about a client in which this agency takes part. */
+export interface AskedAbout {
+  readonly exchangeId: ExchangeId;
+  readonly role: 'asker' | 'holder';
+  readonly counterpart: AgencyId;
+  readonly purpose: string;
+  readonly categories: readonly number[];
+  readonly state: string;
+  readonly createdAt: Date;
+}
+
+/** What an agency's own tables say about one client. */
+@Injectable()
+export class ClientStore {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  async asked(agency: AgencyId, subjects: readonly Pseudonym[], limit: number): Promise<AskedAbout[]> {
+    const { rows } = await this.database.query<AskedAbout>({
+      name: 'client-asked',
+      text: `SELECT id AS "exchangeId", role, counterpart, purpose, categories, state, created_at AS "createdAt"
+             FROM exchanges WHERE agency = $1 AND subjects && $2 ORDER BY created_at DESC LIMIT $3`,
+      values: [agency, subjects, limit],
+    });
+    return rows;
+  }
+
+  /** Newest first. What was not opened here is no disclosure yet. */
+  async disclosures(agency: AgencyId, subjects: readonly Pseudonym[], limit: number): Promise<Disclosure[]> {
+    const { rows } = await this.database.query<Disclosure>({
+      name: 'client-disclosures',
+      text: `SELECT * FROM (
+               SELECT m.exchange_id AS "exchangeId", m.message_id AS "messageId", 'received' AS direction,
+                 m.sender AS counterpart, m.kind, m.categories, m.manifest, m.opened_at AS "openedAt",
+                 m.open_by AS "openedBy", m.opened_at AS at
+               FROM inbox m JOIN exchanges e ON e.agency = m.agency AND e.id = m.exchange_id
+               WHERE m.agency = $1 AND e.subjects && $2 AND m.state = 'opened' AND m.kind IN ('answer', 'referral', 'transfer')
+               UNION ALL
+               SELECT m.exchange_id, m.message_id, 'sent', m.recipient, m.kind, m.categories, m.manifest, NULL, NULL, m.created_at
+               FROM outbox m JOIN exchanges e ON e.agency = m.agency AND e.id = m.exchange_id
+               WHERE m.agency = $1 AND e.subjects && $2 AND m.state NOT IN ('rejected', 'refused')
+                 AND m.kind IN ('answer', 'referral', 'transfer')
+             ) AS both_ways ORDER BY at DESC LIMIT $3`,
+      values: [agency, subjects, limit],
+    });
+    return rows;
+  }
+}

@@ -1,0 +1,221 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { dayInHelsinki } from '#calendar';
+import { type ConsentRecord, liftingConsents, readManifest } from '#envelope';
+import { AppError, type AgencyId, type Clock, type Pseudonym } from '#kernel';
+import { CLOCK } from '#platform';
+import type { CallingSystem } from '../authenticate-system/calling-system.js';
+import { knownConsents } from '../choose-basis/known-consents.js';
+import type { KnownConsent } from '../domain/judge-basis.js';
+import { Notices } from '../give-notice/notices.js';
+import { member } from '../hub-client/hub-http.js';
+import { type AskedAbout, ClientStore, type Disclosure } from '../infra/client-store.js';
+import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
+import { ExchangeStore } from '../infra/exchange-store.js';
+import { ProposalStore } from '../infra/proposal-store.js';
+import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { Directory } from '../look-up-directory/directory.js';
+import { type AccountRow, accountPage } from '../print-page/client-page.js';
+import { openedUses, shownRecord } from '../record-consent/show-consent.js';
+import { subjectOf } from '../send-message/seal-outgoing.js';
+import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import type { ClientDisclosureDto, ClientViewDto, SeeClientDto } from './client-view.dto.js';
+
+const MOST_LISTED = 200;
+/** Of so many sent answers the hub is asked whether they were opened. */
+const MOST_ASKED = 50;
+const running = new Set(['active', 'suspended', 'not-yet-valid', 'recorded']);
+
+interface Seen {
+  readonly consents: readonly (KnownConsent & { readonly used: ReturnType<typeof openedUses> })[];
+  readonly kept: readonly KeptConsent[];
+  readonly proposals: readonly { readonly consentId: string; readonly state: string }[];
+  readonly asked: readonly AskedAbout[];
+  readonly disclosures: readonly ClientDisclosureDto[];
+  readonly namesWithheld: boolean;
+}
+
+/**
+ * What a client may see who was identified by this agency: everything that concerns this agency, and nothing else. Each look
+ * is recorded with the exchanges that it shows.
+ */
+@Injectable()
+export class SeeClient {
+  constructor(
+    @Inject(ClientStore) private readonly clients: ClientStore,
+    @Inject(ConsentStore) private readonly kept: ConsentStore,
+    @Inject(ProposalStore) private readonly proposals: ProposalStore,
+    @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
+    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(Directory) private readonly directory: Directory,
+    @Inject(Notices) private readonly notices: Notices,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @throws AppError IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING, and the hub's when it is away */
+  async view(caller: CallingSystem, wish: SeeClientDto): Promise<ClientViewDto> {
+    const { consents, proposals, asked, disclosures, namesWithheld } = await this.see(caller, wish);
+    const hidden = <T>(value: T): T | undefined => (namesWithheld ? undefined : value);
+    return {
+      consents: consents.map(({ used, ...known }) => {
+        const shown = shownRecord(known);
+        return {
+          ...(namesWithheld ? { ...shown, requesters: [], disclosers: [], grants: nameless(known.record) } : shown),
+          used: namesWithheld ? used.map((use) => ({ ...use, recipient: '' })) : used,
+          withdraw: running.has(known.state) ? `/v1/consents/${known.id}/withdraw` : '',
+        };
+      }),
+      proposals: [...proposals],
+      asked: asked.map(({ exchangeId, role, counterpart, purpose, categories, state, createdAt }) => ({
+        exchangeId,
+        ...definedOnly({
+          asker: hidden(role === 'asker' ? caller.agency.id : counterpart),
+          holder: hidden(role === 'asker' ? counterpart : caller.agency.id),
+        }),
+        purpose,
+        categories: [...categories],
+        state,
+        at: createdAt.toISOString(),
+      })),
+      disclosures: disclosures.map(({ from, to, openedBy, ...rest }) => ({
+        ...rest,
+        ...definedOnly({ from: hidden(from), to: hidden(to), openedBy: hidden(openedBy) }),
+      })),
+      namesWithheld,
+    };
+  }
+
+  /** The same as a page in the client's language. @throws AppError as `view`, NOTICE_UNKNOWN */
+  async page(caller: CallingSystem, wish: SeeClientDto): Promise<string> {
+    const seen = await this.see(caller, wish);
+    const rows = seen.disclosures.map(({ from, to, categories, basis, provision, at, openedBy }): AccountRow => ({
+      categories,
+      from: from as AgencyId,
+      to: to as AgencyId,
+      basis,
+      at,
+      ...(provision === undefined ? {} : { provision }),
+      ...(openedBy === undefined ? {} : { openedBy }),
+    }));
+    return accountPage(seen.consents, rows, caller.agency.id, {
+      notice: this.notices.inForce(wish.language, dayInHelsinki(this.clock.now())),
+      names: await this.directory.agencyNames(),
+      namesWithheld: seen.namesWithheld,
+      person: wish.client.name ?? '',
+      deciders: [],
+      officer: seen.kept.find(({ officer }) => officer !== null)?.officer ?? undefined,
+    });
+  }
+
+  private async see(caller: CallingSystem, { client, reader }: SeeClientDto): Promise<Seen> {
+    const { agency } = caller;
+    const subject = subjectOf(agency, client).pseudonym;
+    const answer = await agency.hub.consentsOf(subject);
+    const [kept, asked, disclosed, open] = await Promise.all([
+      this.kept.list(agency.id, subject, MOST_LISTED),
+      this.clients.asked(agency.id, [subject], MOST_LISTED),
+      this.clients.disclosures(agency.id, [subject], MOST_LISTED),
+      this.proposals.list(agency.id, subject, MOST_LISTED),
+    ]);
+    const consents = consentsIn(answer);
+    const readerPseudonym = reader && subjectOf(agency, reader).pseudonym;
+    const isProtected = (await this.protectedSubjects.among(agency.id, [subject])).size > 0;
+    await this.recordLooks(caller, asked);
+    return {
+      consents,
+      kept,
+      proposals: open.filter(({ state }) => state !== 'answered').map(({ id, state }) => ({ consentId: id, state })),
+      asked,
+      disclosures: await this.shownDisclosures(agency, disclosed),
+      namesWithheld:
+        readerPseudonym !== undefined &&
+        readerPseudonym !== subject &&
+        (isProtected || consents.some(({ record }) => withholds(record, readerPseudonym))),
+    };
+  }
+
+  private async shownDisclosures(
+    agency: ServedAgency,
+    disclosures: readonly Disclosure[],
+  ): Promise<ClientDisclosureDto[]> {
+    const sent = disclosures.filter(({ direction }) => direction === 'sent').slice(0, MOST_ASKED);
+    const released = new Map(
+      await Promise.all(
+        sent.map(
+          async ({ exchangeId, messageId }) => [messageId, await openedThere(agency, exchangeId, messageId)] as const,
+        ),
+      ),
+    );
+    return disclosures.flatMap((one) => {
+      const [from, to] = one.direction === 'received' ? [one.counterpart, agency.id] : [agency.id, one.counterpart];
+      const there = released.get(one.messageId);
+      return basesOf(one).map(({ categories, basis, provision }) => ({
+        exchangeId: one.exchangeId,
+        from,
+        to,
+        categories,
+        basis,
+        ...(provision === undefined ? {} : { provision }),
+        at: one.at.toISOString(),
+        ...(one.openedAt === null ? {} : { openedAt: one.openedAt.toISOString() }),
+        ...(one.openedBy === null ? {} : { openedBy: one.openedBy }),
+        ...(there === undefined ? {} : { openedThere: there }),
+      }));
+    });
+  }
+
+  private recordLooks({ agency, system, worker }: CallingSystem, asked: readonly AskedAbout[]): Promise<void> {
+    const ids = asked.map(({ exchangeId }) => exchangeId);
+    return this.exchanges.recordLooks(agency.id, ids, {
+      system,
+      ...(worker === undefined ? {} : { worker }),
+      what: 'client view',
+      at: this.clock.now(),
+    });
+  }
+}
+
+function consentsIn(answer: unknown): Seen['consents'] {
+  const list = member(answer, 'consents');
+  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((one) =>
+    knownConsents({ consents: [one] }).map((known) => ({ ...known, used: openedUses(one, 'used') })),
+  );
+}
+
+/** One line for each basis that the message states. */
+function basesOf({ manifest }: Disclosure): { categories: number[]; basis: 'consent' | 'law'; provision?: string }[] {
+  const read = readManifest(manifest);
+  if (!read.ok) throw new Error('a stored manifest cannot be read');
+  return read.value.context.basis.map(({ categories, secrecyLift }) =>
+    'statute' in secrecyLift
+      ? { categories, basis: 'law', provision: secrecyLift.statute.id }
+      : { categories, basis: liftingConsents(secrecyLift).length > 0 ? 'consent' : 'law' },
+  );
+}
+
+/** Undefined while the hub is away. */
+async function openedThere(
+  agency: ServedAgency,
+  exchangeId: Disclosure['exchangeId'],
+  messageId: Disclosure['messageId'],
+): Promise<boolean | undefined> {
+  try {
+    const messages = member(await agency.hub.exchange(exchangeId), 'messages');
+    return (Array.isArray(messages) ? (messages as unknown[]) : []).some(
+      (message) => member(message, 'messageId') === messageId && member(message, 'state') === 'released',
+    );
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+const withholds = ({ deciders }: ConsentRecord, reader: Pseudonym): boolean =>
+  deciders.some(({ pseudonym, namesWithheld }) => pseudonym === reader && namesWithheld === true);
+
+const nameless = ({ grants }: ConsentRecord): { category: number; disclosers: AgencyId[]; recipients: AgencyId[] }[] =>
+  grants.map(({ category }) => ({ category, disclosers: [], recipients: [] }));
+
+const definedOnly = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
