@@ -20,7 +20,7 @@ export class ProtectedSubjects {
   async set(client: Queryable, agency: AgencyId, subject: Pseudonym, isProtected: boolean, at: Date): Promise<void> {
     const known = await this.all(agency);
     await client.query({
-      name: 'protected-subject',
+      name: isProtected ? 'protect-subject' : 'unprotect-subject',
       text: isProtected
         ? `INSERT INTO protected_subjects (agency, subject, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
         : `DELETE FROM protected_subjects WHERE agency = $1 AND subject = $2 AND since <= $3`,

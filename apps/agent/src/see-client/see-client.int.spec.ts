@@ -236,7 +236,8 @@ describe('what a consent brings along, and what the client sees of it', () => {
         content: { name: { family: 'Testi', given: 'Äiti' }, contactAddress: { street: 'Katu 1' } },
       };
       expect((await answer(id, [address])).code).toBe('CLIENT_PROTECTED');
-      await post('H-03', '/v1/clients/protection', { client: mother, protected: false });
+      const taken = await post('H-03', '/v1/clients/protection', { client: mother, protected: false });
+      expect(taken).toEqual({ protected: false });
       expect((await answer(id, [address])).code).toBeUndefined();
     });
 
