@@ -48,7 +48,7 @@ import { ReplaceKeys } from './keep-keys/replace-keys.handler.js';
 import { RotateKeys } from './keep-keys/rotate-keys.handler.js';
 import { OutboxStore } from './infra/outbox-store.js';
 import { ProposalStore } from './infra/proposal-store.js';
-import { ProtectedSubjects } from './infra/protected-subjects.js';
+import { ProtectedClients } from './infra/protected-clients.js';
 import { StatementStore } from './infra/statement-store.js';
 import { Directory } from './look-up-directory/directory.js';
 import { ApplyOutcome } from './receive-mail/apply-outcome.js';
@@ -170,7 +170,7 @@ export class AgentModule {
         OutboxSender,
         OutboxStore,
         ProposalStore,
-        ProtectedSubjects,
+        ProtectedClients,
         SeeClient,
         ReportMismatches,
         SealOutgoing,

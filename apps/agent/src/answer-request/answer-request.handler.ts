@@ -12,7 +12,7 @@ import { type DraftItem, DraftStore } from '../infra/draft-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { OutboxStore } from '../infra/outbox-store.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 import { Directory, type LoadedCatalogue } from '../look-up-directory/directory.js';
 import { Wakeup } from '../run-agent/wakeup.js';
 import { SealOutgoing } from '../send-message/seal-outgoing.js';
@@ -59,7 +59,7 @@ export class AnswerRequest {
     @Inject(DraftStore) private readonly drafts: DraftStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
-    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(SettleReply) private readonly settleReply: SettleReply,
     @Inject(SealOutgoing) private readonly sealOutgoing: SealOutgoing,
@@ -164,8 +164,7 @@ export class AnswerRequest {
   private async decide(agency: ServedAgency, messageId: MessageId, by: Deciding, choose: Choose): Promise<ReplyState> {
     const request = await this.openRequest(agency, messageId);
     const loaded = await this.directory.catalogue();
-    const pseudonyms = (request.subjects ?? []).map(({ pseudonym }) => pseudonym);
-    const isProtected = (await this.protectedSubjects.among(agency.id, pseudonyms)).size > 0;
+    const isProtected = (await this.protectedClients.among(agency.id, request.subjects ?? [])).length > 0;
     await this.database.transaction(async (client) => {
       const items = await this.drafts.items(agency.id, request.sender, messageId, client);
       if ((await this.replyOf(client, agency, request)) !== 'due')

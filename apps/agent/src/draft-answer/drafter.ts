@@ -10,7 +10,7 @@ import { type Draft, leavesByItself } from '../domain/draft-rules.js';
 import { narrowed } from '../domain/narrow-for-protected.js';
 import { judgeBasis, type KnownConsent, namesConsent } from '../domain/judge-basis.js';
 import { DraftStore, type RequestToDraft } from '../infra/draft-store.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
 import { Directory, type LoadedCatalogue } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
@@ -31,7 +31,7 @@ export class Drafter {
     @Inject(Database) private readonly database: Database,
     @Inject(DraftStore) private readonly drafts: DraftStore,
     @Inject(InboxStore) private readonly inbox: InboxStore,
-    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(Adapters) private readonly adapters: Adapters,
     @Inject(SettleReply) private readonly settleReply: SettleReply,
@@ -127,8 +127,7 @@ export class Drafter {
   }
 
   private async concernsProtected(agency: ServedAgency, { subjects }: ReceivedMessage): Promise<boolean> {
-    const pseudonyms = (subjects ?? []).map(({ pseudonym }) => pseudonym);
-    return (await this.protectedSubjects.among(agency.id, pseudonyms)).size > 0;
+    return (await this.protectedClients.among(agency.id, subjects ?? [])).length > 0;
   }
 
   /** Asked only where the request rests on a consent. */

@@ -5,7 +5,7 @@ import { ConsentAsking1790000000003 } from './migrations/3-consent-asking.migrat
 import { RestoredMail1790000000004 } from './migrations/4-restored-mail.migration.js';
 import { ConsentNotices1790000000005 } from './migrations/5-consent-notices.migration.js';
 import { ReSigning1790000000006 } from './migrations/6-re-signing.migration.js';
-import { ProtectedSubjects1790000000007 } from './migrations/7-protected-subjects.migration.js';
+import { ProtectedClients1790000000007 } from './migrations/7-protected-clients.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
@@ -17,7 +17,7 @@ export const databaseSpec: DatabaseSpec = {
     RestoredMail1790000000004,
     ConsentNotices1790000000005,
     ReSigning1790000000006,
-    ProtectedSubjects1790000000007,
+    ProtectedClients1790000000007,
   ],
   restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

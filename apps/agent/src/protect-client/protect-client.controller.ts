@@ -5,8 +5,7 @@ import { CLOCK, Database } from '#platform';
 import { IsBoolean } from 'class-validator';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
 import { ClientDto, Nested } from '../describe-api/shared.dto.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
-import { subjectOf } from '../send-message/seal-outgoing.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 
 export class ProtectClientDto {
   @Nested(ClientDto, 'Whose turvakielto begins or ends')
@@ -27,7 +26,7 @@ class ProtectionDto {
 @Controller('v1/clients/protection')
 export class ProtectClientController {
   constructor(
-    @Inject(ProtectedSubjects) private readonly subjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly clients: ProtectedClients,
     @Inject(Database) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -39,8 +38,7 @@ export class ProtectClientController {
   })
   @ApiResponse({ status: 200, type: ProtectionDto })
   async protect(@Caller() { agency }: CallingSystem, @Body() body: ProtectClientDto): Promise<ProtectionDto> {
-    const subject = subjectOf(agency, body.client).pseudonym;
-    await this.subjects.set(this.database, agency.id, subject, body.protected, this.clock.now());
+    await this.clients.set(this.database, agency.id, body.client, body.protected, this.clock.now());
     return { protected: body.protected };
   }
 }

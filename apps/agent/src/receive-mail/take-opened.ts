@@ -7,7 +7,7 @@ import { LogFollower } from '../follow-log/log-follower.js';
 import { DraftStore } from '../infra/draft-store.js';
 import { type Exchange, ExchangeStore } from '../infra/exchange-store.js';
 import { InboxStore, type MessageToOpen } from '../infra/inbox-store.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { OpenedMail } from './open-released.js';
@@ -34,7 +34,7 @@ export class TakeOpened {
     @Inject(OutboxStore) private readonly outbox: OutboxStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(DraftStore) private readonly drafts: DraftStore,
-    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -114,8 +114,8 @@ export class TakeOpened {
           reply: content.type === 'request' ? 'due' : undefined,
           at,
         });
-        for (const { pseudonym, protected: marked } of subjects)
-          if (marked) await this.protectedSubjects.set(client, agency.id, pseudonym, true, at);
+        for (const subject of subjects)
+          if (subject.protected) await this.protectedClients.set(client, agency.id, subject, true, at);
         if (first) await this.apply(client, agency, manifest, content, first.reply !== 'sent', at);
       }
     });

@@ -12,7 +12,7 @@ import { type AskedAbout, ClientStore, type Disclosure } from '../infra/client-s
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
 import { ProposalStore } from '../infra/proposal-store.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { type AccountRow, accountPage } from '../print-page/client-page.js';
 import { openedUses, shownRecord } from '../record-consent/show-consent.js';
@@ -45,7 +45,7 @@ export class SeeClient {
     @Inject(ConsentStore) private readonly kept: ConsentStore,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
-    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(Notices) private readonly notices: Notices,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -118,7 +118,7 @@ export class SeeClient {
     ]);
     const consents = consentsIn(answer);
     const readerPseudonym = reader && subjectOf(agency, reader).pseudonym;
-    const isProtected = (await this.protectedSubjects.among(agency.id, [subject])).size > 0;
+    const isProtected = (await this.protectedClients.among(agency.id, [client])).length > 0;
     await this.recordLooks(caller, asked);
     return {
       consents,

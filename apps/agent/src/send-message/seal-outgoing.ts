@@ -25,7 +25,7 @@ import {
 import { CLOCK } from '#platform';
 import type { MessageContent } from '../domain/content.js';
 import { LogFollower } from '../follow-log/log-follower.js';
-import { ProtectedSubjects } from '../infra/protected-subjects.js';
+import { ProtectedClients } from '../infra/protected-clients.js';
 import type { OutgoingRow } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 
@@ -72,7 +72,7 @@ interface Framed {
 export class SealOutgoing {
   constructor(
     @Inject(LogFollower) private readonly log: LogFollower,
-    @Inject(ProtectedSubjects) private readonly protectedSubjects: ProtectedSubjects,
+    @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -147,11 +147,8 @@ export class SealOutgoing {
 
   /** The mark travels with whom it protects, in every message. */
   private async marked(agency: ServedAgency, subjects: readonly SubjectIdentity[]): Promise<SubjectIdentity[]> {
-    const known = await this.protectedSubjects.among(
-      agency.id,
-      subjects.map(({ pseudonym }) => pseudonym),
-    );
-    return subjects.map((subject) => (known.has(subject.pseudonym) ? { ...subject, protected: true } : subject));
+    const known = await this.protectedClients.among(agency.id, subjects);
+    return subjects.map((subject) => (known.includes(subject) ? { ...subject, protected: true } : subject));
   }
 
   /** A recipient that was onboarded a moment ago is found once the log has been read again. */
