@@ -41,6 +41,8 @@ export const officers = {
 
 /** The client of the scenario: known to the county and to Kela. */
 export const client = testPerson('the client', '235');
+/** Decides for one of the county’s clients. */
+export const guardian = testPerson('a guardian', '235');
 /** Somebody of whom Kela knows nothing. */
 export const stranger = testPerson('a stranger', '235');
 

@@ -5,6 +5,7 @@ import type { Stack } from '../stack.js';
 import { startAgent, keptSecret, type StartedAgent } from './agents.js';
 import type { AgencySystem } from './agency-system.js';
 import { Auditor, type LogSummary } from './audit.js';
+import { ConsentScenario } from './consents.js';
 import { agencies, countyClients, kelaClients } from './cast.js';
 import { countyQueries, CountyRegister } from './county-register.js';
 import { type ExchangeRow, Narrator } from './narrator.js';
@@ -89,7 +90,15 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
   await narrator.step('5. The employment authority asks back', () => scenario.askEmploymentAuthority());
   await narrator.step('6. A referral, and a request to the wrong authority', () => scenario.referAndForward());
   await narrator.step('7. Consent withdrawn after delivery and before opening', () => scenario.withdrawBeforeOpening());
-  await narrator.step('8. What must be refused is refused', () =>
+  const consents = new ConsentScenario(scenario, systems, narrator);
+  await narrator.step(
+    '8. A client is asked, agrees in part, and takes it back elsewhere; a guardian decides',
+    async () => {
+      await consents.withdrawElsewhere(await consents.agreeInPart());
+      await consents.guardianDecides();
+    },
+  );
+  await narrator.step('9. What must be refused is refused', () =>
     sendWhatMustBeRefused(
       {
         gateway: hub.pins.GATEWAY_URL,
@@ -103,7 +112,7 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
       narrator,
     ),
   );
-  await narrator.step('9. The auditor verifies it all', async () => {
+  await narrator.step('10. The auditor verifies it all', async () => {
     result = await auditor.audit(narrator.exchanges);
     narrator.verified(result.holds);
     const unverified = narrator.exchanges.filter(({ verified }) => !verified);

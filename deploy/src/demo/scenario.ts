@@ -12,12 +12,12 @@ export interface Systems {
   readonly kela: AgencySystem;
 }
 
-const identityOf = (person: TestPerson): object => ({
+export const identityOf = (person: TestPerson): object => ({
   type: 'henkilotunnus',
   value: person.identityCode,
   name: person.name,
 });
-const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+export const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
 const words = (basis: OpenedExchange['basis']): string =>
   [
     ...new Set(
@@ -27,7 +27,7 @@ const words = (basis: OpenedExchange['basis']): string =>
     ),
   ].join(' + ') || '–';
 
-function answerItem(exchange: ExchangeView, category: number): AnswerItem {
+export function answerItem(exchange: ExchangeView, category: number): AnswerItem {
   const item = exchange.messages
     .flatMap(({ content }) => content?.items ?? [])
     .findLast((found) => found.category === category);
@@ -40,7 +40,7 @@ const lastLeaf = (exchange: ExchangeView): number | undefined =>
     .flatMap(({ leafIndex }) => leafIndex ?? [])
     .reduce<number | undefined>((a, b) => Math.max(a ?? 0, b), undefined);
 
-function expectEqual(found: unknown, wanted: unknown, what: string): void {
+export function expectEqual(found: unknown, wanted: unknown, what: string): void {
   if (stable(found) !== stable(wanted)) throw new Error(`${what}: what was opened differs from the register`);
 }
 
@@ -249,7 +249,8 @@ export class Scenario {
     this.keep(asked, ended, `release refused: ${sealed.code}`);
   }
 
-  private async ask(given: {
+  /** One request of the municipality about its client, unless somebody else is named. */
+  async ask(given: {
     categories: number[];
     purpose?: string;
     person?: TestPerson;
@@ -276,7 +277,8 @@ export class Scenario {
     return only;
   }
 
-  private keep(asked: OpenedExchange, ended: ExchangeView, outcome: string): void {
+  /** For the table at the end. */
+  keep(asked: OpenedExchange, ended: ExchangeView, outcome: string): void {
     this.narrator.keep({
       id: asked.exchangeId,
       from: this.systems.municipality.agency,
@@ -289,7 +291,7 @@ export class Scenario {
   }
 }
 
-const drafted =
+export const drafted =
   (categories: readonly number[]) =>
   (item: InboxItem): boolean =>
     categories.every((category) => item.draft?.some((part) => part.category === category && part.draft !== undefined));
@@ -297,4 +299,4 @@ const drafted =
 const opened = (messages: ExchangeView['messages']): boolean =>
   messages.filter(({ direction }) => direction === 'received').every(({ state }) => state === 'opened');
 
-const isAnswered = ({ state, messages }: ExchangeView): boolean => state === 'answered' && opened(messages);
+export const isAnswered = ({ state, messages }: ExchangeView): boolean => state === 'answered' && opened(messages);
