@@ -228,6 +228,12 @@ describe('a permit', () => {
       await refusedWith(await answer({}, { iat: numericDate(now) + seconds }), 'RELEASE_REQUEST_INVALID');
     });
 
+    it('when the sender’s key was revoked before it signed', async () => {
+      const item = await answer();
+      ground.parties.revoked.add(ground.parties.county.signing.kid);
+      await refusedWith(item, 'KEY_REVOKED');
+    });
+
     it('when the recipient’s key is revoked', async () => {
       const item = await answer();
       ground.parties.revoked.add(ground.parties.municipality.signing.kid);
