@@ -15,6 +15,7 @@ import { OpenApiController } from './describe-api/open-api.controller.js';
 import { describeAgent } from './describe-api/open-api.js';
 import { ExamineEvidence } from './examine-evidence/examine-evidence.js';
 import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
+import { ExportConsent } from './export-consent/export-consent.handler.js';
 import { KeysInLog } from './follow-log/logged-keys.js';
 import { Notices } from './give-notice/notices.js';
 import { LinkSubject } from './link-subject/link-subject.handler.js';
@@ -156,6 +157,7 @@ export class AgentModule {
         AskForConsent,
         ExcludeDecider,
         ExamineEvidence,
+        ExportConsent,
         LinkSubject,
         PrintPage,
         { provide: Notices, useFactory: () => Notices.read(config.NOTICES) },

@@ -240,6 +240,16 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     });
   });
 
+  const consent = program
+    .command('verify-consent')
+    .description('prove an exported consent, offline: as its collector signed it, in JWS or JSON-LD')
+    .argument('<file>')
+    .requiredOption('--key <file>', 'public JWK of the collecting agency’s signing key, as the log shows it');
+  run<HubFlags & { key: string; json?: boolean }>(consent, async ({ options }) => {
+    const { verifyConsent } = await import('./verify-consent/verify-consent.js');
+    return verifyConsent(path(firstArgument(consent)), path(options.key));
+  });
+
   const fsck = readsLog(
     program
       .command('fsck')

@@ -4,6 +4,7 @@ import { AnswerRequestController } from '../answer-request/answer-request.contro
 import { AskForConsentController } from '../ask-for-consent/ask-for-consent.controller.js';
 import { AskForInformationController } from '../ask-for-information/ask-for-information.controller.js';
 import { ExcludeDeciderController } from '../exclude-decider/exclude-decider.controller.js';
+import { ExportConsentController } from '../export-consent/export-consent.controller.js';
 import { GiveNoticeController } from '../give-notice/give-notice.controller.js';
 import { LinkSubjectController } from '../link-subject/link-subject.controller.js';
 import { HearCountyController } from '../hear-county/hear-county.controller.js';
@@ -31,6 +32,7 @@ export const apiControllers: Type[] = [
   OnboardAgencyController,
   RecordConsentController,
   PrintPageController,
+  ExportConsentController,
   ActOnConsentController,
   LinkSubjectController,
   ProtectClientController,

@@ -139,6 +139,20 @@ describe('what a consent brings along, and what the client sees of it', () => {
     await agent.system('H-03').get(`/v1/consents/${consentId}/page`).expect(404);
   });
 
+  it('a consent is exported and imported again, verified by its collector’s key in the log', async () => {
+    const as = (format: string): Promise<{ token?: string; document?: Record<string, unknown> }> =>
+      bodyOf(agent.system('K-235').get(`/v1/consents/${consentId}/export?format=${format}`));
+    const [jws, ld] = [await as('jws'), await as('json-ld')];
+    const imported = { consentId, version: 1, collectingAgency: 'K-235', kept: true };
+    expect(await post('H-03', '/v1/consents/import', jws)).toEqual(imported);
+    expect(await post('H-03', '/v1/consents/import', ld)).toEqual(imported);
+    const changed = { document: { ...ld.document, 'dct:hasVersion': 2 } };
+    expect((await post('H-03', '/v1/consents/import', changed)).code).toBe('HASH_MISMATCH');
+    const other = (await as('jws')).token?.replace(/.{4}$/, (end) => (end === 'AAAA' ? 'BBBA' : 'AAAA'));
+    expect((await post('H-03', '/v1/consents/import', { token: other })).code).toBe('SIGNATURE_INVALID');
+    expect((await post('H-03', '/v1/consents/import', {})).code).toBe('MALFORMED');
+  });
+
   it('a check beforehand tells all reasons and where to look first, and sends nothing', async () => {
     const before = hub.messages.size;
     const question = {
