@@ -78,6 +78,8 @@ export class FakeHub {
   readonly routes = new Map<string, string>();
   /** Answers to the next calls, in order, before the hub does anything. */
   readonly postFailures: { status: number; code: ErrorCode; retryAfter?: number }[] = [];
+  /** Refuses the next releases, one by one, not for good. */
+  readonly releaseRefusals: ErrorCode[] = [];
   readonly releaseFailures: { status: number; code: ErrorCode }[] = [];
   /** Accepts posts and loses them. */
   loseMessages = 0;
@@ -519,7 +521,8 @@ export class FakeHub {
         },
       };
       await this.beforeRelease(answer, held);
-      results.push(answer);
+      const refusal = this.releaseRefusals.shift();
+      results.push(refusal ? { refused: { ...problemOf(new AppError(refusal)), final: false } } : answer);
     }
     const failure = this.releaseFailures.shift();
     return failure ? refuse(reply, new AppError(failure.code), failure.status) : { results };

@@ -55,6 +55,11 @@ const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'VAULT_KEY_MISSING',
 ]);
 
+/** A service may hear of our newest key a moment after the log has shown it to us: then these are about that key. */
+const aboutNewKeys: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['KEY_NOT_LOGGED', 'SIGNATURE_INVALID']);
+/** Attempts, over some minutes, after which it is not that. */
+const PATIENCE_FOR_KEYS = 10;
+
 interface Checked {
   readonly message: MessageToOpen;
   readonly manifest: Manifest;
@@ -252,7 +257,8 @@ export class MailOpener {
     error: AppError,
     final: boolean,
   ): Promise<void> {
-    if (final || !passing.has(error.code)) {
+    const again = passing.has(error.code) || (aboutNewKeys.has(error.code) && message.attempts < PATIENCE_FOR_KEYS);
+    if (final || !again) {
       const at = this.clock.now();
       await this.inbox.markRefused(this.database, agency.id, message, { code: error.code, at });
       await this.exchanges.end(this.database, agency.id, message.exchangeId, 'withdrawn', error.code, at);

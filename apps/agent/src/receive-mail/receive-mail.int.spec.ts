@@ -59,6 +59,15 @@ describe('mail', () => {
     expect(looks).toMatchObject([{ system: 'test-register', worker: 'sosiaali.tyontekija', what: 'message request' }]);
   });
 
+  it.each(['KEY_NOT_LOGGED', 'SIGNATURE_INVALID'] as const)(
+    'is asked for again while a service does not know the agency’s newest key yet (%s)',
+    async (code) => {
+      hub.releaseRefusals.push(code, code);
+      await requestAt(agent, 'H-03', await ask(agent, 'H-03', [11]));
+      expect(hub.releaseRefusals).toEqual([]);
+    },
+  );
+
   it('is not opened with a correct proof of another release’s leaf', async () => {
     hub.beforeRelease = async (reply, held) => {
       const other = hub.appendAbout('message-released', {

@@ -9,7 +9,8 @@ export type KeyProof = (key: AgencyKey) => Promise<boolean>;
 
 /**
  * Looks the leaf up in audit's own log: a directory that lies must not be able to make a key count that no agency can see
- * (design 2, First trust). What the leaf says, validity included, must be what the directory says.
+ * (design 2, First trust). What the leaf says, validity included, must be what the directory says; only the end may come
+ * earlier, when a later key has taken its place (decision 0017).
  */
 export const keyLeaves =
   (client: Queryable): KeyProof =>
@@ -30,6 +31,7 @@ export const keyLeaves =
       (await thumbprintOf(jwk)) === key.kid &&
       canonicalJson(jwk) === canonicalJson(JSON.parse(key.jwkJson)) &&
       Date.parse(notBefore) === key.notBefore?.getTime() &&
-      Date.parse(notAfter) === key.notAfter?.getTime()
+      key.notAfter !== undefined &&
+      key.notAfter.getTime() <= Date.parse(notAfter)
     );
   };

@@ -348,6 +348,11 @@ describe('the release gate', () => {
       expect(await Promise.all(lies.map((lie) => proves({ ...key, ...lie })))).toEqual(lies.map(() => false));
     });
 
+    it('counts when it ends earlier than its leaf says, because a later key has taken its place', async () => {
+      const key = await logged(sender.id, 'signing', sender.signing, sender.signing);
+      expect(await keyLeaves(audit.database)({ ...key, notAfter: new Date(Date.now() + 3_600_000) })).toBe(true);
+    });
+
     it('and an opaque entry does not prove it', async () => {
       const message = await sealed();
       const result = await ask(message);
