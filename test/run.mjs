@@ -21,7 +21,7 @@ await twoAtATime([...(longest ? [longest] : []), unitTests, ...others]);
 if (patterns.length === 0 || (await hasTests('integration', patterns))) {
   await ensureJava();
   await step('integration and end-to-end tests', () =>
-    withStack((env) => runJest('integration', patterns, { env, shown: true, args: ['--maxWorkers=1'] }), endRunning),
+    withStack((env) => runJest('integration', patterns, { env, shown: true, args: ['--maxWorkers=2'] }), endRunning),
   );
 }
 
