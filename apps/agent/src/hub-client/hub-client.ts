@@ -104,11 +104,6 @@ export class HubClient {
     return this.post('/v1/basis-checks', { context });
   }
 
-  /** Every consent about a subject, for who was identified. */
-  showAccount(subject: string, identification: string): Promise<unknown> {
-    return this.post('/v1/accounts', { subject, identification });
-  }
-
   /** Consents about a subject of which this agency is a party. */
   consentsOf(subject: string): Promise<unknown> {
     return this.get(`/v1/consents?${new URLSearchParams({ subject }).toString()}`);

@@ -3,6 +3,7 @@ import type { AgencyId, Pseudonym } from '#kernel';
 import type { DirectoryView, Queryable } from '#platform';
 import { consentsNamed, type Facts } from '../domain/decide-basis.js';
 import { readConsents, readUses } from './consents.js';
+import { joinedPersons } from './subjects.js';
 
 /** What the database knows for deciding these messages. */
 export type StoredFacts = Pick<Facts, 'consents' | 'uses' | 'links' | 'exclusions'>;
@@ -37,18 +38,9 @@ async function readJoinsAndExclusions(
   client: Queryable,
   persons: readonly Pseudonym[],
 ): Promise<Pick<StoredFacts, 'links' | 'exclusions'>> {
-  // Each direction by its own index: with `IN (subject, earlier)` every release would read all links.
   const { rows } = await client.query<{ kind: 'link' | 'exclusion'; subject: Pseudonym; other: Pseudonym }>({
     name: 'read-joins-and-exclusions',
-    text: `WITH RECURSIVE person (pseudonym) AS (
-             SELECT unnest($1::text[])
-             UNION
-             SELECT joined.pseudonym FROM person CROSS JOIN LATERAL (
-               SELECT earlier AS pseudonym FROM consent.subject_link WHERE subject = person.pseudonym
-               UNION ALL
-               SELECT subject FROM consent.subject_link WHERE earlier = person.pseudonym
-             ) AS joined
-           )
+    text: `${joinedPersons}
            SELECT 'link' AS kind, subject, earlier AS other
            FROM consent.subject_link JOIN person ON subject = pseudonym
            UNION ALL
