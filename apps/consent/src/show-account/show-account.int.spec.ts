@@ -40,6 +40,7 @@ describe('the account of a person', () => {
     ]);
     await service.acts.act(county, await parties.act(parties.county, { consentId: consented, act: 'suspend' }));
     await service.links.link(municipality, await parties.link(parties.municipality, subject, earlier));
+    clock.advance(1000);
     // The municipality, which hosts the account, is no party to this one.
     const among = { disclosers: [county], recipients: [kela] };
     await service.propose.propose(
