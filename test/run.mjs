@@ -13,6 +13,7 @@ await installPackages();
 
 const patterns = process.argv.slice(2);
 const totals = { passed: 0, failed: 0, skipped: 0 };
+const allFailures = [];
 
 await step(compiles.name, compiles.run);
 const unitTests = { name: 'unit tests', run: () => runJest('unit', patterns, { args: ['--maxWorkers=1'] }) };
@@ -25,6 +26,8 @@ if (patterns.length === 0 || (await hasTests('integration', patterns))) {
   );
 }
 
+// Last, because the middle of a long output is what gets lost.
+for (const failure of allFailures) console.log(`failed: ${failure}`);
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
 process.exit(totals.failed === 0 ? 0 : 1);
@@ -32,13 +35,18 @@ process.exit(totals.failed === 0 ? 0 : 1);
 /** Runs one step and prints its result with its time. What failed is printed in full, and the next steps go on. */
 async function step(name, body) {
   const begun = Date.now();
-  const { reason, ...counts } = await body().catch((error) => ({
+  const {
+    reason,
+    failures = [],
+    ...counts
+  } = await body().catch((error) => ({
     passed: 0,
     failed: 1,
     skipped: 0,
     reason: error.stack,
   }));
   for (const kind of Object.keys(totals)) totals[kind] += counts[kind];
+  allFailures.push(...(counts.failed > 0 && failures.length === 0 ? [name] : failures));
   const outcome = counts.failed > 0 ? 'FAILED' : counts.passed > 0 ? 'ok' : 'skipped';
   const tests = counts.passed + counts.failed > 1 ? ` (${counts.passed} passed, ${counts.failed} failed)` : '';
   const seconds = ((Date.now() - begun) / 1000).toFixed(1).padStart(6);
