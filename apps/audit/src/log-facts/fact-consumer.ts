@@ -1,5 +1,5 @@
 import { ConsentEvent, DirectoryEvent, ExchangeEvent, GatewayRefusal, type LogRecord, topics } from '#contracts';
-import { AppError, type Result, err, ok } from '#kernel';
+import { AppError, type Result, err, isAgencyId, ok } from '#kernel';
 import type { LogBatch, LogMessage } from '#messaging';
 import type { Database, Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
@@ -9,7 +9,13 @@ import type { RecordedTopic } from '../domain/entry-types.js';
 import { type ConsumedUpTo, moveOffsets, quarantine, storedOffset } from '../infra/consumed-facts.js';
 import type { RecordPreparer } from './prepare-record.js';
 
-const decoders: Record<RecordedTopic, (bytes: Buffer) => { log: LogRecord | undefined }> = {
+/** A fact with the agencies that it concerns beside those that its record names. */
+interface DecodedFact {
+  readonly log: LogRecord | undefined;
+  readonly parties?: readonly string[];
+}
+
+const decoders: Record<RecordedTopic, (bytes: Buffer) => DecodedFact> = {
   [topics.exchangeEvents]: (bytes) => ExchangeEvent.decode(bytes),
   [topics.consentEvents]: (bytes) => ConsentEvent.decode(bytes),
   [topics.directoryEvents]: (bytes) => DirectoryEvent.decode(bytes),
@@ -72,8 +78,10 @@ export class FactConsumer {
   }
 
   private async prepare(message: LogMessage, topic: RecordedTopic): Promise<Result<PreparedEntry>> {
-    const record = recordOf(message, topic);
-    return record.ok ? this.preparer.prepare(record.value, topic) : record;
+    const fact = factOf(message, topic);
+    if (!fact.ok) return fact;
+    const { log, parties = [] } = fact.value;
+    return this.preparer.prepare(log, topic, parties.filter(isAgencyId));
   }
 
   /** Kept beside Kafka's own, for the alarm on a jump (design 4, rule 4). In memory while no other instance has consumed. */
@@ -92,10 +100,10 @@ export class FactConsumer {
 
 const placeOf = ({ topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>): string => `${topic}/${partition}`;
 
-function recordOf(message: LogMessage, topic: RecordedTopic): Result<LogRecord> {
+function factOf(message: LogMessage, topic: RecordedTopic): Result<DecodedFact & { readonly log: LogRecord }> {
   try {
-    const { log } = decoders[topic](message.value);
-    if (log) return ok(log);
+    const { log, ...fact } = decoders[topic](message.value);
+    if (log) return ok({ ...fact, log });
   } catch {
     // What protobuf says about bytes that it cannot read may quote them.
   }

@@ -36,10 +36,11 @@ export class RecordPreparer {
 
   /**
    * @param topic whose service may write which types
+   * @param concerned agencies that may find the entry as one of theirs, beside those that the record names
    *
    * Errors: MALFORMED (no later attempt can succeed), DIRECTORY_STALE (evidence cannot be judged now).
    */
-  async prepare(record: LogRecord, topic: Topic): Promise<Result<PreparedEntry>> {
+  async prepare(record: LogRecord, topic: Topic, concerned: readonly AgencyId[] = []): Promise<Result<PreparedEntry>> {
     const { eventId } = record;
     if (!isEventId(eventId)) return malformed('eventId');
     if (!mayWrite(topic, record.type)) return malformed('type');
@@ -53,9 +54,9 @@ export class RecordPreparer {
     if (!members.ok) return members;
     const body = parseLogBody(members.value);
     if (!body.ok) return body;
-    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic }));
+    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic, told: concerned }));
     if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
-    const prepared = prepareOpaque(body.value, this.kek, { topic, told: [record.receiptFor] });
+    const prepared = prepareOpaque(body.value, this.kek, { topic, told: [record.receiptFor, ...concerned] });
     const { opening, ...entry } = prepared;
     return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
   }
