@@ -22,7 +22,7 @@ export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';
 export * from './keys.js';
 export * from './log-entry.js';
-export { type Manifest, checkParts, readManifest, verifyManifest } from './manifest.js';
+export { type Manifest, checkParts, readManifest, signManifest, verifyManifest } from './manifest.js';
 export * from './open-message.js';
 export { maxContentBytes } from './profile.js';
 export { openPseudonymKey, sealPseudonymKey, type SharedPseudonymKey } from './pseudonym-key.js';

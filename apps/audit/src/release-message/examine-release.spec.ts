@@ -8,13 +8,15 @@ import {
   generateSigningKey,
   importVerificationKey,
   type PermitRefusal,
+  readManifest,
   readReleaseRequest,
   type SigningKey,
+  signManifest,
   signPermitRefusal,
   statementHash,
   thumbprintOf,
 } from '#envelope';
-import { FixedClock, numericDate, type Result, unwrap } from '#kernel';
+import { FixedClock, numericDate, type Result, sha256, unwrap } from '#kernel';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { ReleaseKeyring } from '../infra/release-keyring.js';
@@ -216,6 +218,33 @@ describe('examining a release', () => {
   it('of a capsule that somebody sealed to a key that is no release key, says which key is missing', async () => {
     const { message: wrong, context } = await sealedMessage(sender, recipient, recipient.receiving);
     expect(codeOf((await examined({}, { message: wrong, context })).case.capsule)).toBe('RELEASE_KEY_UNKNOWN');
+  });
+
+  describe('the capsule that its manifest names', () => {
+    const under = async (capsule: string): Promise<ExaminedRelease> => {
+      const { outerHash } = unwrap(readManifest(message.message.manifest));
+      const payload = { context: message.context, outerHash, capsuleHash: sha256(capsule) };
+      const manifest = await signManifest(payload, sender.signing);
+      const { manifestHash } = unwrap(readManifest(manifest));
+      return examined(
+        {},
+        { context: message.context, message: { ...message.message, manifest, manifestHash, capsule } },
+      );
+    };
+    const broken = (capsule: string): string => {
+      const parts = capsule.split('.');
+      return [...parts.slice(0, -1), randomBytes(16).toString('base64url')].join('.');
+    };
+
+    it.each([
+      ['made for another message, as a thief would put it there', () => other.message.capsule, 'CAPSULE_MISMATCH'],
+      ['that does not open', () => broken(message.message.capsule), 'CAPSULE_MISMATCH'],
+      ['that is none', () => message.message.manifest, 'MALFORMED'],
+    ])('gives no key away if it is one %s', async (_what, capsule, code) => {
+      const found = await under(capsule());
+      expect(codes(found)).toEqual({ ...sound, capsule: code });
+      expect(found.contentKey).toBeUndefined();
+    });
   });
 
   describe('keys and states of the directory', () => {
