@@ -16,7 +16,7 @@ import { describeAgent } from './describe-api/open-api.js';
 import { ExamineEvidence } from './examine-evidence/examine-evidence.js';
 import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { ExportConsent } from './export-consent/export-consent.handler.js';
-import { KeysInLog } from './follow-log/logged-keys.js';
+import { KeysInLog } from './follow-log/keys-in-log.js';
 import { Notices } from './give-notice/notices.js';
 import { LinkSubject } from './link-subject/link-subject.handler.js';
 import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';

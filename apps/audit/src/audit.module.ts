@@ -58,6 +58,7 @@ import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
 import { ReportMismatchController } from './report-mismatch/report-mismatch.controller.js';
 import { SearchEntriesController } from './search-entries/search-entries.controller.js';
+import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 
 const PERMIT_KEY = Symbol('PermitKey');
 /** Longer than the role's own limit, so that the database speaks first. */
@@ -113,6 +114,7 @@ export class AuditModule {
         ReadLogController,
         ReportMismatchController,
         SearchEntriesController,
+        ShowTransferController,
         ListConsentWordsController,
         FactsController,
       ],

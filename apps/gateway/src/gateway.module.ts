@@ -20,6 +20,7 @@ import type { Clock } from '#kernel';
 import { KafkaLog, type MessageLog } from '#messaging';
 import { CLOCK, DirectoryWatch, grpcClient, Readiness, type ServiceOptions } from '#platform';
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
+import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 import { AccessTokens } from './authenticate-caller/access-token.js';
 import { AuthenticateCaller } from './authenticate-caller/authenticate-caller.js';
 import { CallerGuard } from './authenticate-caller/caller.guard.js';
@@ -118,6 +119,7 @@ export class GatewayModule {
         PublishLogController,
         ReadExchangeController,
         AuditEntriesController,
+        ShowTransferController,
         OpenApiController,
       ],
       providers: [

@@ -22,6 +22,14 @@ export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';
 export * from './keys.js';
 export * from './log-entry.js';
+export {
+  agencyNamedBy,
+  type ClearChange,
+  type LoggedHubKey,
+  type LoggedKey,
+  LoggedKeys,
+  usableAt,
+} from './logged-keys.js';
 export { type Manifest, checkParts, readManifest, signManifest, verifyManifest } from './manifest.js';
 export * from './open-message.js';
 export { maxContentBytes } from './profile.js';

@@ -89,6 +89,15 @@ const evidence: Check<Record<string, Sha256>> = that(
     ),
 );
 
+const evidenceTokens: Check<EntryEvidence> = that(
+  (value): value is EntryEvidence =>
+    isRecord(value) &&
+    Object.entries(value).every(
+      ([name, token]) =>
+        /^[a-z][A-Za-z0-9-]{0,31}$/.test(name) && typeof token === 'string' && /^[A-Za-z0-9_.-]+$/.test(token),
+    ),
+);
+
 const bodyShape: Check<LogBody> = closed<LogBody>({
   v: oneOf(1),
   eventId: eventIdField,
@@ -148,6 +157,9 @@ export const commitmentKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotov
 /** Key under which the body is stored. */
 export const sealingKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-sealing-v1');
 
+/** Key under which the signed statements that the body names by their hashes are stored. */
+const evidenceKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-evidence-v1');
+
 function derive(secret: Buffer, info: string): Buffer {
   if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
   return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), info, keyBytes));
@@ -195,10 +207,12 @@ export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry> {
 export const parseLogBody = (value: unknown): Result<LogBody> => parseAs(bodyShape, value);
 
 /** AES-256-GCM: nonce ‖ ciphertext ‖ tag. The key belongs to this entry alone. */
-export function sealBody(body: LogBody, sealingKey: Buffer): Buffer {
+export const sealBody = (body: LogBody, sealingKey: Buffer): Buffer => sealBytes(canonicalBytes(body), sealingKey);
+
+function sealBytes(plaintext: Uint8Array, key: Buffer): Buffer {
   const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce);
-  return Buffer.concat([nonce, cipher.update(canonicalBytes(body)), cipher.final(), cipher.getAuthTag()]);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
 /** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
@@ -208,6 +222,21 @@ export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody>
   if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
   const value = readCanonicalJson(plaintext);
   return value.ok ? parseLogBody(value.value) : value;
+}
+
+/** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */
+export type EntryEvidence = Readonly<Record<string, string>>;
+
+/** AES-256-GCM under a key of its own: nonce ‖ ciphertext ‖ tag. */
+export const sealEvidence = (tokens: EntryEvidence, secret: Buffer): Buffer =>
+  sealBytes(canonicalBytes(tokens), evidenceKeyOf(secret));
+
+/** Errors: LEAF_MISMATCH when it was not sealed under this secret or was changed; MALFORMED. */
+export function openEvidence(bytes: Uint8Array, secret: Buffer): Result<EntryEvidence> {
+  const plaintext = decryptBody(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), evidenceKeyOf(secret));
+  if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed evidence does not open.'));
+  const value = readCanonicalJson(plaintext);
+  return value.ok ? parseAs(evidenceTokens, value.value) : value;
 }
 
 function decryptBody(sealed: Buffer, sealingKey: Buffer): Buffer | undefined {

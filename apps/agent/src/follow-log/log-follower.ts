@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { type ClearRecord, decodeEntry, thumbprintOf } from '#envelope';
+import { agencyNamedBy, type ClearChange, type ClearRecord, decodeEntry, LoggedKeys, thumbprintOf } from '#envelope';
 import { type AgencyId, AppError, type Clock, err, ok, type Result, type Thumbprint } from '#kernel';
 import {
   type Checkpoint,
@@ -14,7 +14,7 @@ import {
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import { PublicHub } from '../hub-client/hub-client.js';
 import { type Alarm, LogStore, type SignedHead } from '../infra/log-store.js';
-import { agencyNamedBy, type ClearChange, KeysInLog, LoggedKeys } from './logged-keys.js';
+import { KeysInLog } from './keys-in-log.js';
 import { RecentTree } from './recent-tree.js';
 
 /** Entries fetched at once. */

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { PublicJwk } from '#envelope';
+import type { ClearChange, LoggedHubKey, LoggedKey, PublicJwk } from '#envelope';
 import type { AgencyId, Thumbprint } from '#kernel';
 import { CompactRange, type Checkpoint } from '#merkle';
 import { Database, type Queryable } from '#platform';
-import type { ClearChange, LoggedHubKey, LoggedKey } from '../follow-log/logged-keys.js';
 
 export interface LogState {
   readonly range: CompactRange;

@@ -1,9 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { generateReceivingKey, generateSigningKey, type KeyRecord, type SigningKey, signStatement } from '#envelope';
+import {
+  generateReceivingKey,
+  generateSigningKey,
+  type KeyRecord,
+  type LoggedKey,
+  type SigningKey,
+  signStatement,
+} from '#envelope';
 import { type Clock, numericDate, type Thumbprint } from '#kernel';
 import { CLOCK } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
-import type { LoggedKey } from '../follow-log/logged-keys.js';
 import { PublicHub } from '../hub-client/hub-client.js';
 import { KeyStore } from '../infra/key-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';

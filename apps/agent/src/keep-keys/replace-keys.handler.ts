@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SigningKey, signStatement } from '#envelope';
+import { type LoggedKey, type SigningKey, signStatement, usableAt } from '#envelope';
 import { AppError, type Clock, numericDate, type Thumbprint } from '#kernel';
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
-import { type LoggedKey, usableAt } from '../follow-log/logged-keys.js';
 import { PublicHub } from '../hub-client/hub-client.js';
 import { KeyStore } from '../infra/key-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError, type Clock } from '#kernel';
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
-import type { LoggedKey } from '../follow-log/logged-keys.js';
+import type { LoggedKey } from '#envelope';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { KeyRecords } from './key-records.js';
 import type { RotatedUse } from './keep-keys.dto.js';

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { sealPseudonymKey } from '#envelope';
+import { type LoggedKey, sealPseudonymKey } from '#envelope';
 import { type AgencyId, AppError, type Clock, type ExchangeId, type MessageId, newExchangeId } from '#kernel';
 import { CLOCK, Database } from '#platform';
 import { LogFollower } from '../follow-log/log-follower.js';
-import type { LoggedKey } from '../follow-log/logged-keys.js';
 import { KeyStore } from '../infra/key-store.js';
 import { OutboxStore } from '../infra/outbox-store.js';
 import { KeyRecords } from '../keep-keys/key-records.js';

@@ -9,7 +9,7 @@ import { AccessToken } from '../hub-client/access-token.js';
 import { DpopKey } from '../hub-client/dpop-key.js';
 import { HubClient } from '../hub-client/hub-client.js';
 import type { HubHttp } from '../hub-client/hub-http.js';
-import type { KeysInLog } from '../follow-log/logged-keys.js';
+import type { KeysInLog } from '../follow-log/keys-in-log.js';
 import type { KeyStore } from '../infra/key-store.js';
 import type { LogStore } from '../infra/log-store.js';
 import { ServedAgency } from './served-agency.js';

@@ -1,9 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { keyVersionOf, type PseudonymKey, type ReceivingKey, type SigningKey } from '#envelope';
+import { keyVersionOf, type LoggedKeys, type PseudonymKey, type ReceivingKey, type SigningKey } from '#envelope';
 import { type AgencyId, AppError, type Clock, err, ok, type Pseudonym, type Result, type Thumbprint } from '#kernel';
 import type { Vault } from '#key-vault';
 import type { AgencySettings } from '../agency-settings.js';
-import type { LoggedKeys } from '../follow-log/logged-keys.js';
 import type { HubClient } from '../hub-client/hub-client.js';
 
 /** One agency that this agent serves: vault, token and connection of its own; nothing of it is shared with another. */

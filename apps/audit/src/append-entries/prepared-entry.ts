@@ -1,17 +1,19 @@
 import type { ReleaseFact, Topic } from '#contracts';
 import {
   type ClearRecord,
+  type EntryEvidence,
   type LogBody,
   commitmentKeyOf,
   encodeClearEntry,
   encodeOpaqueEntry,
   newEntrySecret,
   sealBody,
+  sealEvidence,
   sealingKeyOf,
 } from '#envelope';
 import { type AgencyId, type EventId, type Sha256, canonicalJson } from '#kernel';
 import { leafHash } from '#merkle';
-import { countsForConsent } from '../domain/entry-types.js';
+import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
 /** What an opaque entry has beside its leaf. */
@@ -19,6 +21,8 @@ export interface SealedPart {
   readonly body: Buffer;
   readonly kek: string;
   readonly wrappedSecret: Buffer;
+  /** The statements that the body names by hash, where they are kept. */
+  readonly evidence?: Buffer;
 }
 
 /** Opening of an opaque leaf, for those who get a receipt. Never stored in clear. */
@@ -72,16 +76,24 @@ export function prepareOpaque(
     readonly request?: { readonly jti: string; readonly hash: Sha256 };
     readonly told?: readonly AgencyId[];
     readonly topic?: Topic;
+    /** Signed statements, by kind. */
+    readonly tokens?: EntryEvidence;
   } = {},
 ): PreparedEntry & { readonly opening: LeafOpening } {
   const secret = newEntrySecret();
   const commitmentKey = commitmentKeyOf(secret);
   const entry = encodeOpaqueEntry(body.eventId, body, commitmentKey);
+  const kept = keptEvidence(body.type, extra.tokens ?? {});
   return {
     eventId: body.eventId,
     entry,
     leafHash: leafHash(entry),
-    sealed: { body: sealBody(body, sealingKeyOf(secret)), kek: kek.id, wrappedSecret: kek.wrap(secret) },
+    sealed: {
+      body: sealBody(body, sealingKeyOf(secret)),
+      kek: kek.id,
+      wrappedSecret: kek.wrap(secret),
+      ...(Object.keys(kept).length > 0 && { evidence: sealEvidence(kept, secret) }),
+    },
     index: {
       type: body.type,
       at: body.at,

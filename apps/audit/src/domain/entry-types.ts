@@ -42,6 +42,15 @@ const consentGivers: ReadonlySet<string> = new Set<ConsentType>(['consent-record
 export const countsForConsent = (type: string, assertedBy: 'agency' | 'hub'): boolean =>
   assertedBy === 'agency' || !consentGivers.has(type);
 
+/**
+ * The statements that are kept with an entry, to be shown as evidence: all, but a manifest only once, with the entry that says
+ * whether the hub took the message. The others name it by its hash.
+ */
+export function keptEvidence(type: string, tokens: Readonly<Record<string, string>>): Record<string, string> {
+  const first = type === 'message-accepted' || type === 'message-rejected';
+  return Object.fromEntries(Object.entries(tokens).filter(([kind]) => first || kind !== 'manifest'));
+}
+
 const auditsOwn: ReadonlySet<string> = new Set([
   ...releaseTypes,
   'message-mismatch',

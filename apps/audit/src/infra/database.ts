@@ -1,10 +1,11 @@
 import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { Log1763800000001, logRestrictions } from './migrations/1-log.migration.js';
+import { EntryEvidence1764115200001, evidenceRestrictions } from './migrations/2-entry-evidence.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
   schema: auditSchema,
-  migrations: [Log1763800000001],
-  restrictions: [...logRestrictions, ...outboxRestrictions(auditSchema)],
+  migrations: [Log1763800000001, EntryEvidence1764115200001],
+  restrictions: [...logRestrictions, ...evidenceRestrictions, ...outboxRestrictions(auditSchema)],
 };

@@ -1,9 +1,9 @@
-import { commitmentKeyOf, openBody, sealingKeyOf } from '#envelope';
+import { type EntryEvidence, commitmentKeyOf, openBody, openEvidence, sealingKeyOf } from '#envelope';
 import { canonicalJson } from '#kernel';
 import type { Logger } from '#platform';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
 import type { EntryKek } from './entry-kek.js';
-import { type Queryable, sealedOpenings } from './log-store.js';
+import { type Queryable, sealedEvidence, sealedOpenings } from './log-store.js';
 
 /** Opens stored bodies. A body that does not open is reported and left out, as an erased one is. */
 export class LeafOpenings {
@@ -25,5 +25,17 @@ export class LeafOpenings {
       openings.set(leafIndex, { body: canonicalJson(opened.value), commitmentKey: commitmentKeyOf(secret.value) });
     }
     return openings;
+  }
+
+  /** The signed statements kept with these entries; none for an entry without, and none that does not open. */
+  async evidence(leaves: readonly number[]): Promise<Map<number, EntryEvidence>> {
+    const evidence = new Map<number, EntryEvidence>();
+    for (const { leafIndex, sealed, wrapped } of await sealedEvidence(this.client, leaves)) {
+      const secret = this.kek.unwrap(wrapped);
+      const opened = secret.ok ? openEvidence(sealed, secret.value) : secret;
+      if (opened.ok) evidence.set(leafIndex, opened.value);
+      else this.logger.error({ leafIndex }, 'the evidence of this entry does not open');
+    }
+    return evidence;
   }
 }

@@ -86,6 +86,8 @@ const statements = {
              SELECT * FROM unnest($25::smallint[], $26::bigint[], $27::bytea[], $28::bytea[])
            ), events AS (${enqueueText(s, 32)}
            ), offsets AS (${moveOffsetsText(36)}
+           ), evidence AS (
+             INSERT INTO ${s}.entry_evidence (leaf_index, sealed) SELECT * FROM unnest($39::bigint[], $40::bytea[])
            )
            INSERT INTO ${s}.checkpoint (tree_size, root, note) VALUES ($29, $30, $31)`,
   },
@@ -122,11 +124,33 @@ const statements = {
     text: `SELECT leaf_index::float8 AS "leafIndex", body, wrapped, kek
            FROM ${s}.entry JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
   },
+  evidence: {
+    name: `${s}.evidence`,
+    text: `SELECT leaf_index::float8 AS "leafIndex", sealed, wrapped
+           FROM ${s}.entry_evidence JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
+  },
   ofAgency: {
     name: `${s}.search-agency`,
     text: `SELECT entry_party.leaf_index::float8 AS "leafIndex"
            FROM ${s}.entry_party JOIN ${s}.entry_secret USING (leaf_index)
            WHERE agency = $1 AND entry_party.leaf_index >= $2 ORDER BY entry_party.leaf_index LIMIT $3`,
+  },
+  /** $2: whose entries, null for all. */
+  ofExchange: {
+    name: `${s}.search-exchange`,
+    text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
+           WHERE exchange_id = $1 AND leaf_index >= $3
+             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_party AS p
+                    WHERE p.agency = $2 AND p.leaf_index = entry_index.leaf_index))
+           ORDER BY leaf_index LIMIT $4`,
+  },
+  ofConsents: {
+    name: `${s}.search-consents`,
+    text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
+           WHERE consent_id = ANY($1::uuid[]) AND type IN (${quoted(consentTypes)}) AND leaf_index >= $3
+             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_party AS p
+                    WHERE p.agency = $2 AND p.leaf_index = entry_index.leaf_index))
+           ORDER BY leaf_index LIMIT $4`,
   },
   consentRows: {
     name: `${s}.consent-rows`,
@@ -219,8 +243,16 @@ export function appendStatement(
       checkpoint.note,
       ...enqueueValues(events),
       ...offsetValues(consumed),
+      ...evidenceValues(first, entries),
     ],
   };
+}
+
+function evidenceValues(first: number, entries: readonly PreparedEntry[]): [number[], Buffer[]] {
+  const kept = entries.flatMap(({ sealed }, at) =>
+    sealed?.evidence === undefined ? [] : [{ leaf: first + at, evidence: sealed.evidence }],
+  );
+  return [kept.map(({ leaf }) => leaf), kept.map(({ evidence }) => evidence)];
 }
 
 export async function lastCheckpoint(client: Queryable): Promise<StoredCheckpoint | undefined> {
@@ -252,6 +284,47 @@ export async function readEntries(client: Queryable, from: number, to: number): 
 export async function sealedOpenings(client: Queryable, leaves: readonly number[]): Promise<SealedOpening[]> {
   const { rows } = await client.query<SealedOpening & QueryResultRow>({ ...statements.openings, values: [leaves] });
   return rows;
+}
+
+export interface SealedEvidence {
+  readonly leafIndex: number;
+  readonly sealed: Buffer;
+  readonly wrapped: Buffer;
+}
+
+/** Sealed statements of those entries that have any, with their wrapped secrets. */
+export async function sealedEvidence(client: Queryable, leaves: readonly number[]): Promise<SealedEvidence[]> {
+  const { rows } = await client.query<SealedEvidence & QueryResultRow>({ ...statements.evidence, values: [leaves] });
+  return rows;
+}
+
+export interface TransferSought {
+  /** Whose entries; all where it is absent. */
+  readonly agency?: string;
+  readonly from: number;
+  readonly limit: number;
+}
+
+/** Leaves with a body that belong to an exchange, in order. */
+export async function leavesOfExchange(
+  client: Queryable,
+  exchangeId: string,
+  sought: TransferSought,
+): Promise<number[]> {
+  const values = [exchangeId, sought.agency ?? null, sought.from, sought.limit];
+  const { rows } = await client.query<{ leafIndex: number }>({ ...statements.ofExchange, values });
+  return rows.map(({ leafIndex }) => leafIndex);
+}
+
+/** Leaves by which consents began, changed or ended, in order. */
+export async function leavesOfConsents(
+  client: Queryable,
+  consentIds: readonly string[],
+  sought: TransferSought,
+): Promise<number[]> {
+  const values = [consentIds, sought.agency ?? null, sought.from, sought.limit];
+  const { rows } = await client.query<{ leafIndex: number }>({ ...statements.ofConsents, values });
+  return rows.map(({ leafIndex }) => leafIndex);
 }
 
 /** Leaves with a body from an index on, in order; of one agency, or of all. */

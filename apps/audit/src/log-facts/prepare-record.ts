@@ -54,9 +54,10 @@ export class RecordPreparer {
     if (!members.ok) return members;
     const body = parseLogBody(members.value);
     if (!body.ok) return body;
-    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic, told: concerned }));
+    const tokens = Object.fromEntries(record.evidence.map(({ kind, token }) => [kind, token]));
+    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic, tokens, told: concerned }));
     if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
-    const prepared = prepareOpaque(body.value, this.kek, { topic, told: [record.receiptFor, ...concerned] });
+    const prepared = prepareOpaque(body.value, this.kek, { topic, tokens, told: [record.receiptFor, ...concerned] });
     const { opening, ...entry } = prepared;
     return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
   }

@@ -1,5 +1,6 @@
 import { type AuditServiceReleaseItem, type LogRecord, topics } from '#contracts';
 import {
+  type EntryEvidence,
   type Manifest,
   type RecipientKey,
   type SignedReleaseRequest,
@@ -31,6 +32,7 @@ export interface ExaminedRelease {
   readonly manifest: Manifest | undefined;
   readonly request: SignedReleaseRequest | undefined;
   readonly evidence: Readonly<Record<string, Sha256>>;
+  readonly tokens: EntryEvidence;
   /** There whenever the case's checks of capsule and recipient key hold. */
   readonly contentKey: Buffer | undefined;
   readonly recipientKey: RecipientKey | undefined;
@@ -52,6 +54,7 @@ export interface ReleaseParts {
 /** Nobody relies on another service's check (design 2): all of it is verified here, side by side and off the commit path. */
 export async function examineRelease(item: AuditServiceReleaseItem, parts: ReleaseParts): Promise<ExaminedRelease> {
   const directory = parts.keys.directory.fresh();
+  const tokens = tokensOf(item);
   const [manifest, request] = await Promise.all([verifiedManifest(item, parts), verifiedRequest(item, parts)]);
   const claimed = manifest.ok ? manifest : readManifest(item.manifest);
   const asked = request.ok ? request : readReleaseRequest(item.releaseRequest);
@@ -74,7 +77,8 @@ export async function examineRelease(item: AuditServiceReleaseItem, parts: Relea
     },
     manifest: claimed.ok ? claimed.value : undefined,
     request: asked.ok ? asked.value : undefined,
-    evidence: evidenceOf(item),
+    evidence: Object.fromEntries(Object.entries(tokens).map(([kind, token]) => [kind, statementHash(token)])),
+    tokens,
     contentKey: capsule.ok ? capsule.value.contentKey : undefined,
     recipientKey: recipientKey.ok ? recipientKey.value : undefined,
     accepted: accepted.ok ? accepted.value.entry : undefined,
@@ -199,12 +203,9 @@ async function acceptedOf(
   return prepared.ok ? ok({ facts, entry: prepared.value }) : prepared;
 }
 
-function evidenceOf({ manifest, releaseRequest, decision }: AuditServiceReleaseItem): Record<string, Sha256> {
-  const evidence: Record<string, Sha256> = {
-    manifest: statementHash(manifest),
-    'release-request': statementHash(releaseRequest),
-  };
-  if (decision?.$case === 'permit') evidence.permit = statementHash(decision.value);
-  if (decision?.$case === 'permitRefusal') evidence['permit-refusal'] = statementHash(decision.value);
-  return evidence;
-}
+const tokensOf = ({ manifest, releaseRequest, decision }: AuditServiceReleaseItem): EntryEvidence => ({
+  manifest,
+  'release-request': releaseRequest,
+  ...(decision?.$case === 'permit' && { permit: decision.value }),
+  ...(decision?.$case === 'permitRefusal' && { 'permit-refusal': decision.value }),
+});

@@ -94,7 +94,7 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
     const prepared = prepareOpaque(
       body,
       this.kek,
-      verified ? { request: { jti: verified.jti, hash: verified.hash } } : {},
+      verified ? { request: { jti: verified.jti, hash: verified.hash }, tokens: this.examined.tokens } : {},
     );
     if (!this.examined.case.message.ok) return prepared;
     return {

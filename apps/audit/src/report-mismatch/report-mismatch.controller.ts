@@ -61,6 +61,6 @@ export class ReportMismatchController {
       evidence: { mismatch: statementHash(token) },
       assertedBy: 'agency',
     };
-    return prepareOpaque(unwrap(parseLogBody(body)), this.kek);
+    return prepareOpaque(unwrap(parseLogBody(body)), this.kek, { tokens: { mismatch: token } });
   }
 }

@@ -46,6 +46,7 @@ describe('the OpenAPI document of the gateway', () => {
   it('asks for token and proof wherever an agency acts or reads what is its own', () => {
     expect(needsToken().sort()).toEqual([
       'get /v1/audit/entries',
+      'get /v1/audit/transfers/{exchangeId}',
       'get /v1/consents',
       'get /v1/exchanges/{id}',
       'get /v1/mailbox',

@@ -19,7 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { LogRecord } from "../../log/v1/log_record.js";
+import { Evidence, LogRecord } from "../../log/v1/log_record.js";
 import { ReleaseResult } from "../../log/v1/release.js";
 
 export interface AuditServiceReleaseRequest {
@@ -116,6 +116,29 @@ export interface OpenedEntry {
   /** Canonical JSON of the body. */
   body: string;
   commitmentKey: Buffer;
+}
+
+export interface ShowTransferRequest {
+  agency: string;
+  supervising: boolean;
+  exchangeId: string;
+  /** First index, inclusive. */
+  from: bigint;
+}
+
+export interface ShowTransferResponse {
+  /** In the order of the log. */
+  entries: EvidencedEntry[];
+  /** First index of the next page; 0 when there is none. */
+  next: bigint;
+}
+
+export interface EvidencedEntry {
+  entry:
+    | OpenedEntry
+    | undefined;
+  /** The signed statements that the body names by their hashes. A manifest stands with the entry of its acceptance. */
+  evidence: Evidence[];
 }
 
 export interface ListConsentWordsRequest {
@@ -1726,6 +1749,307 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
   },
 };
 
+function createBaseShowTransferRequest(): ShowTransferRequest {
+  return { agency: "", supervising: false, exchangeId: "", from: 0n };
+}
+
+export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
+  encode(message: ShowTransferRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.exchangeId !== "") {
+      writer.uint32(26).string(message.exchangeId);
+    }
+    if (message.from !== 0n) {
+      if (BigInt.asUintN(64, message.from) !== message.from) {
+        throw new globalThis.Error("value provided for field message.from of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.from);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowTransferRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowTransferRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.exchangeId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.from = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowTransferRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      exchangeId: isSet(object.exchangeId)
+        ? globalThis.String(object.exchangeId)
+        : isSet(object.exchange_id)
+        ? globalThis.String(object.exchange_id)
+        : "",
+      from: isSet(object.from) ? BigInt(object.from) : 0n,
+    };
+  },
+
+  toJSON(message: ShowTransferRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.exchangeId !== "") {
+      obj.exchangeId = message.exchangeId;
+    }
+    if (message.from !== 0n) {
+      obj.from = message.from.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowTransferRequest>, I>>(base?: I): ShowTransferRequest {
+    return ShowTransferRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowTransferRequest>, I>>(object: I): ShowTransferRequest {
+    const message = createBaseShowTransferRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.exchangeId = object.exchangeId ?? "";
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    return message;
+  },
+};
+
+function createBaseShowTransferResponse(): ShowTransferResponse {
+  return { entries: [], next: 0n };
+}
+
+export const ShowTransferResponse: MessageFns<ShowTransferResponse> = {
+  encode(message: ShowTransferResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      EvidencedEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowTransferResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowTransferResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(EvidencedEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowTransferResponse {
+    return {
+      entries: globalThis.Array.isArray(object?.entries)
+        ? object.entries.map((e: any) => EvidencedEntry.fromJSON(e))
+        : [],
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+    };
+  },
+
+  toJSON(message: ShowTransferResponse): unknown {
+    const obj: any = {};
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => EvidencedEntry.toJSON(e));
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowTransferResponse>, I>>(base?: I): ShowTransferResponse {
+    return ShowTransferResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowTransferResponse>, I>>(object: I): ShowTransferResponse {
+    const message = createBaseShowTransferResponse();
+    message.entries = object.entries?.map((e) => EvidencedEntry.fromPartial(e)) || [];
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    return message;
+  },
+};
+
+function createBaseEvidencedEntry(): EvidencedEntry {
+  return { entry: undefined, evidence: [] };
+}
+
+export const EvidencedEntry: MessageFns<EvidencedEntry> = {
+  encode(message: EvidencedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.entry !== undefined) {
+      OpenedEntry.encode(message.entry, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.evidence) {
+      Evidence.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvidencedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvidencedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entry = OpenedEntry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.evidence.push(Evidence.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvidencedEntry {
+    return {
+      entry: isSet(object.entry) ? OpenedEntry.fromJSON(object.entry) : undefined,
+      evidence: globalThis.Array.isArray(object?.evidence) ? object.evidence.map((e: any) => Evidence.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EvidencedEntry): unknown {
+    const obj: any = {};
+    if (message.entry !== undefined) {
+      obj.entry = OpenedEntry.toJSON(message.entry);
+    }
+    if (message.evidence?.length) {
+      obj.evidence = message.evidence.map((e) => Evidence.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EvidencedEntry>, I>>(base?: I): EvidencedEntry {
+    return EvidencedEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EvidencedEntry>, I>>(object: I): EvidencedEntry {
+    const message = createBaseEvidencedEntry();
+    message.entry = (object.entry !== undefined && object.entry !== null)
+      ? OpenedEntry.fromPartial(object.entry)
+      : undefined;
+    message.evidence = object.evidence?.map((e) => Evidence.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseListConsentWordsRequest(): ListConsentWordsRequest {
   return { from: 0n, limit: 0 };
 }
@@ -2255,6 +2579,20 @@ export const AuditServiceService = {
       Buffer.from(SearchEntriesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchEntriesResponse => SearchEntriesResponse.decode(value),
   },
+  /**
+   * The entries of one exchange and those of the consents that they name, with the signed statements behind them. For
+   * parties and supervising auditors; the query itself is logged.
+   */
+  showTransfer: {
+    path: "/kotovayla.audit.v1.AuditService/ShowTransfer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowTransferRequest): Buffer => Buffer.from(ShowTransferRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowTransferRequest => ShowTransferRequest.decode(value),
+    responseSerialize: (value: ShowTransferResponse): Buffer =>
+      Buffer.from(ShowTransferResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowTransferResponse => ShowTransferResponse.decode(value),
+  },
   /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
   listConsentWords: {
     path: "/kotovayla.audit.v1.AuditService/ListConsentWords" as const,
@@ -2283,6 +2621,11 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   getConsistencyProof: handleUnaryCall<GetConsistencyProofRequest, GetConsistencyProofResponse>;
   /** Bodies of entries in which the agency is a party, or of all for a supervising auditor. The query itself is logged. */
   searchEntries: handleUnaryCall<SearchEntriesRequest, SearchEntriesResponse>;
+  /**
+   * The entries of one exchange and those of the consents that they name, with the signed statements behind them. For
+   * parties and supervising auditors; the query itself is logged.
+   */
+  showTransfer: handleUnaryCall<ShowTransferRequest, ShowTransferResponse>;
   /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
   listConsentWords: handleUnaryCall<ListConsentWordsRequest, ListConsentWordsResponse>;
 }
@@ -2412,6 +2755,25 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SearchEntriesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The entries of one exchange and those of the consents that they name, with the signed statements behind them. For
+   * parties and supervising auditors; the query itself is logged.
+   */
+  showTransfer(
+    request: ShowTransferRequest,
+    callback: (error: ServiceError | null, response: ShowTransferResponse) => void,
+  ): ClientUnaryCall;
+  showTransfer(
+    request: ShowTransferRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowTransferResponse) => void,
+  ): ClientUnaryCall;
+  showTransfer(
+    request: ShowTransferRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowTransferResponse) => void,
   ): ClientUnaryCall;
   /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
   listConsentWords(

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { generateReceivingKey, generateSigningKey, type KeyRecord, type SigningKey, signStatement } from '#envelope';
 import { agencyId, numericDate, type Thumbprint, unwrap } from '#kernel';
+import type { KeyRecord } from './key-record.js';
+import { generateReceivingKey, generateSigningKey, type SigningKey } from './keys.js';
 import { LoggedKeys } from './logged-keys.js';
+import { signStatement } from './statements.js';
 
 const agency = agencyId('K-235');
 const now = new Date();

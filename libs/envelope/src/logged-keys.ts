@@ -1,19 +1,15 @@
+import { type AgencyId, AppError, err, isAgencyId, ok, type Result, type Thumbprint } from '#kernel';
+import { type HubKeyRecord, type KeyRecord, mayRevoke, mayVouchFor } from './key-record.js';
 import {
-  type ClearRecord,
-  type HubKeyRecord,
   importRecipientKey,
   importVerificationKey,
-  type KeyRecord,
-  mayRevoke,
-  mayVouchFor,
   type PublicJwk,
-  readStatement,
   type RecipientKey,
   thumbprintOf,
   type VerificationKey,
-  verifyStatement,
-} from '#envelope';
-import { type AgencyId, AppError, err, isAgencyId, ok, type Result, type Thumbprint } from '#kernel';
+} from './keys.js';
+import type { ClearRecord } from './log-entry.js';
+import { readStatement, verifyStatement } from './statements.js';
 
 export interface LoggedKey {
   readonly agency: AgencyId;
@@ -132,6 +128,11 @@ export class LoggedKeys {
     return ends.length === 0 ? undefined : new Date(Math.max(...ends));
   }
 
+  /** A key that consent, exchange, directory or audit signs with. */
+  hubKey(kid: Thumbprint): LoggedHubKey | undefined {
+    return this.hubKeys.get(kid);
+  }
+
   isLogged(agency: AgencyId, kid: Thumbprint): boolean {
     return this.find(agency, kid) !== undefined;
   }
@@ -247,11 +248,6 @@ export class LoggedKeys {
       [...others, key].sort((a, b) => a.leafIndex - b.leafIndex),
     );
   }
-}
-
-/** The keys as far as the log has been followed; replaced as a whole when the agent starts. */
-export class KeysInLog {
-  current = new LoggedKeys();
 }
 
 const untrusted = (agency: AgencyId) => err(new AppError('KEY_UNTRUSTED', undefined, { agency }));
