@@ -323,9 +323,33 @@ describe('the audit service', () => {
 
   it('lets a supervising authority search all and a municipality its own, and logs each search', async () => {
     const before = await audit.getCheckpoint({});
-    const all = await audit.searchEntries({ agency: 'A-1', supervising: true, from: 0n, limit: 100 });
-    const own = await audit.searchEntries({ agency: recipient.id, supervising: false, from: 0n, limit: 100 });
-    const foreign = await audit.searchEntries({ agency: 'L-KELA', supervising: false, from: 0n, limit: 100 });
+    const all = await audit.searchEntries({
+      agency: 'A-1',
+      supervising: true,
+      from: 0n,
+      limit: 100,
+      worker: '',
+      filter: undefined,
+      cursor: '',
+    });
+    const own = await audit.searchEntries({
+      agency: recipient.id,
+      supervising: false,
+      from: 0n,
+      limit: 100,
+      worker: '',
+      filter: undefined,
+      cursor: '',
+    });
+    const foreign = await audit.searchEntries({
+      agency: 'L-KELA',
+      supervising: false,
+      from: 0n,
+      limit: 100,
+      worker: '',
+      filter: undefined,
+      cursor: '',
+    });
     expect(all.entries.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
       'message-accepted',
       'message-accepted',
@@ -335,7 +359,15 @@ describe('the audit service', () => {
     expect(own.entries).toHaveLength(4);
     expect(foreign.entries).toHaveLength(0);
     await expect(
-      audit.searchEntries({ agency: recipient.id, supervising: true, from: 0n, limit: 1 }),
+      audit.searchEntries({
+        agency: recipient.id,
+        supervising: true,
+        from: 0n,
+        limit: 1,
+        worker: '',
+        filter: undefined,
+        cursor: '',
+      }),
     ).rejects.toMatchObject({ code: 'FORBIDDEN' });
     const after = await audit.getCheckpoint({});
     expect(Number(after.checkpoint.split('\n')[1])).toBe(Number(before.checkpoint.split('\n')[1]) + 3);

@@ -1,4 +1,5 @@
 export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
+export * from './entry-places.js';
 export { judgeDeciders, neededRoles, roleRules } from './decider-rules.js';
 export {
   consentTermsFromJsonLd,

@@ -36,6 +36,14 @@ describe('log entry', () => {
     expect(unwrap(decodeEntry(entry))).toEqual({ kind: 'opaque', eventId, commitment });
   });
 
+  it('opaque with places: mark, event id, commitment to the body, what is said of the places', () => {
+    const [key, places] = [randomBytes(32), randomBytes(32)];
+    const entry = encodeOpaqueEntry(eventId, body, key, places);
+    const commitment = createHmac('sha256', key).update(canonicalJson(body)).digest();
+    expect(entry.toString('hex')).toBe(`03${eventId}${commitment.toString('hex')}${places.toString('hex')}`);
+    expect(unwrap(decodeEntry(entry))).toEqual({ kind: 'opaque', eventId, commitment, places });
+  });
+
   it('opaque: says nothing without the key', () => {
     expect(encodeOpaqueEntry(eventId, body, randomBytes(32))).not.toEqual(
       encodeOpaqueEntry(eventId, body, randomBytes(32)),
@@ -76,7 +84,8 @@ describe('log entry', () => {
 
   it.each([
     ['nothing', ''],
-    ['another mark', `03${eventId}${'00'.repeat(32)}`],
+    ['short places', `03${eventId}${'00'.repeat(63)}`],
+    ['another mark', `04${eventId}${'00'.repeat(32)}`],
     ['half an event id', '0100112233'],
     ['a short commitment', `01${eventId}${'00'.repeat(31)}`],
     ['a long commitment', `01${eventId}${'00'.repeat(33)}`],

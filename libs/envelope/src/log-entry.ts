@@ -57,8 +57,23 @@ export interface LogBody {
   consent?: { id: ConsentId; version: number };
   /** Hashes of the signed evidence, by its kind. */
   evidence?: Record<string, Sha256>;
+  /** Of an entry about a look into the log itself. */
+  search?: LogSearch;
   /** `hub`: no agency signed it. */
   assertedBy: 'agency' | 'hub';
+}
+
+/** What somebody looked for in the log, and what was found. Subjects that were looked for are the entry's `subjects`. */
+export interface LogSearch {
+  /** Its own entries, or as a supervising authority everybody's. */
+  scope: 'own' | 'all';
+  /** Those of the filters that were given; every one is a code, an identifier or a time. */
+  query: Record<string, string>;
+  /** Entries in the answer. */
+  found: number;
+  /** Their first and last index. */
+  first?: number;
+  last?: number;
 }
 
 /** Entries that stand in the leaf itself, because agents must be able to find a key of theirs that they did not make. */
@@ -77,7 +92,13 @@ export type ClearRecord =
   | { type: 'catalogue'; version: number; hash: Sha256; at: string };
 
 export type DecodedEntry =
-  | { readonly kind: 'opaque'; readonly eventId: EventId; readonly commitment: Buffer }
+  | {
+      readonly kind: 'opaque';
+      readonly eventId: EventId;
+      readonly commitment: Buffer;
+      /** `placesHash` of its places in the chains of its parties and subjects; entries older than these have none. */
+      readonly places?: Buffer;
+    }
   | { readonly kind: 'clear'; readonly eventId: EventId; readonly record: ClearRecord };
 
 const evidence: Check<Record<string, Sha256>> = that(
@@ -98,6 +119,26 @@ const evidenceTokens: Check<EntryEvidence> = that(
     ),
 );
 
+const query: Check<Record<string, string>> = that(
+  (value): value is Record<string, string> =>
+    isRecord(value) &&
+    Object.keys(value).length <= 16 &&
+    Object.entries(value).every(
+      ([name, wanted]) =>
+        /^[a-z][A-Za-z]{0,31}$/.test(name) &&
+        typeof wanted === 'string' &&
+        /^[\p{L}\p{N}][\p{L}\p{N} ,./:§_-]{0,255}$/u.test(wanted),
+    ),
+);
+
+const search: Check<LogSearch> = closed<LogSearch>({
+  scope: oneOf('own', 'all'),
+  query,
+  found: integer(0),
+  first: optional(integer(0)),
+  last: optional(integer(0)),
+});
+
 const bodyShape: Check<LogBody> = closed<LogBody>({
   v: oneOf(1),
   eventId: eventIdField,
@@ -117,6 +158,7 @@ const bodyShape: Check<LogBody> = closed<LogBody>({
   code: optional(errorCode),
   consent: optional(closed<{ id: ConsentId; version: number }>({ id: consentId, version: integer(0, 1_000_000) })),
   evidence: optional(evidence),
+  search: optional(search),
   assertedBy: oneOf('agency', 'hub'),
 });
 
@@ -141,8 +183,11 @@ const clearShape: Check<ClearRecord> = either(
   ),
 );
 
+/** Opaque, from before entries were numbered. */
 const opaqueMark = 0x01;
 const clearMark = 0x02;
+/** Opaque, with its places. */
+const placedMark = 0x03;
 const eventIdBytes = 16;
 const keyBytes = 32;
 const nonceBytes = 12;
@@ -165,15 +210,28 @@ function derive(secret: Buffer, info: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), info, keyBytes));
 }
 
-/**
- * What the tree hashes for an ordinary entry: 0x01 ‖ event id ‖ HMAC-SHA-256(commitment key, canonical body). Shows
- * nobody anything. Throws TypeError when the body names another event.
- */
-export function encodeOpaqueEntry(eventId: EventId, body: LogBody, commitmentKey: Buffer): Buffer {
+/** HMAC-SHA-256 over the canonical body. */
+export function bodyCommitment(body: LogBody, commitmentKey: Buffer): Buffer {
   if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
+  return createHmac('sha256', commitmentKey).update(canonicalBytes(body)).digest();
+}
+
+/**
+ * What the tree hashes for an ordinary entry: 0x03 ‖ event id ‖ commitment to the body ‖ `placesHash`; without places
+ * 0x01 ‖ event id ‖ commitment. Shows nobody anything.
+ */
+export function opaqueEntry(eventId: EventId, commitment: Buffer, places?: Buffer): Buffer {
+  if (commitment.length !== keyBytes || (places && places.length !== keyBytes))
+    throw new TypeError('commitment and places hash have 32 bytes');
+  return places
+    ? Buffer.concat([head(placedMark, eventId), commitment, places])
+    : Buffer.concat([head(opaqueMark, eventId), commitment]);
+}
+
+/** The entry of this body. Throws TypeError when the body names another event. */
+export function encodeOpaqueEntry(eventId: EventId, body: LogBody, commitmentKey: Buffer, places?: Buffer): Buffer {
   if (body.eventId !== eventId) throw new TypeError('the body names another event');
-  const commitment = createHmac('sha256', commitmentKey).update(canonicalBytes(body)).digest();
-  return Buffer.concat([head(opaqueMark, eventId), commitment]);
+  return opaqueEntry(eventId, bodyCommitment(body, commitmentKey), places);
 }
 
 /** What the tree hashes for an entry in clear: 0x02 ‖ event id ‖ canonical JSON. Throws TypeError on another record. */
@@ -195,6 +253,10 @@ export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry> {
   if (!isEventId(eventId)) return malformed();
   if (entry[0] === opaqueMark && rest.length === keyBytes) {
     return ok({ kind: 'opaque', eventId, commitment: Buffer.from(rest) });
+  }
+  if (entry[0] === placedMark && rest.length === 2 * keyBytes) {
+    const [commitment, places] = [rest.subarray(0, keyBytes), rest.subarray(keyBytes)].map((part) => Buffer.from(part));
+    if (commitment && places) return ok({ kind: 'opaque', eventId, commitment, places });
   }
   if (entry[0] !== clearMark) return malformed();
   const value = readCanonicalJson(rest);

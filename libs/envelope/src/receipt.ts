@@ -12,6 +12,8 @@ export interface Receipt {
   inclusionProof: string[];
   /** The signed note, word for word. */
   checkpoint: string;
+  /** What the leaf says of the entry's places, base64url; an entry from before they were counted has none. */
+  places?: string;
   /** Sealed opening of the leaf (`sealReleasedKey`) for the party that gets the receipt. */
   opening?: string;
 }
@@ -23,6 +25,7 @@ export const receiptShape: Check<Receipt> = closed<Receipt>({
   leafIndex: integer(0),
   inclusionProof: list(text(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/), { max: maxProofLength }),
   checkpoint: text(/^[^\0]{1,16384}$/u),
+  places: optional(text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)),
   opening: optional(text(/^[A-Za-z0-9_.-]{1,32768}$/)),
 });
 
@@ -51,10 +54,11 @@ export function verifyReceipt(claim: ReceiptToVerify): Result<{ checkpoint: Chec
   if (body === undefined || claim.opening.commitmentKey.length !== 32) return invalid('The opening is none.');
   const checkpoint = checkpointOf(receipt.value.checkpoint, claim.logVerifier);
   if (!checkpoint.ok) return checkpoint;
+  const places = receipt.value.places === undefined ? undefined : Buffer.from(receipt.value.places, 'base64url');
   const included = verifyInclusion({
     index: receipt.value.leafIndex,
     size: checkpoint.value.size,
-    leafHash: leafHash(encodeOpaqueEntry(body.eventId, body, claim.opening.commitmentKey)),
+    leafHash: leafHash(encodeOpaqueEntry(body.eventId, body, claim.opening.commitmentKey, places)),
     proof: receipt.value.inclusionProof.map((hash) => Buffer.from(hash, 'base64')),
     root: checkpoint.value.root,
   });

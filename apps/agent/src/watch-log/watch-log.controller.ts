@@ -68,6 +68,7 @@ class EntryDto {
   @ApiProperty() leafIndex: number;
   @ApiProperty({ description: 'Canonical JSON of the entry’s body' }) body: string;
   @ApiProperty({ description: 'Base64; opens the leaf’s commitment' }) commitmentKey: string;
+  @ApiPropertyOptional({ description: 'Base64; what the leaf says of the entry’s places' }) places?: string;
 }
 
 class EntriesDto {
@@ -134,6 +135,7 @@ export class WatchLogController {
         leafIndex: Number(member(entry, 'leafIndex')),
         body: String(member(entry, 'body')),
         commitmentKey: String(member(entry, 'commitmentKey')),
+        ...(typeof member(entry, 'places') === 'string' && { places: String(member(entry, 'places')) }),
       })),
       ...(typeof next === 'number' ? { next } : {}),
     };

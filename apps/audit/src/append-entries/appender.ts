@@ -16,14 +16,17 @@ import {
   type StoredCheckpoint,
   appendStatement,
   lastCheckpoint,
+  lastLoggedAt,
   lookUpWanted,
   storedSize,
   tileSource,
 } from '../infra/log-store.js';
 import { auditSchema } from '../infra/schema.js';
 import { TiledTree } from '../tree/tiled-tree.js';
+import { ChainHeads } from './chain-heads.js';
 import { loggedEvents } from './logged-events.js';
 import { LogView } from './log-view.js';
+import type { PlacedEntry } from './placed-entry.js';
 import type { PreparedEntry } from './prepared-entry.js';
 import type { Appended, Proposal } from './proposal.js';
 
@@ -58,6 +61,9 @@ interface Session {
   readonly client: pg.Client;
   tree: TiledTree;
   checkpoint: StoredCheckpoint;
+  readonly chains: ChainHeads;
+  /** Of the newest entry, in milliseconds: no later one says an earlier time. */
+  loggedAt: number;
   broken: Error | undefined;
 }
 
@@ -192,7 +198,8 @@ export class Appender {
         await client.end();
         return undefined;
       }
-      session = { client, ...(await this.readState(client)), broken: undefined };
+      const loggedAt = await lastLoggedAt(client);
+      session = { client, ...(await this.readState(client)), chains: new ChainHeads(), loggedAt, broken: undefined };
       return session;
     } catch (error) {
       await client.end().catch(() => undefined);
@@ -246,7 +253,8 @@ export class Appender {
   private async foundLog(client: pg.Client): Promise<StoredCheckpoint> {
     const tree = await TiledTree.restore(0, tileSource(client));
     const checkpoint = this.sign(tree);
-    await client.query(appendStatement(0, [], { tiles: [], checkpoint, events: [], consumed: [] }));
+    const loggedAt = new Date().toISOString();
+    await client.query(appendStatement([], { loggedAt, tiles: [], checkpoint, events: [], consumed: [] }));
     return checkpoint;
   }
 
@@ -301,29 +309,37 @@ export class Appender {
       }
     }
     const consumed = decided.flatMap(({ ticket }) => ticket.proposal.consumed ?? []);
+    let placed: readonly PlacedEntry[] = [];
     if (fresh.length > 0) {
-      const checkpoint = await this.commit(session, first, fresh, consumed);
+      session.loggedAt = Math.max(session.loggedAt, Date.now());
+      const loggedAt = new Date(session.loggedAt).toISOString();
+      placed = await session.chains.place(session.client, first, fresh, loggedAt);
+      const checkpoint = await this.commit(session, loggedAt, placed, consumed);
       session.checkpoint = checkpoint;
       this.published = checkpoint;
       for (const { eventId } of fresh) this.recent.set(eventId, true);
     } else if (consumed.length > 0) await moveOffsets(session.client, consumed);
     const { checkpoint, tree } = session;
-    for (const { ticket, outcome, leaves } of decided) ticket.resolve({ outcome, leaves, checkpoint, tree });
+    for (const { ticket, outcome, leaves } of decided) {
+      const places = leaves.map((leaf) => placed[leaf - first]?.placesHash);
+      ticket.resolve({ outcome, leaves, places, checkpoint, tree });
+    }
     if (fresh.length > 0) this.options.afterCommit?.(checkpoint);
   }
 
   /** From here on a failure leaves the tree in memory ahead of the stored one: the session is then given up. */
   private async commit(
     { client, tree }: Session,
-    first: number,
-    entries: readonly PreparedEntry[],
+    loggedAt: string,
+    entries: readonly PlacedEntry[],
     consumed: readonly ConsumedUpTo[],
   ): Promise<StoredCheckpoint> {
     for (const { leafHash } of entries) tree.append(leafHash);
     const checkpoint = this.sign(tree);
-    const events = loggedEvents(first, entries, checkpoint, tree);
+    const events = loggedEvents(entries, checkpoint, tree);
     // A statement outside a transaction block is one: answered when it is durable.
-    await client.query(appendStatement(first, entries, { tiles: tree.takeCompleted(), checkpoint, events, consumed }));
+    const tiles = tree.takeCompleted();
+    await client.query(appendStatement(entries, { loggedAt, tiles, checkpoint, events, consumed }));
     return checkpoint;
   }
 

@@ -4,7 +4,7 @@ import { assembleInclusionProof } from '#merkle';
 import type { OutboxRow } from '#messaging';
 import type { StoredCheckpoint } from '../infra/log-store.js';
 import type { TiledTree } from '../tree/tiled-tree.js';
-import type { PreparedEntry } from './prepared-entry.js';
+import type { PlacedEntry } from './placed-entry.js';
 
 /** Entries of one Logged event: with a receipt each they stay well below Kafka's limit of 1 MiB. */
 const entriesOfOneEvent = 100;
@@ -17,34 +17,34 @@ const loggedKey = 'logged';
 
 /** What the other services learn of a batch, written in its transaction: Logged, and a fact for each release outcome. */
 export function loggedEvents(
-  first: number,
-  entries: readonly PreparedEntry[],
+  entries: readonly PlacedEntry[],
   checkpoint: StoredCheckpoint,
   tree: TiledTree,
 ): OutboxRow[] {
   const rows: OutboxRow[] = [];
   for (let begin = 0; begin < entries.length; begin += entriesOfOneEvent) {
     const part = entries.slice(begin, begin + entriesOfOneEvent);
-    const logged = part.map((entry, at) => loggedEntry(entry, first + begin + at, checkpoint, tree));
+    const logged = part.map((entry) => loggedEntry(entry, checkpoint, tree));
     const event: AuditEvent = {
       event: { $case: 'logged', value: { entries: logged, checkpoint: checkpoint.note } },
     };
     rows.push(auditRow(newEventId(), loggedKey, event));
   }
-  for (const [at, { eventId, releaseFact }] of entries.entries()) {
+  for (const { prepared, leafIndex } of entries) {
+    const { eventId, releaseFact } = prepared;
     if (!releaseFact) continue;
-    const fact = { ...releaseFact, leafIndex: BigInt(first + at) };
+    const fact = { ...releaseFact, leafIndex: BigInt(leafIndex) };
     rows.push(auditRow(eventId, fact.exchangeId || eventId, { event: { $case: 'release', value: fact } }));
   }
   return rows;
 }
 
 function loggedEntry(
-  { eventId, receipt, topic = topics.auditEvents }: PreparedEntry,
-  leafIndex: number,
+  { prepared, leafIndex, placesHash }: PlacedEntry,
   { size, note }: StoredCheckpoint,
   tree: TiledTree,
 ): LoggedEntry {
+  const { eventId, receipt, topic = topics.auditEvents } = prepared;
   return {
     eventId,
     leafIndex: BigInt(leafIndex),
@@ -54,6 +54,7 @@ function loggedEntry(
       inclusionProof: assembleInclusionProof(leafIndex, size, tree.node),
       checkpoint: note,
       opening: receipt.opening,
+      places: placesHash ?? Buffer.alloc(0),
     },
   };
 }

@@ -1,23 +1,31 @@
 import type { ReleaseFact, Topic } from '#contracts';
 import {
+  type Basis,
+  type Chain,
   type ClearRecord,
   type EntryEvidence,
   type LogBody,
+  bodyCommitment,
   commitmentKeyOf,
   encodeClearEntry,
-  encodeOpaqueEntry,
+  inChainOrder,
   newEntrySecret,
+  opaqueEntry,
+  placeSaltsOf,
   sealBody,
   sealEvidence,
   sealingKeyOf,
 } from '#envelope';
-import { type AgencyId, type EventId, type Sha256, canonicalJson } from '#kernel';
-import { leafHash } from '#merkle';
+import { type AgencyId, type EventId, type Pseudonym, type Sha256, canonicalJson } from '#kernel';
 import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
 /** What an opaque entry has beside its leaf. */
 export interface SealedPart {
+  /** Of the body, for the leaf. */
+  readonly commitment: Buffer;
+  /** Of its places, in the order of its chains. */
+  readonly salts: readonly Buffer[];
   readonly body: Buffer;
   readonly kek: string;
   readonly wrappedSecret: Buffer;
@@ -43,8 +51,12 @@ export interface IndexColumns {
   readonly sender?: AgencyId;
   readonly recipient?: AgencyId;
   readonly actor?: AgencyId;
-  readonly subjects?: readonly string[];
+  /** Case worker's pseudonym at the actor's agency. */
+  readonly worker?: string;
+  readonly subjects?: readonly Pseudonym[];
   readonly categories?: readonly number[];
+  /** Provisions on which the parties process or by which secrecy is lifted, and `consent` where a consent lifts it. */
+  readonly basis?: readonly string[];
   readonly purpose?: string;
   readonly code?: string;
   /** Without a version it can be found, and says nothing about whether the consent holds. */
@@ -57,9 +69,11 @@ export interface IndexColumns {
 /** An entry with everything that can be computed before its place in the log is known, off the commit path. */
 export interface PreparedEntry {
   readonly eventId: EventId;
-  readonly entry: Buffer;
-  readonly leafHash: Buffer;
+  /** What the tree hashes, where it is in clear. */
+  readonly clear?: Buffer;
   readonly sealed?: SealedPart;
+  /** In which it gets the next number: its parties' and its subjects'. None where it is in clear, for all to count. */
+  readonly chains: readonly Chain[];
   readonly index: IndexColumns;
   /** By which the record came; audit's own entries have none. */
   readonly topic?: Topic;
@@ -82,18 +96,22 @@ export function prepareOpaque(
 ): PreparedEntry & { readonly opening: LeafOpening } {
   const secret = newEntrySecret();
   const commitmentKey = commitmentKeyOf(secret);
-  const entry = encodeOpaqueEntry(body.eventId, body, commitmentKey);
+  const parties = [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
+    (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
+  ) as AgencyId[];
+  const chains = inChainOrder([...parties, ...(body.subjects ?? [])]);
   const kept = keptEvidence(body.type, extra.tokens ?? {});
   return {
     eventId: body.eventId,
-    entry,
-    leafHash: leafHash(entry),
     sealed: {
+      commitment: bodyCommitment(body, commitmentKey),
+      salts: placeSaltsOf(secret, chains.length),
       body: sealBody(body, sealingKeyOf(secret)),
       kek: kek.id,
       wrappedSecret: kek.wrap(secret),
       ...(Object.keys(kept).length > 0 && { evidence: sealEvidence(kept, secret) }),
     },
+    chains,
     index: {
       type: body.type,
       at: body.at,
@@ -104,15 +122,15 @@ export function prepareOpaque(
       ...(body.sender && { sender: body.sender }),
       ...(body.recipient && { recipient: body.recipient }),
       ...(body.actor && { actor: body.actor.agency }),
+      ...(body.actor?.worker !== undefined && { worker: body.actor.worker }),
       ...(body.subjects && { subjects: body.subjects }),
       ...(body.categories && { categories: body.categories }),
+      ...(body.basis && { basis: basisWords(body.basis) }),
       ...(body.purpose && { purpose: body.purpose }),
       ...(body.code && { code: body.code }),
       ...(body.consent && { consent: consentColumns(body, body.consent) }),
       ...(extra.request && { request: extra.request }),
-      parties: [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
-        (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
-      ) as AgencyId[],
+      parties,
     },
     ...(extra.topic && { topic: extra.topic }),
     // Most entries are never opened again by this process.
@@ -127,11 +145,27 @@ const consentColumns = (
   { id, version }: NonNullable<LogBody['consent']>,
 ): NonNullable<IndexColumns['consent']> => (countsForConsent(type, assertedBy) ? { id, version } : { id });
 
+/** What a search by basis finds: each provision, and `consent`, once. */
+function basisWords(basis: readonly Basis[]): string[] {
+  const words = basis.flatMap(({ processing, secrecyLift }) => [
+    processing.sender,
+    processing.recipient,
+    'statute' in secrecyLift ? secrecyLift.statute.id : 'consent',
+  ]);
+  return [...new Set(words)];
+}
+
 export function prepareClear(
   eventId: EventId,
   record: ClearRecord,
   index: Pick<IndexColumns, 'type' | 'at' | 'parties'>,
 ): PreparedEntry {
-  const entry = encodeClearEntry(eventId, record);
-  return { eventId, entry, leafHash: leafHash(entry), index };
+  return { eventId, clear: encodeClearEntry(eventId, record), chains: [], index };
+}
+
+/** What the tree hashes. Throws where the entry has neither a record in clear nor a place. */
+export function entryOf({ eventId, clear, sealed }: PreparedEntry, places: Buffer | undefined): Buffer {
+  if (clear) return clear;
+  if (!sealed || !places) throw new TypeError('an opaque entry without its places');
+  return opaqueEntry(eventId, sealed.commitment, places);
 }

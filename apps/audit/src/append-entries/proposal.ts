@@ -24,6 +24,8 @@ export interface Appended<T> {
   readonly outcome: T;
   /** Of the decision's entries. */
   readonly leaves: readonly number[];
+  /** What their leaves say of their places; undefined for those in clear, and for those that had a leaf before. */
+  readonly places: readonly (Buffer | undefined)[];
   /** Of this batch, or of an earlier one where the proposal added nothing. */
   readonly checkpoint: StoredCheckpoint;
   readonly tree: TiledTree;

@@ -1,9 +1,14 @@
-import { type EntryEvidence, commitmentKeyOf, openBody, openEvidence, sealingKeyOf } from '#envelope';
+import { type EntryEvidence, commitmentKeyOf, decodeEntry, openBody, openEvidence, sealingKeyOf } from '#envelope';
 import { canonicalJson } from '#kernel';
 import type { Logger } from '#platform';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
 import type { EntryKek } from './entry-kek.js';
 import { type Queryable, sealedEvidence, sealedOpenings } from './log-store.js';
+
+/** An opening with what the leaf says of the entry's places, which is no secret; empty where it is older than those. */
+export interface ReadOpening extends LeafOpening {
+  readonly places: Buffer;
+}
 
 /** Opens stored bodies. A body that does not open is reported and left out, as an erased one is. */
 export class LeafOpenings {
@@ -13,16 +18,21 @@ export class LeafOpenings {
     private readonly logger: Logger,
   ) {}
 
-  async read(leaves: readonly number[]): Promise<Map<number, LeafOpening>> {
-    const openings = new Map<number, LeafOpening>();
-    for (const { leafIndex, body, wrapped } of await sealedOpenings(this.client, leaves)) {
+  async read(leaves: readonly number[]): Promise<Map<number, ReadOpening>> {
+    const openings = new Map<number, ReadOpening>();
+    for (const { leafIndex, entry, body, wrapped } of await sealedOpenings(this.client, leaves)) {
       const secret = this.kek.unwrap(wrapped);
       const opened = secret.ok ? openBody(body, sealingKeyOf(secret.value)) : secret;
       if (!secret.ok || !opened.ok) {
         this.logger.error({ leafIndex }, 'the body of this entry does not open');
         continue;
       }
-      openings.set(leafIndex, { body: canonicalJson(opened.value), commitmentKey: commitmentKeyOf(secret.value) });
+      const leaf = decodeEntry(entry);
+      openings.set(leafIndex, {
+        body: canonicalJson(opened.value),
+        commitmentKey: commitmentKeyOf(secret.value),
+        places: (leaf.ok && leaf.value.kind === 'opaque' && leaf.value.places) || Buffer.alloc(0),
+      });
     }
     return openings;
   }

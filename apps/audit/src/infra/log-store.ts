@@ -1,6 +1,8 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
+import type { Chain, ChainHead } from '#envelope';
 import type { IndexWord, Wanted } from '../append-entries/log-view.js';
+import type { PlacedEntry } from '../append-entries/placed-entry.js';
 import type { PreparedEntry } from '../append-entries/prepared-entry.js';
 import { consentTypes, messageTypes } from '../domain/entry-types.js';
 import type { Tile, TileId } from '../tree/tile.js';
@@ -56,40 +58,53 @@ const statements = {
   append: {
     name: `${s}.append`,
     text: `WITH given AS MATERIALIZED (
-             SELECT $1::bigint + at - 1 AS leaf_index, g.*
-             FROM unnest($2::uuid[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::text[], $8::timestamptz[],
-                         $9::uuid[], $10::integer[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[],
-                         $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::integer[], $22::text[],
-                         $23::text[], $24::text[])
-               WITH ORDINALITY AS g (event_id, entry, body, kek, wrapped, type, happened_at, exchange_id,
-                 exchange_number, message_id, manifest_hash, sender, recipient, actor, subjects, categories, purpose,
-                 code, consent_id, consent_version, request_jti, request_hash, parties, at)
+             SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::text[],
+                         $8::timestamptz[], $9::uuid[], $10::integer[], $11::uuid[], $12::text[], $13::text[], $14::text[],
+                         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
+                         $22::integer[], $23::text[], $24::text[], $25::text[], $26::text[])
+               AS g (leaf_index, event_id, entry, body, kek, wrapped, type, happened_at, exchange_id,
+                 exchange_number, message_id, manifest_hash, sender, recipient, actor, worker, subjects, categories,
+                 basis, code, consent_id, consent_version, request_jti, request_hash, parties, purpose)
            ), entries AS (
-             INSERT INTO ${s}.entry (leaf_index, event_id, entry, body)
-             SELECT leaf_index, event_id, entry, body FROM given
+             INSERT INTO ${s}.entry (leaf_index, event_id, entry, body, appended_at)
+             SELECT leaf_index, event_id, entry, body, $27 FROM given
            ), secrets AS (
              INSERT INTO ${s}.entry_secret (leaf_index, kek, wrapped)
              SELECT leaf_index, kek, wrapped FROM given WHERE wrapped IS NOT NULL
            ), indexed AS (
              INSERT INTO ${s}.entry_index (leaf_index, type, at, exchange_id, exchange_number, message_id, manifest_hash,
-               sender, recipient, actor, subjects, categories, purpose, code, consent_id, consent_version, request_jti,
-               request_hash)
+               sender, recipient, actor, worker, subjects, categories, basis, purpose, code, consent_id, consent_version,
+               request_jti, request_hash, parties)
              SELECT leaf_index, type, happened_at, exchange_id, exchange_number, message_id, manifest_hash, sender,
-               recipient, actor, string_to_array(subjects, ' '), string_to_array(categories, ' ')::integer[], purpose,
-               code, consent_id, consent_version, request_jti, request_hash
+               recipient, actor, worker, string_to_array(subjects, ' '), string_to_array(categories, ' ')::integer[],
+               string_to_array(basis, ' '), purpose, code, consent_id, consent_version, request_jti, request_hash,
+               string_to_array(parties, ' ')
              FROM given
-           ), parties AS (
-             INSERT INTO ${s}.entry_party (agency, leaf_index)
-             SELECT agency, leaf_index FROM given, string_to_table(parties, ' ') AS agency
+           ), places AS (
+             INSERT INTO ${s}.entry_place (chain, leaf_index, number, previous, link)
+             SELECT * FROM unnest($28::text[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bytea[])
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
-             SELECT * FROM unnest($25::smallint[], $26::bigint[], $27::bytea[], $28::bytea[])
-           ), events AS (${enqueueText(s, 32)}
-           ), offsets AS (${moveOffsetsText(36)}
+             SELECT * FROM unnest($33::smallint[], $34::bigint[], $35::bytea[], $36::bytea[])
+           ), events AS (${enqueueText(s, 40)}
+           ), offsets AS (${moveOffsetsText(44)}
            ), evidence AS (
-             INSERT INTO ${s}.entry_evidence (leaf_index, sealed) SELECT * FROM unnest($39::bigint[], $40::bytea[])
+             INSERT INTO ${s}.entry_evidence (leaf_index, sealed) SELECT * FROM unnest($47::bigint[], $48::bytea[])
            )
-           INSERT INTO ${s}.checkpoint (tree_size, root, note) VALUES ($29, $30, $31)`,
+           INSERT INTO ${s}.checkpoint (tree_size, root, note, made_at) VALUES ($37, $38, $39, $27)`,
+  },
+  /** Newest entry of each chain. */
+  heads: {
+    name: `${s}.chain-heads`,
+    text: `SELECT chain, number::float8 AS number, leaf_index::float8 AS "leafIndex", link
+           FROM unnest($1::text[]) AS asked (chain) CROSS JOIN LATERAL (
+             SELECT number, leaf_index, link FROM ${s}.entry_place WHERE entry_place.chain = asked.chain
+               AND number IS NOT NULL ORDER BY leaf_index DESC LIMIT 1) AS newest`,
+  },
+  lastLoggedAt: {
+    name: `${s}.last-logged-at`,
+    text: `SELECT coalesce(extract(epoch FROM max(made_at)) * 1000, 0)::float8 AS at FROM (
+             SELECT made_at FROM ${s}.checkpoint ORDER BY tree_size DESC LIMIT 1) AS last`,
   },
   lastCheckpoint: {
     name: `${s}.last-checkpoint`,
@@ -121,7 +136,7 @@ const statements = {
   },
   openings: {
     name: `${s}.openings`,
-    text: `SELECT leaf_index::float8 AS "leafIndex", body, wrapped, kek
+    text: `SELECT leaf_index::float8 AS "leafIndex", entry, body, wrapped, kek
            FROM ${s}.entry JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
   },
   evidence: {
@@ -131,25 +146,25 @@ const statements = {
   },
   ofAgency: {
     name: `${s}.search-agency`,
-    text: `SELECT entry_party.leaf_index::float8 AS "leafIndex"
-           FROM ${s}.entry_party JOIN ${s}.entry_secret USING (leaf_index)
-           WHERE agency = $1 AND entry_party.leaf_index >= $2 ORDER BY entry_party.leaf_index LIMIT $3`,
+    text: `SELECT entry_place.leaf_index::float8 AS "leafIndex"
+           FROM ${s}.entry_place JOIN ${s}.entry_secret USING (leaf_index)
+           WHERE chain = $1 AND entry_place.leaf_index >= $2 ORDER BY entry_place.leaf_index LIMIT $3`,
   },
   /** $2: whose entries, null for all. */
   ofExchange: {
     name: `${s}.search-exchange`,
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE exchange_id = $1 AND leaf_index >= $3
-             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_party AS p
-                    WHERE p.agency = $2 AND p.leaf_index = entry_index.leaf_index))
+             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
+                    WHERE p.chain = $2 AND p.leaf_index = entry_index.leaf_index))
            ORDER BY leaf_index LIMIT $4`,
   },
   ofConsents: {
     name: `${s}.search-consents`,
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE consent_id = ANY($1::uuid[]) AND type IN (${quoted(consentTypes)}) AND leaf_index >= $3
-             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_party AS p
-                    WHERE p.agency = $2 AND p.leaf_index = entry_index.leaf_index))
+             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
+                    WHERE p.chain = $2 AND p.leaf_index = entry_index.leaf_index))
            ORDER BY leaf_index LIMIT $4`,
   },
   consentRows: {
@@ -170,6 +185,8 @@ const statements = {
 
 export interface SealedOpening {
   readonly leafIndex: number;
+  /** What the tree hashes. */
+  readonly entry: Buffer;
   readonly body: Buffer;
   readonly wrapped: Buffer;
   readonly kek: string;
@@ -192,6 +209,8 @@ export async function lookUpWanted(
 
 /** What is written with a batch's entries. */
 export interface BatchWrites {
+  /** Instant of the batch. */
+  readonly loggedAt: string;
   /** That the entries filled. */
   readonly tiles: readonly Tile[];
   readonly checkpoint: StoredCheckpoint;
@@ -201,18 +220,18 @@ export interface BatchWrites {
 
 /** Entries in the order of their places, and the checkpoint over all. */
 export function appendStatement(
-  first: number,
-  entries: readonly PreparedEntry[],
-  { tiles, checkpoint, events, consumed }: BatchWrites,
+  entries: readonly PlacedEntry[],
+  { loggedAt, tiles, checkpoint, events, consumed }: BatchWrites,
 ): QueryConfig {
   const column = <T>(of: (entry: PreparedEntry) => T | undefined): (T | null)[] =>
-    entries.map((entry) => of(entry) ?? null);
+    entries.map(({ prepared }) => of(prepared) ?? null);
+  const places = entries.flatMap((entry) => entry.places.map((place) => ({ ...place, leafIndex: entry.leafIndex })));
   return {
     ...statements.append,
     values: [
-      first,
+      entries.map(({ leafIndex }) => leafIndex),
       column(({ eventId }) => eventId),
-      column(({ entry }) => entry),
+      entries.map(({ entry }) => entry),
       column(({ sealed }) => sealed?.body),
       column(({ sealed }) => sealed?.kek),
       column(({ sealed }) => sealed?.wrappedSecret),
@@ -225,15 +244,23 @@ export function appendStatement(
       column(({ index }) => index.sender),
       column(({ index }) => index.recipient),
       column(({ index }) => index.actor),
+      column(({ index }) => index.worker),
       column(({ index }) => index.subjects?.join(' ')),
       column(({ index }) => index.categories?.join(' ')),
-      column(({ index }) => index.purpose),
+      column(({ index }) => index.basis?.join(' ')),
       column(({ index }) => index.code),
       column(({ index }) => index.consent?.id),
       column(({ index }) => index.consent?.version),
       column(({ index }) => index.request?.jti),
       column(({ index }) => index.request?.hash),
       column(({ index }) => (index.parties.length === 0 ? undefined : index.parties.join(' '))),
+      column(({ index }) => index.purpose),
+      loggedAt,
+      places.map(({ chain }) => chain),
+      places.map(({ leafIndex }) => leafIndex),
+      places.map(({ number }) => number),
+      places.map(({ previous }) => previous ?? null),
+      places.map(({ link }) => link),
       tiles.map(({ tileLevel }) => tileLevel),
       tiles.map(({ n }) => n),
       tiles.map(({ row }) => row),
@@ -243,16 +270,31 @@ export function appendStatement(
       checkpoint.note,
       ...enqueueValues(events),
       ...offsetValues(consumed),
-      ...evidenceValues(first, entries),
+      ...evidenceValues(entries),
     ],
   };
 }
 
-function evidenceValues(first: number, entries: readonly PreparedEntry[]): [number[], Buffer[]] {
-  const kept = entries.flatMap(({ sealed }, at) =>
-    sealed?.evidence === undefined ? [] : [{ leaf: first + at, evidence: sealed.evidence }],
+function evidenceValues(entries: readonly PlacedEntry[]): [number[], Buffer[]] {
+  const kept = entries.flatMap(({ prepared: { sealed }, leafIndex }) =>
+    sealed?.evidence === undefined ? [] : [{ leaf: leafIndex, evidence: sealed.evidence }],
   );
   return [kept.map(({ leaf }) => leaf), kept.map(({ evidence }) => evidence)];
+}
+
+/** The newest entry of each of these chains that has one. */
+export async function readHeads(client: Queryable, chains: readonly Chain[]): Promise<Map<Chain, ChainHead>> {
+  const { rows } = await client.query<ChainHead & { chain: Chain } & QueryResultRow>({
+    ...statements.heads,
+    values: [chains],
+  });
+  return new Map(rows.map(({ chain, ...head }) => [chain, head]));
+}
+
+/** When the newest batch was logged, in milliseconds since the epoch. */
+export async function lastLoggedAt(client: Queryable): Promise<number> {
+  const { rows } = await client.query<{ at: number }>(statements.lastLoggedAt);
+  return rows[0]?.at ?? 0;
 }
 
 export async function lastCheckpoint(client: Queryable): Promise<StoredCheckpoint | undefined> {

@@ -23,7 +23,15 @@ describe('an entry about a consent', () => {
   });
 
   const found = async (agency: string): Promise<string[]> => {
-    const { entries } = await search.searchEntries({ agency, supervising: false, from: 0n, limit: 100 });
+    const { entries } = await search.searchEntries({
+      agency,
+      supervising: false,
+      from: 0n,
+      limit: 100,
+      worker: '',
+      filter: undefined,
+      cursor: '',
+    });
     return entries
       .map(({ body }) => (JSON.parse(body) as { type: string }).type)
       .filter((type) => type !== 'log-search');

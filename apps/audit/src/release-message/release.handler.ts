@@ -3,10 +3,9 @@ import { sealReleasedKey } from '#envelope';
 import { AppError } from '#kernel';
 import type { Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
-import type { LeafOpening } from '../append-entries/prepared-entry.js';
 import type { Appended } from '../append-entries/proposal.js';
 import type { EntryKek } from '../infra/entry-kek.js';
-import type { LeafOpenings } from '../infra/leaf-openings.js';
+import type { LeafOpenings, ReadOpening } from '../infra/leaf-openings.js';
 import { consistencyProof, inclusionProof } from '../read-log/proofs.js';
 import type { TileSource } from '../tree/tiled-tree.js';
 import { type ExaminedRelease, type ReleaseParts, examineRelease } from './examine-release.js';
@@ -45,7 +44,12 @@ export class ReleaseHandler {
       case 'refuse':
         return refused(verdict.error, verdict.final);
       case 'release':
-        return this.receipt(examined, appended, appended.leaves.at(-1), opening);
+        return this.receipt(
+          examined,
+          appended,
+          appended.leaves.at(-1),
+          opening && { ...opening, places: appended.places.at(-1) ?? Buffer.alloc(0) },
+        );
       case 'repeat': {
         const openings = await this.openings.read([verdict.leafIndex]);
         return this.receipt(examined, appended, verdict.leafIndex, openings.get(verdict.leafIndex));
@@ -57,13 +61,13 @@ export class ReleaseHandler {
     { case: { seenSize }, contentKey, recipientKey }: ExaminedRelease,
     { checkpoint, tree }: Appended<ReleaseOutcome>,
     leafIndex: number | undefined,
-    opening: LeafOpening | undefined,
+    opening: ReadOpening | undefined,
   ): Promise<ReleaseResult> {
     if (leafIndex === undefined || !contentKey || !recipientKey) throw new Error('released without what it takes');
     if (!opening) return refused(new AppError('MESSAGE_FINAL', 'the entry of this release was erased'), true);
     const { size } = checkpoint;
     const [sealed, inclusion, consistency] = await Promise.all([
-      sealReleasedKey({ contentKey, ...opening }, recipientKey),
+      sealReleasedKey({ contentKey, body: opening.body, commitmentKey: opening.commitmentKey }, recipientKey),
       inclusionProof(tree, this.tiles, { index: leafIndex, size, committed: size }),
       consistencyProof(tree, this.tiles, { first: seenSize, second: size, committed: size }),
     ]);
@@ -76,6 +80,7 @@ export class ReleaseHandler {
             inclusionProof: inclusion,
             checkpoint: checkpoint.note,
             opening: sealed,
+            places: opening.places,
           },
           consistencyProof: consistency,
         },

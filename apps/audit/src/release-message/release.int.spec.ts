@@ -19,7 +19,7 @@ import {
 import { type ConsentId, agencyId, canonicalJson, newConsentId, numericDate, sha256, unwrap } from '#kernel';
 import { type Checkpoint, MemoryTree, leafHash, openCheckpoint, verifyConsistency } from '#merkle';
 import { plainProposal } from '../append-entries/proposal.js';
-import { prepareOpaque } from '../append-entries/prepared-entry.js';
+import { entryOf, prepareOpaque } from '../append-entries/prepared-entry.js';
 import {
   type AskedRelease,
   AuditGround,
@@ -87,6 +87,7 @@ async function given(result: Result | undefined, message: SealedMessage): Promis
         leafIndex: Number(receipt.leafIndex),
         inclusionProof: receipt.inclusionProof.map((hash) => hash.toString('base64')),
         checkpoint: receipt.checkpoint,
+        places: receipt.places.toString('base64url'),
       },
       opening: released,
       logVerifier: ground.logKey.verifier,
@@ -600,6 +601,7 @@ describe('a fact from elsewhere', () => {
         leafIndex: Number(receipt.leafIndex),
         inclusionProof: receipt.inclusionProof.map((hash) => hash.toString('base64')),
         checkpoint: receipt.checkpoint,
+        places: receipt.places.toString('base64url'),
       },
       opening,
       logVerifier: ground.logKey.verifier,
@@ -624,8 +626,8 @@ describe('the leaf of an entry', () => {
       sender: agencyId('K-235'),
       assertedBy: 'hub',
     };
-    const { entry } = prepareOpaque(unwrap(parseLogBody(body)), ground.kek);
+    const entry = entryOf(prepareOpaque(unwrap(parseLogBody(body)), ground.kek), Buffer.alloc(32));
     expect(entry.toString('latin1')).not.toContain('K-235');
-    expect(entry).toHaveLength(1 + 16 + 32);
+    expect(entry).toHaveLength(1 + 16 + 32 + 32);
   });
 });

@@ -35,13 +35,19 @@ export class SearchEntriesController {
     const leaves = await findLeaves(this.database, { ...(!supervising && { agency }), from, limit: limit + 1 });
     const page = leaves.slice(0, limit);
     const found = await this.openings.read(page);
-    await this.record(agency, { supervising, from, limit, page });
+    const searchLeaf = await this.record(agency, { supervising, from, limit, page });
     return {
       entries: page.flatMap((leafIndex) => {
         const opening = found.get(leafIndex);
-        return opening ? [{ leafIndex: BigInt(leafIndex), ...opening }] : [];
+        return opening ? [{ leafIndex: BigInt(leafIndex), ...opening, place: undefined }] : [];
       }),
       next: BigInt(leaves[limit] ?? 0),
+      cursor: '',
+      searchLeaf: BigInt(searchLeaf),
+      chain: '',
+      before: undefined,
+      after: undefined,
+      erased: [],
     };
   }
 
@@ -54,18 +60,23 @@ export class SearchEntriesController {
       readonly limit: number;
       readonly page: readonly number[];
     },
-  ): Promise<void> {
+  ): Promise<number> {
     const { supervising, from, limit, page } = query;
-    const range = page.length === 0 ? 'none' : `${page[0]}-${page.at(-1)}`;
     const body = {
       v: 1,
       eventId: newEventId(),
       type: 'log-search',
       at: this.clock.now().toISOString(),
       actor: { agency },
-      purpose: `${supervising ? 'all' : 'own'}:from:${from}:limit:${limit}:found:${page.length}:range:${range}`,
+      search: {
+        scope: supervising ? 'all' : 'own',
+        query: { from: String(from), limit: String(limit) },
+        found: page.length,
+        ...(page.length > 0 && { first: page[0], last: page.at(-1) }),
+      },
       assertedBy: 'hub',
     };
-    await this.appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), this.kek)]));
+    const { leaves } = await this.appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), this.kek)]));
+    return leaves[0] ?? 0;
   }
 }

@@ -64,7 +64,9 @@ export class ShowTransferController {
       entries: shown.flatMap((leafIndex) => {
         const opening = found.get(leafIndex);
         const tokens = Object.entries(evidence.get(leafIndex) ?? {}).map(([kind, token]) => ({ kind, token }));
-        return opening ? [{ entry: { leafIndex: BigInt(leafIndex), ...opening }, evidence: tokens }] : [];
+        return opening
+          ? [{ entry: { leafIndex: BigInt(leafIndex), ...opening, place: undefined }, evidence: tokens }]
+          : [];
       }),
       next: BigInt(all[pageSize] ?? 0),
     };
@@ -82,7 +84,12 @@ export class ShowTransferController {
       type: 'log-search',
       at: this.clock.now().toISOString(),
       actor: { agency },
-      purpose: `${supervising ? 'all' : 'own'}:evidence:${exchangeId}:${shown.length}`,
+      search: {
+        scope: supervising ? 'all' : 'own',
+        query: { evidenceOf: exchangeId },
+        found: shown.length,
+        ...(shown.length > 0 && { first: shown[0], last: shown.at(-1) }),
+      },
       assertedBy: 'hub',
     };
     await this.appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), this.kek)]));

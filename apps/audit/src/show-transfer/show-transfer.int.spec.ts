@@ -92,7 +92,7 @@ describe('the evidence of a transfer', () => {
     expect(JSON.parse(opened.get(checkpoint.size)?.body ?? '')).toMatchObject({
       type: 'log-search',
       actor: { agency: 'L-KELA' },
-      purpose: `own:evidence:${message.context.exchangeId}:0`,
+      search: { scope: 'own', query: { evidenceOf: message.context.exchangeId }, found: 0 },
     });
   });
 

@@ -9,6 +9,8 @@ export interface BodyLine {
   readonly body: string;
   /** 32 bytes in base64. */
   readonly commitmentKey: string;
+  /** What the leaf says of the entry's places, 32 bytes in base64; an entry from before they were counted has none. */
+  readonly places?: string;
 }
 
 export interface OpenedBody {
@@ -21,23 +23,26 @@ export interface OpenedBody {
 export function parseBodyLine(line: string): Result<BodyLine> {
   const value = parsed(line);
   if (typeof value !== 'object' || value === null) return malformed();
-  const { index, body, commitmentKey } = value as Record<string, unknown>;
+  const { index, body, commitmentKey, places } = value as Record<string, unknown>;
   if (!Number.isSafeInteger(index) || (index as number) < 0) return malformed();
   if (typeof body !== 'string' || typeof commitmentKey !== 'string') return malformed();
-  return ok({ index: index as number, body, commitmentKey });
+  if (places !== undefined && typeof places !== 'string') return malformed();
+  return ok({ index: index as number, body, commitmentKey, ...(places !== undefined && { places }) });
 }
 
 /**
  * The leaf to which a body belongs. A body in another spelling than the canonical one is refused: what is shown must be
  * what was logged, byte for byte. Errors: LEAF_MISMATCH.
  */
-export function openBodyLine({ body, commitmentKey }: Pick<BodyLine, 'body' | 'commitmentKey'>): Result<OpenedBody> {
+export function openBodyLine({ body, commitmentKey, places }: Omit<BodyLine, 'index'>): Result<OpenedBody> {
   const value = parsed(body);
   const parsedBody = parseLogBody(value);
   const key = commitmentKeyOf(commitmentKey);
   if (!parsedBody.ok || canonicalJson(value) !== body) return mismatch('The body is none that a log can hold.');
   if (key === undefined) return mismatch('The commitment key is none.');
-  const entry = encodeOpaqueEntry(parsedBody.value.eventId, parsedBody.value, key);
+  const placesHash = places === undefined ? undefined : commitmentKeyOf(places);
+  if (places !== undefined && placesHash === undefined) return mismatch('The hash of the places is none.');
+  const entry = encodeOpaqueEntry(parsedBody.value.eventId, parsedBody.value, key, placesHash);
   return ok({ body: parsedBody.value, leafHash: leafHash(entry) });
 }
 

@@ -138,8 +138,8 @@ async function copyBodies({ bodies, onProgress }: ExportLogRequest, folder: LogF
   const file = createWriteStream(join(folder.path, bodiesFile), { mode: 0o600 });
   const closed = once(file, 'close');
   let count = 0;
-  for await (const { index, body, commitmentKey } of bodies?.(size) ?? []) {
-    if (!file.write(`${JSON.stringify({ index, body, commitmentKey })}\n`)) await once(file, 'drain');
+  for await (const { index, body, commitmentKey, places } of bodies?.(size) ?? []) {
+    if (!file.write(`${JSON.stringify({ index, body, commitmentKey, places })}\n`)) await once(file, 'drain');
     count += 1;
     onProgress?.('bodies', index + 1, size);
   }

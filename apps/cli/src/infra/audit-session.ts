@@ -94,10 +94,10 @@ export class AuditSession {
 function linesOf(entries: unknown): BodyLine[] {
   if (!Array.isArray(entries)) throw unexpected();
   return entries.map((entry: unknown) => {
-    const { leafIndex, body, commitmentKey } = entry as Record<string, unknown>;
+    const { leafIndex, body, commitmentKey, places } = entry as Record<string, unknown>;
     if (!Number.isSafeInteger(leafIndex) || typeof body !== 'string' || typeof commitmentKey !== 'string')
       throw unexpected();
-    return { index: leafIndex as number, body, commitmentKey };
+    return { index: leafIndex as number, body, commitmentKey, ...(typeof places === 'string' && { places }) };
   });
 }
 

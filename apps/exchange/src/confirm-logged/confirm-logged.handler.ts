@@ -145,6 +145,7 @@ function receiptOf({ eventId, leafIndex, receipt }: LoggedEntry, checkpoint: str
       leafIndex: Number(leafIndex),
       inclusionProof: receipt.inclusionProof.map((hash) => Buffer.from(hash).toString('base64')),
       checkpoint: receipt.checkpoint || checkpoint,
+      ...(receipt.places.length > 0 && { places: Buffer.from(receipt.places).toString('base64url') }),
       ...(receipt.opening && { opening: receipt.opening }),
     },
   };

@@ -208,7 +208,13 @@ describe('mailboxes', () => {
         manifestHash: hash,
         at: stack.clock.now().toISOString(),
       };
-      const receipt = { leafIndex: 7n, inclusionProof: [], checkpoint: 'checkpoint', opening: 'opening' };
+      const receipt = {
+        leafIndex: 7n,
+        inclusionProof: [],
+        checkpoint: 'checkpoint',
+        opening: 'opening',
+        places: Buffer.alloc(0),
+      };
       const entry = { eventId: log.eventId, leafIndex: 7n, topic: topics.gatewayRefusals, receipt };
       const waits = async (): Promise<boolean> => {
         const { rows } = await stack.owner.query({

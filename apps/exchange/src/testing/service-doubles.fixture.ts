@@ -261,6 +261,7 @@ export class ServiceDoubles {
         inclusionProof: this.tree.inclusionProof(index),
         checkpoint: this.checkpoint(),
         opening: record.receiptFor ? 'eyJ.opening' : '',
+        places: Buffer.alloc(0),
       },
     };
   }

@@ -18,6 +18,7 @@ class OpenedEntryDto {
   @ApiProperty() leafIndex: number;
   @ApiProperty({ description: 'Canonical JSON of the entry’s body' }) body: string;
   @ApiProperty({ description: 'Base64; opens the leaf’s commitment' }) commitmentKey: string;
+  @ApiPropertyOptional({ description: 'Base64; what the leaf says of the entry’s places' }) places?: string;
 }
 
 class OpenedEntriesDto {
@@ -52,12 +53,16 @@ export class AuditEntriesController {
       supervising: caller.scopes.includes('supervise'),
       from: BigInt(query.from),
       limit: query.limit,
+      worker: '',
+      filter: undefined,
+      cursor: '',
     });
     return {
       entries: entries.map((entry) => ({
         leafIndex: Number(entry.leafIndex),
         body: entry.body,
         commitmentKey: Buffer.from(entry.commitmentKey).toString('base64'),
+        ...(entry.places.length > 0 && { places: Buffer.from(entry.places).toString('base64') }),
       })),
       next: next === 0n ? undefined : Number(next),
     };

@@ -54,6 +54,8 @@ class ReceiptDto {
   @ApiProperty() leafIndex: number;
   @ApiProperty({ type: [String], description: 'Base64, from the leaf’s sibling upwards' }) inclusionProof: string[];
   @ApiProperty({ description: 'C2SP signed checkpoint' }) checkpoint: string;
+  @ApiPropertyOptional({ description: 'Base64url; what the leaf says of the entry’s places, to recompute the leaf' })
+  places?: string;
   @ApiProperty({ description: 'Compact JWE to the recipient: body, commitment key, content key' }) opening: string;
 }
 
@@ -114,5 +116,6 @@ const receiptOf = (receipt: Receipt): ReceiptDto => ({
   leafIndex: Number(receipt.leafIndex),
   inclusionProof: receipt.inclusionProof.map(base64),
   checkpoint: receipt.checkpoint,
+  ...(receipt.places.length > 0 && { places: Buffer.from(receipt.places).toString('base64url') }),
   opening: receipt.opening,
 });

@@ -20,6 +20,7 @@ class EvidencedEntryDto {
   @ApiProperty() leafIndex: number;
   @ApiProperty({ description: 'Canonical JSON of the entry’s body' }) body: string;
   @ApiProperty({ description: 'Base64; opens the leaf’s commitment' }) commitmentKey: string;
+  @ApiPropertyOptional({ description: 'Base64; what the leaf says of the entry’s places' }) places?: string;
   @ApiProperty({ type: [StatementDto], description: 'Signed statements that the body names by their hashes' })
   evidence: StatementDto[];
 }
@@ -60,6 +61,7 @@ export class ShowTransferController {
                 leafIndex: Number(entry.leafIndex),
                 body: entry.body,
                 commitmentKey: Buffer.from(entry.commitmentKey).toString('base64'),
+                ...(entry.places.length > 0 && { places: Buffer.from(entry.places).toString('base64') }),
                 evidence: evidence.map(({ kind, token }) => ({ kind, token })),
               },
             ],

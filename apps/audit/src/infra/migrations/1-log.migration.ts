@@ -120,6 +120,9 @@ export class Log1763800000001 implements MigrationInterface {
 
 /** What the service's role must not be able to do, beside the triggers. */
 export const logRestrictions: readonly string[] = [
-  `REVOKE UPDATE, DELETE, TRUNCATE ON ${appendOnly.map((table) => `${auditSchema}.${table}`).join(', ')} FROM :role`,
+  `REVOKE UPDATE, DELETE, TRUNCATE ON ${appendOnly
+    .filter((table) => table !== 'entry_party')
+    .map((table) => `${auditSchema}.${table}`)
+    .join(', ')} FROM :role`,
   `REVOKE DELETE ON ${auditSchema}.quarantine, ${auditSchema}.consumed_offset FROM :role`,
 ];

@@ -96,19 +96,67 @@ export interface GetLogFileResponse {
 }
 
 export interface SearchEntriesRequest {
+  /** Who asks. */
   agency: string;
   /** Whether the caller is a supervising auditor, who sees all agencies' entries. */
   supervising: boolean;
-  /** First index, inclusive. */
+  /** First index, inclusive; with a cursor it says nothing. */
   from: bigint;
   /** At most 500. */
   limit: number;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
+  filter:
+    | EntryFilter
+    | undefined;
+  /** Of an earlier answer to the same question. */
+  cursor: string;
+}
+
+/** What is empty filters nothing; an entry fits when it fits all that is given. */
+export interface EntryFilter {
+  /** A party of the entry. */
+  agency: string;
+  /** Case worker's pseudonym at the agency that acted. */
+  worker: string;
+  /** A subject's pseudonym. The search's own entry then stands in that subject's chain. */
+  subject: string;
+  category: number;
+  /** A provision, or `consent`. */
+  basis: string;
+  /** Such as message-released. */
+  type: string;
+  code: string;
+  /** When it was logged, which is seconds after it happened: the first included, the second not. */
+  loggedFrom: Date | undefined;
+  loggedUntil: Date | undefined;
+  exchangeId: string;
+  messageId: string;
 }
 
 export interface SearchEntriesResponse {
   entries: OpenedEntry[];
   /** First index of the next page; 0 when there is none. */
   next: bigint;
+  /**
+   * For the next page, which sees the log as the first one saw it; empty when there is none. A page may be short, as each
+   * looks at a limited number of entries.
+   */
+  cursor: string;
+  /** Entry of this search itself. */
+  searchLeaf: bigint;
+  /**
+   * Whose chain the places of this answer are in: the asking agency's, or for a supervising auditor the subject's or the
+   * agency's that was asked about; empty where none was.
+   */
+  chain: string;
+  /** The chain's entries just before and just after what was looked at, without their bodies: they bound the answer. */
+  before: BoundaryEntry | undefined;
+  after:
+    | BoundaryEntry
+    | undefined;
+  /** Entries of the chain in this page's range whose bodies were erased. */
+  erased: ErasedEntry[];
 }
 
 export interface OpenedEntry {
@@ -116,6 +164,35 @@ export interface OpenedEntry {
   /** Canonical JSON of the body. */
   body: string;
   commitmentKey: Buffer;
+  /** What the leaf says of the entry's places; empty where it is older than the counting. */
+  places: Buffer;
+  /** Its place in the answer's chain. */
+  place: PlaceOpening | undefined;
+}
+
+/** One place of an entry, opened for the one whose chain it is (decision 0024). */
+export interface PlaceOpening {
+  chain: string;
+  /** From 1 without gaps. */
+  number: bigint;
+  /** Leaf of the chain's entry before it; the first has none. */
+  previous?: bigint | undefined;
+  link: Buffer;
+  loggedAt: Date | undefined;
+  salt: Buffer;
+  others: Buffer[];
+}
+
+export interface BoundaryEntry {
+  leafIndex: bigint;
+  /** As the tree hashes it. */
+  entry: Buffer;
+  place: PlaceOpening | undefined;
+}
+
+export interface ErasedEntry {
+  leafIndex: bigint;
+  number: bigint;
 }
 
 export interface ShowTransferRequest {
@@ -1430,7 +1507,7 @@ export const GetLogFileResponse: MessageFns<GetLogFileResponse> = {
 };
 
 function createBaseSearchEntriesRequest(): SearchEntriesRequest {
-  return { agency: "", supervising: false, from: 0n, limit: 0 };
+  return { agency: "", supervising: false, from: 0n, limit: 0, worker: "", filter: undefined, cursor: "" };
 }
 
 export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
@@ -1449,6 +1526,15 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
     }
     if (message.limit !== 0) {
       writer.uint32(32).uint32(message.limit);
+    }
+    if (message.worker !== "") {
+      writer.uint32(42).string(message.worker);
+    }
+    if (message.filter !== undefined) {
+      EntryFilter.encode(message.filter, writer.uint32(50).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(58).string(message.cursor);
     }
     return writer;
   },
@@ -1498,6 +1584,30 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
             message.limit = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.filter = EntryFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1516,6 +1626,9 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       from: isSet(object.from) ? BigInt(object.from) : 0n,
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      filter: isSet(object.filter) ? EntryFilter.fromJSON(object.filter) : undefined,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
     };
   },
 
@@ -1533,6 +1646,15 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
     }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.filter !== undefined) {
+      obj.filter = EntryFilter.toJSON(message.filter);
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
     return obj;
   },
 
@@ -1545,12 +1667,283 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
     message.supervising = object.supervising ?? false;
     message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
     message.limit = object.limit ?? 0;
+    message.worker = object.worker ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? EntryFilter.fromPartial(object.filter)
+      : undefined;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseEntryFilter(): EntryFilter {
+  return {
+    agency: "",
+    worker: "",
+    subject: "",
+    category: 0,
+    basis: "",
+    type: "",
+    code: "",
+    loggedFrom: undefined,
+    loggedUntil: undefined,
+    exchangeId: "",
+    messageId: "",
+  };
+}
+
+export const EntryFilter: MessageFns<EntryFilter> = {
+  encode(message: EntryFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.worker !== "") {
+      writer.uint32(18).string(message.worker);
+    }
+    if (message.subject !== "") {
+      writer.uint32(26).string(message.subject);
+    }
+    if (message.category !== 0) {
+      writer.uint32(32).uint32(message.category);
+    }
+    if (message.basis !== "") {
+      writer.uint32(42).string(message.basis);
+    }
+    if (message.type !== "") {
+      writer.uint32(50).string(message.type);
+    }
+    if (message.code !== "") {
+      writer.uint32(58).string(message.code);
+    }
+    if (message.loggedFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.loggedFrom), writer.uint32(66).fork()).join();
+    }
+    if (message.loggedUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.loggedUntil), writer.uint32(74).fork()).join();
+    }
+    if (message.exchangeId !== "") {
+      writer.uint32(82).string(message.exchangeId);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(90).string(message.messageId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EntryFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEntryFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.category = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.basis = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.loggedFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.loggedUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.exchangeId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EntryFilter {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      category: isSet(object.category) ? globalThis.Number(object.category) : 0,
+      basis: isSet(object.basis) ? globalThis.String(object.basis) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      loggedFrom: isSet(object.loggedFrom)
+        ? fromJsonTimestamp(object.loggedFrom)
+        : isSet(object.logged_from)
+        ? fromJsonTimestamp(object.logged_from)
+        : undefined,
+      loggedUntil: isSet(object.loggedUntil)
+        ? fromJsonTimestamp(object.loggedUntil)
+        : isSet(object.logged_until)
+        ? fromJsonTimestamp(object.logged_until)
+        : undefined,
+      exchangeId: isSet(object.exchangeId)
+        ? globalThis.String(object.exchangeId)
+        : isSet(object.exchange_id)
+        ? globalThis.String(object.exchange_id)
+        : "",
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+    };
+  },
+
+  toJSON(message: EntryFilter): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.category !== 0) {
+      obj.category = Math.round(message.category);
+    }
+    if (message.basis !== "") {
+      obj.basis = message.basis;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.loggedFrom !== undefined) {
+      obj.loggedFrom = message.loggedFrom.toISOString();
+    }
+    if (message.loggedUntil !== undefined) {
+      obj.loggedUntil = message.loggedUntil.toISOString();
+    }
+    if (message.exchangeId !== "") {
+      obj.exchangeId = message.exchangeId;
+    }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EntryFilter>, I>>(base?: I): EntryFilter {
+    return EntryFilter.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EntryFilter>, I>>(object: I): EntryFilter {
+    const message = createBaseEntryFilter();
+    message.agency = object.agency ?? "";
+    message.worker = object.worker ?? "";
+    message.subject = object.subject ?? "";
+    message.category = object.category ?? 0;
+    message.basis = object.basis ?? "";
+    message.type = object.type ?? "";
+    message.code = object.code ?? "";
+    message.loggedFrom = object.loggedFrom ?? undefined;
+    message.loggedUntil = object.loggedUntil ?? undefined;
+    message.exchangeId = object.exchangeId ?? "";
+    message.messageId = object.messageId ?? "";
     return message;
   },
 };
 
 function createBaseSearchEntriesResponse(): SearchEntriesResponse {
-  return { entries: [], next: 0n };
+  return {
+    entries: [],
+    next: 0n,
+    cursor: "",
+    searchLeaf: 0n,
+    chain: "",
+    before: undefined,
+    after: undefined,
+    erased: [],
+  };
 }
 
 export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
@@ -1563,6 +1956,27 @@ export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
         throw new globalThis.Error("value provided for field message.next of type uint64 too large");
       }
       writer.uint32(16).uint64(message.next);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(26).string(message.cursor);
+    }
+    if (message.searchLeaf !== 0n) {
+      if (BigInt.asUintN(64, message.searchLeaf) !== message.searchLeaf) {
+        throw new globalThis.Error("value provided for field message.searchLeaf of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.searchLeaf);
+    }
+    if (message.chain !== "") {
+      writer.uint32(42).string(message.chain);
+    }
+    if (message.before !== undefined) {
+      BoundaryEntry.encode(message.before, writer.uint32(50).fork()).join();
+    }
+    if (message.after !== undefined) {
+      BoundaryEntry.encode(message.after, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.erased) {
+      ErasedEntry.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1596,6 +2010,54 @@ export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
             message.next = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.searchLeaf = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.chain = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.before = BoundaryEntry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.after = BoundaryEntry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.erased.push(ErasedEntry.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1612,6 +2074,16 @@ export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
     return {
       entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => OpenedEntry.fromJSON(e)) : [],
       next: isSet(object.next) ? BigInt(object.next) : 0n,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      searchLeaf: isSet(object.searchLeaf)
+        ? BigInt(object.searchLeaf)
+        : isSet(object.search_leaf)
+        ? BigInt(object.search_leaf)
+        : 0n,
+      chain: isSet(object.chain) ? globalThis.String(object.chain) : "",
+      before: isSet(object.before) ? BoundaryEntry.fromJSON(object.before) : undefined,
+      after: isSet(object.after) ? BoundaryEntry.fromJSON(object.after) : undefined,
+      erased: globalThis.Array.isArray(object?.erased) ? object.erased.map((e: any) => ErasedEntry.fromJSON(e)) : [],
     };
   },
 
@@ -1623,6 +2095,24 @@ export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
     if (message.next !== 0n) {
       obj.next = message.next.toString();
     }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.searchLeaf !== 0n) {
+      obj.searchLeaf = message.searchLeaf.toString();
+    }
+    if (message.chain !== "") {
+      obj.chain = message.chain;
+    }
+    if (message.before !== undefined) {
+      obj.before = BoundaryEntry.toJSON(message.before);
+    }
+    if (message.after !== undefined) {
+      obj.after = BoundaryEntry.toJSON(message.after);
+    }
+    if (message.erased?.length) {
+      obj.erased = message.erased.map((e) => ErasedEntry.toJSON(e));
+    }
     return obj;
   },
 
@@ -1633,12 +2123,24 @@ export const SearchEntriesResponse: MessageFns<SearchEntriesResponse> = {
     const message = createBaseSearchEntriesResponse();
     message.entries = object.entries?.map((e) => OpenedEntry.fromPartial(e)) || [];
     message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.cursor = object.cursor ?? "";
+    message.searchLeaf = (object.searchLeaf !== undefined && object.searchLeaf !== null)
+      ? BigInt(object.searchLeaf)
+      : 0n;
+    message.chain = object.chain ?? "";
+    message.before = (object.before !== undefined && object.before !== null)
+      ? BoundaryEntry.fromPartial(object.before)
+      : undefined;
+    message.after = (object.after !== undefined && object.after !== null)
+      ? BoundaryEntry.fromPartial(object.after)
+      : undefined;
+    message.erased = object.erased?.map((e) => ErasedEntry.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseOpenedEntry(): OpenedEntry {
-  return { leafIndex: 0n, body: "", commitmentKey: Buffer.alloc(0) };
+  return { leafIndex: 0n, body: "", commitmentKey: Buffer.alloc(0), places: Buffer.alloc(0), place: undefined };
 }
 
 export const OpenedEntry: MessageFns<OpenedEntry> = {
@@ -1654,6 +2156,12 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
     }
     if (message.commitmentKey.length !== 0) {
       writer.uint32(26).bytes(message.commitmentKey);
+    }
+    if (message.places.length !== 0) {
+      writer.uint32(34).bytes(message.places);
+    }
+    if (message.place !== undefined) {
+      PlaceOpening.encode(message.place, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1695,6 +2203,22 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
             message.commitmentKey = Buffer.from(reader.bytes());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.places = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.place = PlaceOpening.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1720,6 +2244,8 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
         : isSet(object.commitment_key)
         ? Buffer.from(bytesFromBase64(object.commitment_key))
         : Buffer.alloc(0),
+      places: isSet(object.places) ? Buffer.from(bytesFromBase64(object.places)) : Buffer.alloc(0),
+      place: isSet(object.place) ? PlaceOpening.fromJSON(object.place) : undefined,
     };
   },
 
@@ -1734,6 +2260,12 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
     if (message.commitmentKey.length !== 0) {
       obj.commitmentKey = base64FromBytes(message.commitmentKey);
     }
+    if (message.places.length !== 0) {
+      obj.places = base64FromBytes(message.places);
+    }
+    if (message.place !== undefined) {
+      obj.place = PlaceOpening.toJSON(message.place);
+    }
     return obj;
   },
 
@@ -1745,6 +2277,402 @@ export const OpenedEntry: MessageFns<OpenedEntry> = {
     message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
     message.body = object.body ?? "";
     message.commitmentKey = object.commitmentKey ?? Buffer.alloc(0);
+    message.places = object.places ?? Buffer.alloc(0);
+    message.place = (object.place !== undefined && object.place !== null)
+      ? PlaceOpening.fromPartial(object.place)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlaceOpening(): PlaceOpening {
+  return {
+    chain: "",
+    number: 0n,
+    previous: undefined,
+    link: Buffer.alloc(0),
+    loggedAt: undefined,
+    salt: Buffer.alloc(0),
+    others: [],
+  };
+}
+
+export const PlaceOpening: MessageFns<PlaceOpening> = {
+  encode(message: PlaceOpening, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chain !== "") {
+      writer.uint32(10).string(message.chain);
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.number);
+    }
+    if (message.previous !== undefined) {
+      if (BigInt.asUintN(64, message.previous) !== message.previous) {
+        throw new globalThis.Error("value provided for field message.previous of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.previous);
+    }
+    if (message.link.length !== 0) {
+      writer.uint32(34).bytes(message.link);
+    }
+    if (message.loggedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.loggedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.salt.length !== 0) {
+      writer.uint32(50).bytes(message.salt);
+    }
+    for (const v of message.others) {
+      writer.uint32(58).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlaceOpening {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlaceOpening();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.previous = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.link = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.loggedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.salt = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.others.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlaceOpening {
+    return {
+      chain: isSet(object.chain) ? globalThis.String(object.chain) : "",
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+      previous: isSet(object.previous) ? BigInt(object.previous) : undefined,
+      link: isSet(object.link) ? Buffer.from(bytesFromBase64(object.link)) : Buffer.alloc(0),
+      loggedAt: isSet(object.loggedAt)
+        ? fromJsonTimestamp(object.loggedAt)
+        : isSet(object.logged_at)
+        ? fromJsonTimestamp(object.logged_at)
+        : undefined,
+      salt: isSet(object.salt) ? Buffer.from(bytesFromBase64(object.salt)) : Buffer.alloc(0),
+      others: globalThis.Array.isArray(object?.others)
+        ? object.others.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+    };
+  },
+
+  toJSON(message: PlaceOpening): unknown {
+    const obj: any = {};
+    if (message.chain !== "") {
+      obj.chain = message.chain;
+    }
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    if (message.previous !== undefined) {
+      obj.previous = message.previous.toString();
+    }
+    if (message.link.length !== 0) {
+      obj.link = base64FromBytes(message.link);
+    }
+    if (message.loggedAt !== undefined) {
+      obj.loggedAt = message.loggedAt.toISOString();
+    }
+    if (message.salt.length !== 0) {
+      obj.salt = base64FromBytes(message.salt);
+    }
+    if (message.others?.length) {
+      obj.others = message.others.map((e) => base64FromBytes(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PlaceOpening>, I>>(base?: I): PlaceOpening {
+    return PlaceOpening.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlaceOpening>, I>>(object: I): PlaceOpening {
+    const message = createBasePlaceOpening();
+    message.chain = object.chain ?? "";
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.previous = (object.previous !== undefined && object.previous !== null)
+      ? BigInt(object.previous)
+      : undefined;
+    message.link = object.link ?? Buffer.alloc(0);
+    message.loggedAt = object.loggedAt ?? undefined;
+    message.salt = object.salt ?? Buffer.alloc(0);
+    message.others = object.others?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseBoundaryEntry(): BoundaryEntry {
+  return { leafIndex: 0n, entry: Buffer.alloc(0), place: undefined };
+}
+
+export const BoundaryEntry: MessageFns<BoundaryEntry> = {
+  encode(message: BoundaryEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.leafIndex);
+    }
+    if (message.entry.length !== 0) {
+      writer.uint32(18).bytes(message.entry);
+    }
+    if (message.place !== undefined) {
+      PlaceOpening.encode(message.place, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoundaryEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoundaryEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.entry = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.place = PlaceOpening.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BoundaryEntry {
+    return {
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+      entry: isSet(object.entry) ? Buffer.from(bytesFromBase64(object.entry)) : Buffer.alloc(0),
+      place: isSet(object.place) ? PlaceOpening.fromJSON(object.place) : undefined,
+    };
+  },
+
+  toJSON(message: BoundaryEntry): unknown {
+    const obj: any = {};
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.entry.length !== 0) {
+      obj.entry = base64FromBytes(message.entry);
+    }
+    if (message.place !== undefined) {
+      obj.place = PlaceOpening.toJSON(message.place);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BoundaryEntry>, I>>(base?: I): BoundaryEntry {
+    return BoundaryEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BoundaryEntry>, I>>(object: I): BoundaryEntry {
+    const message = createBaseBoundaryEntry();
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.entry = object.entry ?? Buffer.alloc(0);
+    message.place = (object.place !== undefined && object.place !== null)
+      ? PlaceOpening.fromPartial(object.place)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseErasedEntry(): ErasedEntry {
+  return { leafIndex: 0n, number: 0n };
+}
+
+export const ErasedEntry: MessageFns<ErasedEntry> = {
+  encode(message: ErasedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.leafIndex);
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasedEntry {
+    return {
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+    };
+  },
+
+  toJSON(message: ErasedEntry): unknown {
+    const obj: any = {};
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasedEntry>, I>>(base?: I): ErasedEntry {
+    return ErasedEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasedEntry>, I>>(object: I): ErasedEntry {
+    const message = createBaseErasedEntry();
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
     return message;
   },
 };

@@ -60,6 +60,8 @@ export interface Receipt {
   checkpoint: string;
   /** Compact JWE to the receiver: the entry's body and commitment key and, for a release, the content key. */
   opening: string;
+  /** What the leaf says of the entry's places in the chains of its parties and subjects: 32 bytes. */
+  places: Buffer;
 }
 
 function createBaseLogRecord(): LogRecord {
@@ -627,7 +629,7 @@ export const Evidence: MessageFns<Evidence> = {
 };
 
 function createBaseReceipt(): Receipt {
-  return { leafIndex: 0n, inclusionProof: [], checkpoint: "", opening: "" };
+  return { leafIndex: 0n, inclusionProof: [], checkpoint: "", opening: "", places: Buffer.alloc(0) };
 }
 
 export const Receipt: MessageFns<Receipt> = {
@@ -646,6 +648,9 @@ export const Receipt: MessageFns<Receipt> = {
     }
     if (message.opening !== "") {
       writer.uint32(34).string(message.opening);
+    }
+    if (message.places.length !== 0) {
+      writer.uint32(42).bytes(message.places);
     }
     return writer;
   },
@@ -695,6 +700,14 @@ export const Receipt: MessageFns<Receipt> = {
             message.opening = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.places = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -721,6 +734,7 @@ export const Receipt: MessageFns<Receipt> = {
         : [],
       checkpoint: isSet(object.checkpoint) ? globalThis.String(object.checkpoint) : "",
       opening: isSet(object.opening) ? globalThis.String(object.opening) : "",
+      places: isSet(object.places) ? Buffer.from(bytesFromBase64(object.places)) : Buffer.alloc(0),
     };
   },
 
@@ -738,6 +752,9 @@ export const Receipt: MessageFns<Receipt> = {
     if (message.opening !== "") {
       obj.opening = message.opening;
     }
+    if (message.places.length !== 0) {
+      obj.places = base64FromBytes(message.places);
+    }
     return obj;
   },
 
@@ -750,6 +767,7 @@ export const Receipt: MessageFns<Receipt> = {
     message.inclusionProof = object.inclusionProof?.map((e) => e) || [];
     message.checkpoint = object.checkpoint ?? "";
     message.opening = object.opening ?? "";
+    message.places = object.places ?? Buffer.alloc(0);
     return message;
   },
 };

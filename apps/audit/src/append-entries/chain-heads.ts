@@ -1,0 +1,52 @@
+import { LRUCache } from 'lru-cache';
+import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
+import { leafHash } from '#merkle';
+import { type Queryable, readHeads } from '../infra/log-store.js';
+import type { PlacedEntry } from './placed-entry.js';
+import { type PreparedEntry, entryOf } from './prepared-entry.js';
+
+/** Subjects and agencies whose newest entry is remembered: about 60 MB at most. */
+const REMEMBERED = 200_000;
+
+/**
+ * Where the chains stand: each entry gets the next number in the chain of each of its parties and subjects. Belongs to one
+ * session of the appender and is forgotten with it, so it is never ahead of what is stored.
+ */
+export class ChainHeads {
+  private readonly heads = new LRUCache<Chain, ChainHead>({ max: REMEMBERED });
+
+  /** One look for all chains that are not remembered; none where all are. */
+  async place(
+    client: Queryable,
+    first: number,
+    entries: readonly PreparedEntry[],
+    loggedAt: string,
+  ): Promise<PlacedEntry[]> {
+    const heads = await this.headsOf(client, new Set(entries.flatMap(({ chains }) => chains)));
+    return entries.map((prepared, at) => {
+      const leafIndex = first + at;
+      const places = prepared.chains.map((chain) => {
+        const place = placeAfter(chain, heads.get(chain), loggedAt);
+        const head = { number: place.number, leafIndex, link: place.link };
+        heads.set(chain, head);
+        this.heads.set(chain, head);
+        return place;
+      });
+      const hash = prepared.sealed && placesHash(places, prepared.sealed.salts);
+      const entry = entryOf(prepared, hash);
+      return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
+    });
+  }
+
+  private async headsOf(client: Queryable, chains: ReadonlySet<Chain>): Promise<Map<Chain, ChainHead>> {
+    const heads = new Map<Chain, ChainHead>();
+    const unknown: Chain[] = [];
+    for (const chain of chains) {
+      const head = this.heads.get(chain);
+      if (head === undefined) unknown.push(chain);
+      else heads.set(chain, head);
+    }
+    if (unknown.length > 0) for (const [chain, head] of await readHeads(client, unknown)) heads.set(chain, head);
+    return heads;
+  }
+}

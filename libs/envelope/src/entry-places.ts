@@ -1,0 +1,152 @@
+import { hash, hkdfSync } from 'node:crypto';
+import { type AgencyId, AppError, type Pseudonym, type Result, err, isAgencyId, isPseudonym } from '#kernel';
+import { instant } from './fields.js';
+import { type Check, closed, either, integer, list, optional, parseAs, text, that } from './shape.js';
+
+/**
+ * Whose entries are counted, each on its own and from 1 without gaps: an agency's, or a subject's under one pseudonym
+ * (decision 0024). An entry has a place in the chain of each of its parties and of each of its subjects.
+ */
+export type Chain = AgencyId | Pseudonym;
+
+/** Where an entry stands in one chain. */
+export interface Place {
+  readonly chain: Chain;
+  /** From 1 without gaps. */
+  readonly number: number;
+  /** Leaf of the entry before it in the chain; the first has none. */
+  readonly previous?: number;
+  /** Follows from the leaves of all entries before it in the chain (`linkAfter`), so that an erased one stays in its place. */
+  readonly link: Buffer;
+  /** When it was appended, by the hub's clock; never goes back. */
+  readonly loggedAt: string;
+}
+
+/** A chain's newest entry: its place without what does not matter to the next. */
+export interface ChainHead {
+  readonly number: number;
+  readonly leafIndex: number;
+  readonly link: Buffer;
+}
+
+/** One place of an entry, opened for the one whose chain it is, as JSON. The entry's other places stay closed. */
+export interface PlaceOpening {
+  chain: Chain;
+  number: number;
+  previous?: number;
+  /** 32 bytes in base64url. */
+  link: string;
+  loggedAt: string;
+  /** 32 bytes in base64url. */
+  salt: string;
+  /** Commitments of the entry's other places, base64url, rising. */
+  others: string[];
+}
+
+const bytes = 32;
+/** Link of a chain's first entry. */
+export const firstLink: Buffer = Buffer.alloc(bytes);
+
+const sha256Of = (data: Buffer): Buffer => hash('sha256', data, 'buffer');
+
+/** Link of the entry after the one that has this link and this leaf. */
+export function linkAfter(link: Buffer, leafIndex: number): Buffer {
+  const both = Buffer.allocUnsafe(bytes + 8);
+  link.copy(both);
+  both.writeBigUInt64BE(BigInt(leafIndex), bytes);
+  return sha256Of(both);
+}
+
+/** The next place of a chain. */
+export const placeAfter = (chain: Chain, head: ChainHead | undefined, loggedAt: string): Place =>
+  head === undefined
+    ? { chain, number: 1, link: firstLink, loggedAt }
+    : {
+        chain,
+        number: head.number + 1,
+        previous: head.leafIndex,
+        link: linkAfter(head.link, head.leafIndex),
+        loggedAt,
+      };
+
+/** Chains in the order in which an entry's salts belong to them; each once. */
+export const inChainOrder = (chains: readonly Chain[]): Chain[] => [...new Set(chains)].sort();
+
+/** A salt for each chain of an entry, in their order, and a last one so that an entry without chains shows nothing either. */
+export function placeSaltsOf(secret: Buffer, chains: number): Buffer[] {
+  if (secret.length !== bytes) throw new TypeError('an entry secret has 32 bytes');
+  const salts = Buffer.from(hkdfSync('sha256', secret, '', 'kotovayla-log-places-v1', bytes * (chains + 1)));
+  return Array.from({ length: chains + 1 }, (_, at) => salts.subarray(at * bytes, (at + 1) * bytes));
+}
+
+/** SHA-256 over salt and the place's canonical JSON (RFC 8785): all strings are such as need no escaping. */
+function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salt: Buffer): Buffer {
+  const before = previous === undefined ? '' : `,"previous":${previous}`;
+  const linked = link.toString('base64url');
+  const said = `{"chain":"${chain}","link":"${linked}","loggedAt":"${loggedAt}","number":${number}${before}}`;
+  return sha256Of(Buffer.concat([salt, Buffer.from(said, 'latin1')]));
+}
+
+const inByteOrder = (a: Buffer, b: Buffer): number => a.compare(b);
+
+/** Over the commitments in rising order, so that their order tells nothing. */
+const hashOver = (commitments: readonly Buffer[]): Buffer =>
+  sha256Of(Buffer.concat([Buffer.from('kotovayla-log-places-v1\0'), ...[...commitments].sort(inByteOrder)]));
+
+/** What the leaf says of an entry's places. `salts` are those of `placeSaltsOf`, places in the order of their chains. */
+export const placesHash = (places: readonly Place[], salts: readonly Buffer[]): Buffer =>
+  hashOver(salts.map((salt, at) => (places[at] ? commitmentOf(places[at], salt) : salt)));
+
+/** One chain's place, opened. Throws TypeError where the entry has none in it. */
+export function openPlace(chain: Chain, places: readonly Place[], salts: readonly Buffer[]): PlaceOpening {
+  const at = places.findIndex((place) => place.chain === chain);
+  const place = places[at];
+  const salt = salts[at];
+  if (!place || !salt) throw new TypeError('the entry has no place in this chain');
+  const others = salts.flatMap((other, index) =>
+    index === at ? [] : [places[index] ? commitmentOf(places[index], other) : other],
+  );
+  return {
+    chain,
+    number: place.number,
+    ...(place.previous !== undefined && { previous: place.previous }),
+    link: place.link.toString('base64url'),
+    loggedAt: place.loggedAt,
+    salt: salt.toString('base64url'),
+    others: others.sort(inByteOrder).map((other) => other.toString('base64url')),
+  };
+}
+
+/** The places hash to which an opening leads, and the place itself. */
+export function placeOf({ salt, others, link, ...place }: PlaceOpening): { place: Place; placesHash: Buffer } {
+  const opened = { ...place, link: Buffer.from(link, 'base64url') };
+  const own = commitmentOf(opened, Buffer.from(salt, 'base64url'));
+  return {
+    place: opened,
+    placesHash: hashOver([own, ...others.map((other) => Buffer.from(other, 'base64url'))]),
+  };
+}
+
+const digest = text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/);
+/** As many parties and subjects as an entry may have, and the salt that belongs to none. */
+const mostPlaces = 96;
+
+const openingShape: Check<PlaceOpening> = closed<PlaceOpening>({
+  chain: either(that(isAgencyId), that(isPseudonym)),
+  number: integer(1),
+  previous: optional(integer(0)),
+  link: digest,
+  loggedAt: instant,
+  salt: digest,
+  others: list(digest, { min: 1, max: mostPlaces }),
+});
+
+/** Errors: MALFORMED. */
+export function parsePlaceOpening(value: unknown): Result<PlaceOpening> {
+  const opening = parseAs(openingShape, value);
+  if (!opening.ok) return opening;
+  const isFirst = opening.value.number === 1;
+  return isFirst === (opening.value.previous === undefined)
+    ? opening
+    : err(new AppError('MALFORMED', undefined, { field: 'previous' }));
+}
