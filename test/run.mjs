@@ -4,7 +4,7 @@ import { ensureJava } from '../deploy/prepare/java.mjs';
 import { checkNodeVersion } from '../deploy/prepare/node-version.mjs';
 import { installPackages } from '../deploy/prepare/packages.mjs';
 import { compiles, staticChecks } from './runner/checks.mjs';
-import { hasTests, runJest } from './runner/jest.mjs';
+import { hasTests, runJest, runOverStack } from './runner/jest.mjs';
 import { endRunning } from './runner/processes.mjs';
 import { withStack } from './runner/stack.mjs';
 
@@ -14,6 +14,7 @@ await installPackages();
 const patterns = process.argv.slice(2);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const allFailures = [];
+const allUnsteady = [];
 
 await step(compiles.name, compiles.run);
 const unitTests = { name: 'unit tests', run: () => runJest('unit', patterns, { args: ['--maxWorkers=1'] }) };
@@ -21,12 +22,11 @@ const [longest, ...others] = patterns.length === 0 ? staticChecks : [];
 await twoAtATime([...(longest ? [longest] : []), unitTests, ...others]);
 if (patterns.length === 0 || (await hasTests('integration', patterns))) {
   await ensureJava();
-  await step('integration and end-to-end tests', () =>
-    withStack((env) => runJest('integration', patterns, { env, shown: true, args: ['--maxWorkers=2'] }), endRunning),
-  );
+  await step('integration and end-to-end tests', () => withStack((env) => runOverStack(patterns, { env }), endRunning));
 }
 
 // Last, because the middle of a long output is what gets lost.
+for (const test of allUnsteady) console.log(`unsteady, passed when run once more: ${test}`);
 for (const failure of allFailures) console.log(`failed: ${failure}`);
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
@@ -38,6 +38,7 @@ async function step(name, body) {
   const {
     reason,
     failures = [],
+    unsteady = [],
     ...counts
   } = await body().catch((error) => ({
     passed: 0,
@@ -47,6 +48,7 @@ async function step(name, body) {
   }));
   for (const kind of Object.keys(totals)) totals[kind] += counts[kind];
   allFailures.push(...(counts.failed > 0 && failures.length === 0 ? [name] : failures));
+  allUnsteady.push(...unsteady);
   const outcome = counts.failed > 0 ? 'FAILED' : counts.passed > 0 ? 'ok' : 'skipped';
   const tests = counts.passed + counts.failed > 1 ? ` (${counts.passed} passed, ${counts.failed} failed)` : '';
   const seconds = ((Date.now() - begun) / 1000).toFixed(1).padStart(6);
