@@ -152,7 +152,7 @@ export class HubAgency {
   }
 
   private async byOperator(act: (directory: GrpcClient<DirectoryServiceClient>) => Promise<unknown>): Promise<void> {
-    const directory = grpcClient(DirectoryServiceClient, this.hub.directoryGrpc);
+    const directory = grpcClient(DirectoryServiceClient, this.hub.directoryGrpc, { deadlineMs: 30_000 });
     try {
       await act(directory);
     } finally {

@@ -63,9 +63,9 @@ describe('compromised', () => {
   beforeAll(async () => {
     hub = await startTestHub();
     const { AUDIT_GRPC, CONSENT_GRPC, EXCHANGE_GRPC } = hub.hub.peers;
-    audit = grpcClient(AuditServiceClient, AUDIT_GRPC);
-    consent = grpcClient(ConsentServiceClient, CONSENT_GRPC);
-    exchange = grpcClient(ExchangeServiceClient, EXCHANGE_GRPC);
+    audit = grpcClient(AuditServiceClient, AUDIT_GRPC, { deadlineMs: 30_000 });
+    consent = grpcClient(ConsentServiceClient, CONSENT_GRPC, { deadlineMs: 30_000 });
+    exchange = grpcClient(ExchangeServiceClient, EXCHANGE_GRPC, { deadlineMs: 30_000 });
     kafka = new KafkaLog({
       brokers: [...testStack().kafkaBrokers],
       clientId: 'compromised',

@@ -173,7 +173,7 @@ describe('the audit service', () => {
     cleanups.push(() => app.close());
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
-    audit = grpcClient(AuditServiceClient, address);
+    audit = grpcClient(AuditServiceClient, address, { deadlineMs: 30_000 });
     cleanups.push(() => audit.close());
     kafka = new KafkaLog({ brokers: kafkaBrokers, clientId: 'audit-test', topicPrefix: prefix });
     await kafka.connect();

@@ -99,7 +99,7 @@ describe('the consent service', () => {
     await app.init();
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
-    consent = grpcClient(ConsentServiceClient, config.GRPC_ADDRESS);
+    consent = grpcClient(ConsentServiceClient, config.GRPC_ADDRESS, { deadlineMs: 30_000 });
     await until('ready', async () => (await readiness()).status === 200);
   }
 

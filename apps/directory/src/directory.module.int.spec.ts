@@ -85,7 +85,7 @@ describe('the directory service', () => {
     await app.init();
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
-    directory = grpcClient(DirectoryServiceClient, config.GRPC_ADDRESS);
+    directory = grpcClient(DirectoryServiceClient, config.GRPC_ADDRESS, { deadlineMs: 30_000 });
     await until('ready', async () => (await fetch(`${await app.getUrl()}/readyz`)).ok);
   }
 

@@ -15,7 +15,7 @@ const KEYS_IN_LOG = ['signing', 'receiving', 'client-auth', 'recovery'];
 
 /** Operator: enters an agency with the thumbprint that was compared out of band. The same again is harmless. */
 export async function register(directoryGrpc: string, agency: Joining, firstKeyThumbprint: string): Promise<void> {
-  const directory = grpcClient(DirectoryServiceClient, directoryGrpc);
+  const directory = grpcClient(DirectoryServiceClient, directoryGrpc, { deadlineMs: 30_000 });
   try {
     await directory.registerAgency({
       id: agency.id,

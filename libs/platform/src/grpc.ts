@@ -70,7 +70,12 @@ interface RawClient {
   close(): void;
 }
 
-export function grpcClient<C extends RawClient>(client: Constructor<C>, address: string): GrpcClient<C> {
+/** @param deadlineMs of a call that names none. Default 2 seconds; who only looks on, as tests do, may wait longer. */
+export function grpcClient<C extends RawClient>(
+  client: Constructor<C>,
+  address: string,
+  { deadlineMs = CALL_DEADLINE_MS }: { readonly deadlineMs?: number } = {},
+): GrpcClient<C> {
   const raw = new client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
@@ -92,7 +97,7 @@ export function grpcClient<C extends RawClient>(client: Constructor<C>, address:
       if (typeof name !== 'string' || typeof methods[name] !== 'function') return undefined;
       return (request: unknown, options: { deadlineMs?: number } = {}) =>
         new Promise((resolve, reject) => {
-          const deadline = Date.now() + (options.deadlineMs ?? CALL_DEADLINE_MS);
+          const deadline = Date.now() + (options.deadlineMs ?? deadlineMs);
           methods[name]!.call(raw, request, new Metadata(), { deadline }, (error, response) => {
             if (error) reject(appErrorOf(error));
             else resolve(response);

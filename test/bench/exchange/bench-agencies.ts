@@ -49,7 +49,7 @@ async function onboard(
 ): Promise<AgencySystem> {
   const system = agent.systems.get(id)!;
   const { firstKeyThumbprint } = await system.post<Keys>('/v1/onboarding/keys');
-  const directory = grpcClient(DirectoryServiceClient, hub.directoryGrpc);
+  const directory = grpcClient(DirectoryServiceClient, hub.directoryGrpc, { deadlineMs: 30_000 });
   try {
     const names = { nameFi: '', nameSv: '' };
     await directory.registerAgency({

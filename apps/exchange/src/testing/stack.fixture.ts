@@ -99,7 +99,7 @@ export class ExchangeStack {
     await this.app.init();
     await this.app.startAllMicroservices();
     await this.app.listen(0, '127.0.0.1');
-    this.exchange = grpcClient(ExchangeServiceClient, config.GRPC_ADDRESS);
+    this.exchange = grpcClient(ExchangeServiceClient, config.GRPC_ADDRESS, { deadlineMs: 30_000 });
   }
 
   async stopService(): Promise<void> {
