@@ -10,6 +10,7 @@ import { AskForConsent } from './ask-for-consent/ask-for-consent.handler.js';
 import { AskForInformation } from './ask-for-information/ask-for-information.handler.js';
 import { SystemGuard } from './authenticate-system/system.guard.js';
 import { FindConsents } from './choose-basis/find-consents.js';
+import { KnownConsents } from './choose-basis/known-consents.js';
 import { apiControllers } from './describe-api/api-controllers.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
 import { describeAgent } from './describe-api/open-api.js';
@@ -48,6 +49,7 @@ import { RecoveryKey } from './keep-keys/recovery-key.js';
 import { ReplaceKeys } from './keep-keys/replace-keys.handler.js';
 import { RotateKeys } from './keep-keys/rotate-keys.handler.js';
 import { OutboxStore } from './infra/outbox-store.js';
+import { LinkStore } from './infra/link-store.js';
 import { ProposalStore } from './infra/proposal-store.js';
 import { ProtectedClients } from './infra/protected-clients.js';
 import { StatementStore } from './infra/statement-store.js';
@@ -150,6 +152,7 @@ export class AgentModule {
         AnswerRequest,
         AskForInformation,
         FindConsents,
+        KnownConsents,
         OnboardAgency,
         RecordConsent,
         RecoveryKey,
@@ -171,6 +174,7 @@ export class AgentModule {
         MailOpener,
         OutboxSender,
         OutboxStore,
+        LinkStore,
         ProposalStore,
         ProtectedClients,
         SeeClient,

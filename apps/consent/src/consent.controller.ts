@@ -84,7 +84,7 @@ export class ConsentController {
   @GrpcMethod('ConsentService', 'listConsents')
   async listConsents({ agency, subject }: ListConsentsRequest): Promise<ListConsentsResponse> {
     if (!isPseudonym(subject)) throw new AppError('MALFORMED');
-    return { consents: await this.consents.list(caller(agency), subject) };
+    return this.consents.list(caller(agency), subject);
   }
 
   @GrpcMethod('ConsentService', 'showAccount')

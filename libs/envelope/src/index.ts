@@ -21,6 +21,7 @@ export {
 export { type ContentEncryption, decryptToken, verifySignature } from './compact-crypto.js';
 export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';
+export { isSamePerson, joinedWith, type JoinedPseudonyms, linksBetween } from './joined-pseudonyms.js';
 export * from './keys.js';
 export * from './log-entry.js';
 export {

@@ -90,6 +90,12 @@ export class LoggedKeys {
     return importVerificationKey(key.jwk);
   }
 
+  /** A signing key that counted at some moment between these two. Errors: KEY_NOT_LOGGED, KEY_REVOKED. */
+  async signingKeySince(agency: AgencyId, kid: Thumbprint, since: Date, until: Date): Promise<Result<VerificationKey>> {
+    const begins = this.find(agency, kid)?.notBefore ?? since;
+    return this.signingKey(agency, kid, begins > since && begins <= until ? begins : since);
+  }
+
   /** The receiving key to seal to: the newest that is valid. Errors: RECIPIENT_UNKNOWN, RECIPIENT_KEY_UNKNOWN. */
   async receivingKey(agency: AgencyId, at: Date): Promise<Result<RecipientKey>> {
     if (!this.keys.has(agency)) return err(new AppError('RECIPIENT_UNKNOWN'));

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ConsentAct, ConsentActType } from '#envelope';
 import { AppError, type Clock, type ConsentId, numericDate } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { KnownConsents, toldConsents } from '../choose-basis/known-consents.js';
 import type { Officer } from '../domain/content.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import type { ConsentDto } from '../record-consent/consent.dto.js';
@@ -28,6 +28,7 @@ export class ActOnConsent {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(ConsentStore) private readonly consents: ConsentStore,
+    @Inject(KnownConsents) private readonly known: KnownConsents,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -44,7 +45,7 @@ export class ActOnConsent {
     if (reason !== undefined && by !== 'authority') throw new AppError('MALFORMED', 'a person gives no reasons');
     if ((by === 'decider') !== (told.decider !== undefined) && act !== 'verify-mandate')
       throw new AppError('MALFORMED', 'the decider is named where one acts');
-    const consent = (await this.consents.find(agency.id, id)) ?? (await this.anothers(agency, id, client));
+    const consent = (await this.consents.find(agency.id, id)) ?? (await this.anothers(agency, id, act, client));
     if (consent.state === 'withdrawn') throw new AppError('CONFLICT', 'it is withdrawn already');
     const token = await this.statements.sign(agency, 'consent-act', {
       v: 1,
@@ -80,10 +81,16 @@ export class ActOnConsent {
   private async anothers(
     agency: ServedAgency,
     id: ConsentId,
+    act: ConsentActType,
     client: ClientIdentity | undefined,
   ): Promise<KeptConsent> {
     if (!client) throw new AppError('NOT_FOUND', 'name the client for a consent that another agency collected');
-    const known = knownConsents(await agency.hub.consentsOf(subjectOf(agency, client).pseudonym))
+    const { pseudonym } = subjectOf(agency, client);
+    // For what ends or stops it, the hub's word is enough that it is this client's.
+    const about = ['withdraw', 'suspend'].includes(act)
+      ? toldConsents(await agency.hub.consentsOf(pseudonym))
+      : (await this.known.about(agency, pseudonym)).consents;
+    const known = about
       .filter((consent) => consent.id === id)
       .sort((a, b) => a.version - b.version)
       .at(-1);

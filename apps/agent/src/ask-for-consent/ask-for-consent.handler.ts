@@ -16,6 +16,7 @@ import { evidenceHash, evidenceText, newSalt } from '../domain/consent-evidence.
 import { disclosuresOf, mayBeAskedFor, whatTheLawGives } from '../domain/what-the-law-gives.js';
 import { type Notice, Notices } from '../give-notice/notices.js';
 import { ConsentStore } from '../infra/consent-store.js';
+import { LinkStore } from '../infra/link-store.js';
 import { type KeptProposal, ProposalStore } from '../infra/proposal-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { whoDecides } from '../record-consent/name-deciders.js';
@@ -45,6 +46,7 @@ export class AskForConsent {
     @Inject(Database) private readonly database: Database,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
     @Inject(ConsentStore) private readonly consents: ConsentStore,
+    @Inject(LinkStore) private readonly links: LinkStore,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(Notices) private readonly notices: Notices,
@@ -71,7 +73,8 @@ export class AskForConsent {
       throw new AppError('CONSENT_NEEDLESS', undefined, { provisions });
     }
     const subject = subjectOf(agency, wish.client).pseudonym;
-    const deciding = whoDecides(agency, wish, await this.proposals.excluded(agency.id, subject), now);
+    const numbers = await this.links.numbersOf(agency.id, subject);
+    const deciding = whoDecides(agency, wish, await this.proposals.excluded(agency.id, numbers), now);
     const proposal: ConsentProposal = {
       v: 1,
       id: newConsentId(),
@@ -140,7 +143,7 @@ export class AskForConsent {
         deciders: deciders.map(({ decider }) => decider),
         ...(kept.custody === null ? {} : { custody: kept.custody }),
       },
-      await this.proposals.excluded(agency.id, proposal.subject),
+      await this.proposals.excluded(agency.id, await this.links.numbersOf(agency.id, proposal.subject)),
       now,
     );
     if (!judged.ok) throw judged.error;

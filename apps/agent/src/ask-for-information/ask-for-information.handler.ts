@@ -347,7 +347,7 @@ export class AskForInformation {
     const byStatute = chooseBasis({ ...asked, consents: [], ...(named ? { named } : {}) });
     if (byStatute.ok) return byStatute;
     // The hub is asked about consents only where no statute gives the right.
-    return chooseBasis({ ...asked, consents: await this.consents.inForce(agency, subjects) });
+    return chooseBasis({ ...asked, ...(await this.consents.inForce(agency, subjects)) });
   }
 
   private async askedExchange(agency: ServedAgency, id: ExchangeId): Promise<Exchange> {

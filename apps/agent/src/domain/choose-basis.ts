@@ -6,7 +6,14 @@ import {
   type StatuteQuestion,
   statutesCovering,
 } from '#catalogue';
-import { type Basis, type ConsentRecord, type ConsentVersion, grantsCover } from '#envelope';
+import {
+  type Basis,
+  type ConsentRecord,
+  type ConsentVersion,
+  grantsCover,
+  isSamePerson,
+  type JoinedPseudonyms,
+} from '#envelope';
 import { type AgencyId, AppError, type ConsentId, err, ok, type Pseudonym, type Result } from '#kernel';
 
 /** A consent that may lift secrecy, as far as the chooser knows it. */
@@ -27,6 +34,8 @@ export interface BasisQuestion {
   readonly subjects: readonly Pseudonym[];
   /** Consents found at the hub and in the agency's own records. */
   readonly consents: readonly AvailableConsent[];
+  /** By which they are about the subjects under another number. */
+  readonly links?: readonly JoinedPseudonyms[];
   /** Named by the case worker: taken where no statute lifts secrecy, and left to the hub to judge. */
   readonly named?: { readonly id: ConsentId; readonly version: number };
 }
@@ -58,14 +67,14 @@ export function chooseBasis(question: BasisQuestion): Result<Basis[]> {
 /** Does this consent, as signed, cover the disclosure? Whether it is still in force is the hub's to say. */
 export function consentCovers(
   record: ConsentRecord,
-  question: Pick<BasisQuestion, 'asker' | 'holder' | 'purpose' | 'at' | 'subjects'>,
+  question: Pick<BasisQuestion, 'asker' | 'holder' | 'purpose' | 'at' | 'subjects' | 'links'>,
   category: number,
 ): boolean {
   return (
     grantsCover(record.grants, { category, discloser: question.holder, recipient: question.asker }) &&
     record.purposes.includes(question.purpose) &&
     question.subjects.length > 0 &&
-    question.subjects.every((subject) => subject === record.subject) &&
+    question.subjects.every((subject) => isSamePerson(subject, record.subject, question.links ?? [])) &&
     new Date(record.validFrom) <= question.at &&
     question.at < new Date(record.validUntil)
   );

@@ -95,6 +95,17 @@ describe('the discloser’s look at a basis', () => {
     expect(judgeBasis(context, 12, facts([consent('active')]))).toEqual({ may: true });
   });
 
+  it('knows the person under another number where a link that holds joins them, and not otherwise', () => {
+    const earlier = `p1.${'B'.repeat(42)}A` as Pseudonym;
+    const given = facts([consent('active', { subject: earlier })]);
+    expect(judgeBasis(context, 12, given)).toEqual({ may: false, reason: 'consent-too-narrow' });
+    for (const link of [
+      { subject, earlier },
+      { subject: earlier, earlier: subject },
+    ])
+      expect(judgeBasis(context, 12, { ...given, links: [link] })).toEqual({ may: true });
+  });
+
   it('leaves to a person what this kind of agency does not hold', () => {
     const asked = { ...context, basis: [{ ...byStatute, categories: [9] }] };
     expect(judgeBasis(asked, 9, facts())).toBe('ask-a-person');

@@ -1,5 +1,5 @@
 import { type Catalogue, findCategory, findStatute, holdingOf, questionBetween, statuteCovers } from '#catalogue';
-import { type Basis, type ConsentRecord, liftingConsents, type MessageContext } from '#envelope';
+import { type Basis, type ConsentRecord, type JoinedPseudonyms, liftingConsents, type MessageContext } from '#envelope';
 import { type ConsentId, partyKindOf } from '#kernel';
 import { consentCovers } from './choose-basis.js';
 
@@ -34,6 +34,8 @@ export function judgeBasis(
   facts: {
     readonly catalogue: Catalogue;
     readonly consents: readonly KnownConsent[];
+    /** By which they are about the subjects under another number. */
+    readonly links?: readonly JoinedPseudonyms[];
     readonly day: string;
     readonly at: Date;
   },
@@ -60,6 +62,7 @@ export function judgeBasis(
     holder: context.recipient,
     purpose: context.purpose,
     at: facts.at,
+    ...(facts.links && { links: facts.links }),
   };
   const named = liftingConsents(lift).map(({ id, version }) =>
     facts.consents.find((consent) => consent.id === id && consent.version === version),

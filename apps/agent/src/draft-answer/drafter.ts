@@ -5,10 +5,10 @@ import { type MessageContext, readManifest } from '#envelope';
 import { AppError, type Clock, type Result, err, ok } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import type { AdapterSettings } from '../agency-settings.js';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { type ConsentsAbout, KnownConsents } from '../choose-basis/known-consents.js';
 import { type Draft, leavesByItself } from '../domain/draft-rules.js';
 import { narrowed } from '../domain/narrow-for-protected.js';
-import { judgeBasis, type KnownConsent, namesConsent } from '../domain/judge-basis.js';
+import { judgeBasis, namesConsent } from '../domain/judge-basis.js';
 import { DraftStore, type RequestToDraft } from '../infra/draft-store.js';
 import { ProtectedClients } from '../infra/protected-clients.js';
 import { InboxStore, type ReceivedMessage } from '../infra/inbox-store.js';
@@ -30,6 +30,7 @@ export class Drafter {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(DraftStore) private readonly drafts: DraftStore,
+    @Inject(KnownConsents) private readonly known: KnownConsents,
     @Inject(InboxStore) private readonly inbox: InboxStore,
     @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(Directory) private readonly directory: Directory,
@@ -54,7 +55,7 @@ export class Drafter {
     const consents = await this.consents(agency, context);
     if (!consents.ok) return this.later(agency, due, due.categories, consents.error);
     const at = this.clock.now();
-    const facts = { catalogue: loaded.catalogue, consents: consents.value, day: dayInHelsinki(at), at };
+    const facts = { catalogue: loaded.catalogue, ...consents.value, day: dayInHelsinki(at), at };
 
     const drafts = new Map<number, Draft | undefined>();
     const toAsk: number[] = [];
@@ -131,11 +132,10 @@ export class Drafter {
   }
 
   /** Asked only where the request rests on a consent. */
-  private async consents(agency: ServedAgency, context: MessageContext): Promise<Result<KnownConsent[]>> {
-    if (!namesConsent(context)) return ok([]);
+  private async consents(agency: ServedAgency, context: MessageContext): Promise<Result<ConsentsAbout>> {
+    if (!namesConsent(context)) return ok({ consents: [], links: [] });
     try {
-      const answers = await Promise.all(context.subjects.map((subject) => agency.hub.consentsOf(subject)));
-      return ok(answers.flatMap(knownConsents));
+      return ok(await this.known.aboutAll(agency, context.subjects));
     } catch (error) {
       if (error instanceof AppError) return err(error);
       throw error;

@@ -1,12 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { readStatement, verifyStatement } from '#envelope';
 import { AppError, type Pseudonym } from '#kernel';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { KnownConsents } from '../choose-basis/known-consents.js';
 import type { ConsentEvidence } from '../domain/consent-evidence.js';
 import { evidenceHash } from '../domain/consent-evidence.js';
 import type { ToldEvidence } from '../domain/content.js';
 import type { KnownConsent } from '../domain/judge-basis.js';
-import { LogFollower } from '../follow-log/log-follower.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 
 /** Evidence as the discloser's people see it. */
@@ -22,7 +20,7 @@ export interface ExaminedEvidence {
 /** Does what came along show the consent that the request rests on? Checked against the record as its collector signed it. */
 @Injectable()
 export class ExamineEvidence {
-  constructor(@Inject(LogFollower) private readonly log: LogFollower) {}
+  constructor(@Inject(KnownConsents) private readonly known: KnownConsents) {}
 
   async examine(
     agency: ServedAgency,
@@ -30,7 +28,7 @@ export class ExamineEvidence {
     told: readonly ToldEvidence[],
   ): Promise<ExaminedEvidence[]> {
     if (told.length === 0) return [];
-    const known = await knownAbout(agency, subjects);
+    const known = await this.knownAbout(agency, subjects);
     return Promise.all(told.map((one) => this.examineOne(one, known)));
   }
 
@@ -43,26 +41,20 @@ export class ExamineEvidence {
     const consent = known.find((one) => one.id === consentId && one.version === version);
     if (!consent) return { ...shown, proves: 'no' };
     const { collectingAgency, evidenceHash: signed } = consent.record;
-    const right = signed === evidenceHash(evidence, salt) && (await this.isSigned(consent));
+    const right = signed === evidenceHash(evidence, salt) && (await this.known.isSigned(consent));
     return { ...shown, proves: right ? 'yes' : 'no', collectedBy: collectingAgency };
   }
 
-  /** By a key of the collecting agency that stood in the log when it was collected. */
-  private async isSigned({ token, record }: KnownConsent): Promise<boolean> {
-    const read = readStatement('consent', token);
-    if (!read.ok) return false;
-    const at = new Date(record.collectedAt);
-    const key = await this.log.keys.signingKey(record.collectingAgency, read.value.kid, at);
-    return key.ok && (await verifyStatement('consent', token, key.value)).ok;
-  }
-}
-
-async function knownAbout(agency: ServedAgency, subjects: readonly Pseudonym[]): Promise<KnownConsent[] | undefined> {
-  try {
-    return (await Promise.all(subjects.map((subject) => agency.hub.consentsOf(subject)))).flatMap(knownConsents);
-  } catch (error) {
-    if (error instanceof AppError) return undefined;
-    throw error;
+  private async knownAbout(
+    agency: ServedAgency,
+    subjects: readonly Pseudonym[],
+  ): Promise<readonly KnownConsent[] | undefined> {
+    try {
+      return (await this.known.aboutAll(agency, subjects)).consents;
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
+    }
   }
 }
 

@@ -11,6 +11,8 @@ import {
   openCapsule,
   type Outcome,
   type PublicJwk,
+  joinedWith,
+  type JoinedPseudonyms,
   readManifest,
   readReleaseRequest,
   readStatement,
@@ -27,7 +29,16 @@ import {
   type SubjectLink,
   verifyManifest,
 } from '#envelope';
-import { AppError, type ErrorCode, newExchangeId, newMessageId, problemOf, sha256, unwrap } from '#kernel';
+import {
+  AppError,
+  type ErrorCode,
+  newExchangeId,
+  newMessageId,
+  problemOf,
+  type Pseudonym,
+  sha256,
+  unwrap,
+} from '#kernel';
 import { referenceCatalogueJson } from '../domain/catalogue.fixture.js';
 import { type AppendedLeaf, FakeLog, LOG_ORIGIN } from './fake-log.fixture.js';
 
@@ -69,6 +80,12 @@ export class FakeHub {
   readonly proposals = new Map<string, ConsentProposal>();
   readonly acts: ConsentAct[] = [];
   readonly links: SubjectLink[] = [];
+  /** Of the links, what is shown to agencies. */
+  readonly linkTokens: string[] = [];
+  /** Persons whom the hub joins without anybody's signature. */
+  readonly ownWord: JoinedPseudonyms[] = [];
+  /** Tells nothing of consents. */
+  consentsDown = false;
   readonly exclusions: DeciderExclusion[] = [];
   /** Answers to the next statements about consents, in order, before the hub takes them. */
   readonly statementFailures: ErrorCode[] = [];
@@ -358,7 +375,10 @@ export class FakeHub {
     });
     this.server.post('/v1/subjects/links', (request, reply) => {
       this.caller(request, reply);
-      this.links.push(unwrap(readStatement('subject-link', (request.body as { link: string }).link)).payload);
+      this.failStatement();
+      const { link } = request.body as { link: string };
+      this.links.push(unwrap(readStatement('subject-link', link)).payload);
+      this.linkTokens.push(link);
       return { recordedAt: new Date().toISOString() };
     });
     this.server.post('/v1/subjects/exclusions', (request, reply) => {
@@ -374,8 +394,13 @@ export class FakeHub {
     this.server.get('/v1/consents', (request, reply) => {
       this.caller(request, reply);
       const { subject } = request.query as { subject: string };
-      const found = [...this.consents.values()].filter(({ record }) => record.subject === subject);
-      return { consents: found.map(({ token, state }) => ({ record: token, state, uses: 0 })) };
+      if (this.consentsDown) throw new AppError('UNAVAILABLE');
+      const person = joinedWith(subject as Pseudonym, [...this.links, ...this.ownWord]);
+      const found = [...this.consents.values()].filter(({ record }) => person.has(record.subject));
+      return {
+        consents: found.map(({ token, state }) => ({ record: token, state, uses: 0 })),
+        links: this.linkTokens,
+      };
     });
     this.server.get('/v1/exchanges/:id', () => {
       throw new AppError('NOT_FOUND');

@@ -34,6 +34,21 @@ export interface AskedAbout {
 export class ClientStore {
   constructor(@Inject(Database) private readonly database: Database) {}
 
+  /** Those pseudonyms under which this agency has anything. */
+  async known(agency: AgencyId, pseudonyms: readonly Pseudonym[]): Promise<Pseudonym[]> {
+    const { rows } = await this.database.query<{ pseudonym: Pseudonym }>({
+      name: 'client-known',
+      text: `SELECT pseudonym FROM unnest($2::text[]) AS pseudonym
+             WHERE EXISTS (SELECT FROM exchanges WHERE agency = $1 AND subjects && ARRAY[pseudonym])
+                OR EXISTS (SELECT FROM consents WHERE agency = $1 AND subject = pseudonym)
+                OR EXISTS (SELECT FROM consent_proposals WHERE agency = $1 AND subject = pseudonym)
+                OR EXISTS (SELECT FROM consent_notices WHERE agency = $1 AND subject = pseudonym)
+                OR EXISTS (SELECT FROM subject_links WHERE agency = $1 AND pseudonym IN (subject, earlier))`,
+      values: [agency, pseudonyms],
+    });
+    return rows.map(({ pseudonym }) => pseudonym);
+  }
+
   async asked(agency: AgencyId, subjects: readonly Pseudonym[], limit: number): Promise<AskedAbout[]> {
     const { rows } = await this.database.query<AskedAbout>({
       name: 'client-asked',

@@ -138,12 +138,13 @@ export class ConsentStore {
     return rows.map(consentOf);
   }
 
-  async list(agency: AgencyId, subject: Pseudonym | undefined, limit: number): Promise<KeptConsent[]> {
+  /** About these persons, or about all; the newest first. */
+  async list(agency: AgencyId, subjects: readonly Pseudonym[] | undefined, limit: number): Promise<KeptConsent[]> {
     const { rows } = await this.database.query<ConsentRow>({
       name: 'consent-list',
-      text: `SELECT * FROM consents WHERE agency = $1 AND ($2::text IS NULL OR subject = $2)
+      text: `SELECT * FROM consents WHERE agency = $1 AND ($2::text[] IS NULL OR subject = ANY($2))
              ORDER BY created_at DESC LIMIT $3`,
-      values: [agency, subject ?? null, limit],
+      values: [agency, subjects ?? null, limit],
     });
     return rows.map(consentOf);
   }

@@ -6,6 +6,7 @@ import { RestoredMail1790000000004 } from './migrations/4-restored-mail.migratio
 import { ConsentNotices1790000000005 } from './migrations/5-consent-notices.migration.js';
 import { ReSigning1790000000006 } from './migrations/6-re-signing.migration.js';
 import { ProtectedClients1790000000007 } from './migrations/7-protected-clients.migration.js';
+import { SubjectLinks1790000000008 } from './migrations/8-subject-links.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
@@ -18,6 +19,7 @@ export const databaseSpec: DatabaseSpec = {
     ConsentNotices1790000000005,
     ReSigning1790000000006,
     ProtectedClients1790000000007,
+    SubjectLinks1790000000008,
   ],
   restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
 };

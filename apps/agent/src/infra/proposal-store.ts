@@ -76,12 +76,13 @@ export class ProposalStore {
     return rows[0];
   }
 
-  async list(agency: AgencyId, subject: Pseudonym | undefined, limit: number): Promise<KeptProposal[]> {
+  /** About these persons, or about all; the newest first. */
+  async list(agency: AgencyId, subjects: readonly Pseudonym[] | undefined, limit: number): Promise<KeptProposal[]> {
     const { rows } = await this.database.query<KeptProposal>({
       name: 'proposal-list',
-      text: `SELECT ${COLUMNS} FROM consent_proposals WHERE agency = $1 AND ($2::text IS NULL OR subject = $2)
+      text: `SELECT ${COLUMNS} FROM consent_proposals WHERE agency = $1 AND ($2::text[] IS NULL OR subject = ANY($2))
              ORDER BY created_at DESC LIMIT $3`,
-      values: [agency, subject ?? null, limit],
+      values: [agency, subjects ?? null, limit],
     });
     return rows;
   }
@@ -126,12 +127,12 @@ export class ProposalStore {
     return rows;
   }
 
-  /** Persons of whom this agency knows that they may not decide for the subject. */
-  async excluded(agency: AgencyId, subject: Pseudonym): Promise<ReadonlySet<Pseudonym>> {
+  /** Persons of whom this agency knows that they may not decide for somebody of these. */
+  async excluded(agency: AgencyId, subjects: readonly Pseudonym[]): Promise<ReadonlySet<Pseudonym>> {
     const { rows } = await this.database.query<{ decider: Pseudonym }>({
       name: 'deciders-excluded',
-      text: 'SELECT decider FROM decider_exclusions WHERE agency = $1 AND subject = $2',
-      values: [agency, subject],
+      text: 'SELECT decider FROM decider_exclusions WHERE agency = $1 AND subject = ANY($2)',
+      values: [agency, subjects],
     });
     return new Set(rows.map(({ decider }) => decider));
   }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { keyVersionOf, type PseudonymKey, pseudonymOf } from '#envelope';
 import { AppError, type Clock, type ConsentId, numericDate, unwrap } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { KnownConsents } from '../choose-basis/known-consents.js';
 import { type BothPseudonyms, renamed } from '../domain/re-sign.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import { LogStore } from '../infra/log-store.js';
@@ -31,6 +31,7 @@ export class ReSignConsents {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(ConsentStore) private readonly consents: ConsentStore,
+    @Inject(KnownConsents) private readonly known: KnownConsents,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(LogStore) private readonly logStore: LogStore,
@@ -60,7 +61,7 @@ export class ReSignConsents {
 
   /** By the hub's word: another party may have suspended or withdrawn it. */
   private async runs(agency: ServedAgency, { id, version, subject }: KeptConsent): Promise<boolean> {
-    const told = knownConsents(await agency.hub.consentsOf(subject)).find((one) => one.id === id);
+    const told = (await this.known.about(agency, subject)).consents.find((one) => one.id === id);
     return told?.state === 'active' && told.version === version;
   }
 

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { dayInHelsinki, startOfDay } from '#calendar';
-import { type ConsentRecord, grantEach } from '#envelope';
+import { type ConsentRecord, grantEach, joinedWith } from '#envelope';
 import { AppError, type Clock, type ConsentId, newConsentId } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { KnownConsents } from '../choose-basis/known-consents.js';
 import { evidenceHash, evidenceText, newSalt } from '../domain/consent-evidence.js';
 import { whatTheLawGives } from '../domain/what-the-law-gives.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
+import { LinkStore } from '../infra/link-store.js';
 import { ProposalStore } from '../infra/proposal-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { type ClientIdentity, subjectOf } from '../send-message/seal-outgoing.js';
@@ -24,6 +25,8 @@ export class RecordConsent {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(ConsentStore) private readonly consents: ConsentStore,
+    @Inject(LinkStore) private readonly links: LinkStore,
+    @Inject(KnownConsents) private readonly known: KnownConsents,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(Directory) private readonly directory: Directory,
@@ -40,7 +43,8 @@ export class RecordConsent {
     const earlier = wish.consentId === undefined ? undefined : await this.own(agency, wish.consentId as ConsentId);
     const at = this.clock.now();
     const subject = subjectOf(agency, wish.client).pseudonym;
-    const deciding = whoDecides(agency, wish, await this.proposals.excluded(agency.id, subject), at);
+    const numbers = await this.links.numbersOf(agency.id, subject);
+    const deciding = whoDecides(agency, wish, await this.proposals.excluded(agency.id, numbers), at);
     const evidence = evidenceOf(wish, at);
     const record = { ...recordOf(agency, wish, deciding, earlier, at), subject };
     if (evidence) record.evidenceHash = evidenceHash(evidence.text, evidence.salt);
@@ -69,11 +73,13 @@ export class RecordConsent {
     return { consents: (await this.consents.list(agency.id, undefined, MOST_LISTED)).map(shownConsent) };
   }
 
-  /** About one person: those collected here, and those in which the hub knows this agency as a party. */
+  /** About one person, under every number: those collected here, and those in which the hub knows this agency as a party. */
   async find(agency: ServedAgency, client: ClientIdentity): Promise<ConsentsDto> {
     const subject = subjectOf(agency, client).pseudonym;
-    const own = (await this.consents.list(agency.id, subject, MOST_LISTED)).map(shownConsent);
-    const others = knownConsents(await agency.hub.consentsOf(subject))
+    const { consents, links } = await this.known.about(agency, subject);
+    const numbers = [...joinedWith(subject, links)];
+    const own = (await this.consents.list(agency.id, numbers, MOST_LISTED)).map(shownConsent);
+    const others = consents
       .filter(({ id, version }) => !own.some((one) => one.consentId === id && one.version === version))
       .map(shownRecord);
     return { consents: [...own, ...others] };

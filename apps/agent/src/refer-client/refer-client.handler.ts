@@ -115,7 +115,7 @@ export class ReferClient {
     };
     const byStatute = chooseBasis({ ...question, consents: [], ...(named ? { named } : {}) });
     if (byStatute.ok) return taken(byStatute);
-    return taken(chooseBasis({ ...question, consents: await this.consents.inForce(agency, [subject]) }));
+    return taken(chooseBasis({ ...question, ...(await this.consents.inForce(agency, [subject])) }));
   }
 }
 

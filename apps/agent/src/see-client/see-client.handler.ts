@@ -1,22 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { dayInHelsinki } from '#calendar';
-import { type ConsentRecord, liftingConsents, readManifest } from '#envelope';
+import { type ConsentRecord, joinedWith, liftingConsents, readManifest } from '#envelope';
 import { AppError, type AgencyId, type Clock, type Pseudonym } from '#kernel';
 import { CLOCK } from '#platform';
 import type { CallingSystem } from '../authenticate-system/calling-system.js';
-import { knownConsents } from '../choose-basis/known-consents.js';
+import { KnownConsents, type ToldConsent } from '../choose-basis/known-consents.js';
 import type { KnownConsent } from '../domain/judge-basis.js';
 import { Notices } from '../give-notice/notices.js';
 import { member } from '../hub-client/hub-http.js';
 import { type AskedAbout, ClientStore, type Disclosure } from '../infra/client-store.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
+import { LinkStore } from '../infra/link-store.js';
 import { ProposalStore } from '../infra/proposal-store.js';
 import { ProtectedClients } from '../infra/protected-clients.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { type AccountRow, accountPage } from '../print-page/client-page.js';
 import { openedUses, shownRecord } from '../record-consent/show-consent.js';
-import { subjectOf } from '../send-message/seal-outgoing.js';
+import { type ClientIdentity, everyPseudonymOf, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import type { ClientDisclosureDto, ClientViewDto, SeeClientDto } from './client-view.dto.js';
 
@@ -43,6 +44,8 @@ export class SeeClient {
   constructor(
     @Inject(ClientStore) private readonly clients: ClientStore,
     @Inject(ConsentStore) private readonly kept: ConsentStore,
+    @Inject(LinkStore) private readonly links: LinkStore,
+    @Inject(KnownConsents) private readonly knownConsents: KnownConsents,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
@@ -108,16 +111,15 @@ export class SeeClient {
 
   private async see(caller: CallingSystem, { client, reader }: SeeClientDto): Promise<Seen> {
     const { agency } = caller;
-    const subject = subjectOf(agency, client).pseudonym;
-    const answer = await agency.hub.consentsOf(subject);
+    const { known, numbers } = await this.lookUp(agency, client);
     const [kept, asked, disclosed, open] = await Promise.all([
-      this.kept.list(agency.id, subject, MOST_LISTED),
-      this.clients.asked(agency.id, [subject], MOST_LISTED),
-      this.clients.disclosures(agency.id, [subject], MOST_LISTED),
-      this.proposals.list(agency.id, subject, MOST_LISTED),
+      this.kept.list(agency.id, numbers, MOST_LISTED),
+      this.clients.asked(agency.id, numbers, MOST_LISTED),
+      this.clients.disclosures(agency.id, numbers, MOST_LISTED),
+      this.proposals.list(agency.id, numbers, MOST_LISTED),
     ]);
-    const consents = consentsIn(answer);
-    const readerPseudonym = reader && subjectOf(agency, reader).pseudonym;
+    const consents = known.map(({ told, ...consent }) => ({ ...consent, used: openedUses(told, 'used') }));
+    const readers = reader ? everyPseudonymOf(agency, reader) : [];
     const isProtected = (await this.protectedClients.among(agency.id, [client])).length > 0;
     await this.recordLooks(caller, asked);
     return {
@@ -127,10 +129,29 @@ export class SeeClient {
       asked,
       disclosures: await this.shownDisclosures(agency, disclosed),
       namesWithheld:
-        readerPseudonym !== undefined &&
-        readerPseudonym !== subject &&
-        (isProtected || consents.some(({ record }) => withholds(record, readerPseudonym))),
+        readers.length > 0 &&
+        !readers.some((one) => numbers.includes(one)) &&
+        (isProtected || consents.some(({ record }) => readers.some((one) => withholds(record, one)))),
     };
+  }
+
+  /**
+   * The client under every version of the pseudonym key and every number that is joined. The hub is asked under the present
+   * version, and under an earlier one only where something is known here: else it would learn which pseudonyms follow each other.
+   */
+  private async lookUp(
+    agency: ServedAgency,
+    client: ClientIdentity,
+  ): Promise<{ readonly known: ToldConsent[]; readonly numbers: Pseudonym[] }> {
+    const present = subjectOf(agency, client).pseudonym;
+    const earlier = everyPseudonymOf(agency, client).filter((pseudonym) => pseudonym !== present);
+    const asked = [present, ...(await this.clients.known(agency.id, earlier))];
+    const { consents, links } = await this.knownConsents.aboutAll(agency, asked);
+    const own = await this.links.among(agency.id, [present, ...earlier]);
+    const numbers = [present, ...earlier].flatMap((one) => [...joinedWith(one, [...links, ...own])]);
+    // Under two versions the hub tells of one consent in its newest.
+    const known = [...new Map(consents.map((consent) => [consent.id, consent])).values()];
+    return { known, numbers: [...new Set(numbers)] };
   }
 
   private async shownDisclosures(
@@ -172,13 +193,6 @@ export class SeeClient {
       at: this.clock.now(),
     });
   }
-}
-
-function consentsIn(answer: unknown): Seen['consents'] {
-  const list = member(answer, 'consents');
-  return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((one) =>
-    knownConsents({ consents: [one] }).map((known) => ({ ...known, used: openedUses(one, 'used') })),
-  );
 }
 
 /** One line for each basis that the message states. */

@@ -19,8 +19,10 @@ import {
   newMessageId,
   numericDate,
   ok,
+  type Pseudonym,
   type Result,
   type Sha256,
+  unwrap,
 } from '#kernel';
 import { CLOCK } from '#platform';
 import type { MessageContent } from '../domain/content.js';
@@ -197,3 +199,9 @@ export function subjectOf(agency: ServedAgency, client: ClientIdentity): Subject
   if (!subject) throw new Error('a client without a pseudonym');
   return subject;
 }
+
+/** By every version of the pseudonym key that is held, the newest last. @throws AppError IDENTITY_CODE_INVALID */
+export const everyPseudonymOf = (agency: ServedAgency, { type, value }: ClientIdentity): Pseudonym[] =>
+  agency
+    .pseudonymVersions()
+    .map(({ version }) => unwrap(pseudonymOf(unwrap(agency.vault.pseudonymKey(version)), type, value)));

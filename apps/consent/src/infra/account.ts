@@ -1,29 +1,21 @@
 import type { Consent as ConsentMessage } from '#contracts';
-import type { ConsentProposal, ConsentRecord } from '#envelope';
-import type { Pseudonym } from '#kernel';
 import type { Queryable } from '#platform';
 import { proposalStateAt, stateAt } from '../domain/consent-state.js';
 import type { ConsentUse } from '../domain/decide-basis.js';
 import { readActs, type StoredAct } from './acts.js';
-import { type Matter, mattersAbout, readUses } from './consents.js';
-import { linkedPseudonyms } from './subjects.js';
+import { type Matter, readUses } from './consents.js';
 
-export interface AccountView {
-  readonly isShown?: (terms: ConsentRecord | ConsentProposal) => boolean;
-  /** Agencies' names are withheld from who looks: statements that name them are left out. */
-  readonly withheld?: boolean;
-}
-
-/** Everything about a person, under every pseudonym that links join: what was asked, agreed, done and used; oldest first. */
+/**
+ * What was asked, agreed, done and used, for each matter.
+ *
+ * @param withheld agencies' names are withheld from who looks: statements that name them are left out
+ */
 export async function readAccount(
   database: Queryable,
-  subject: Pseudonym,
+  matters: readonly Matter[],
   now: Date,
-  { isShown = () => true, withheld = false }: AccountView = {},
+  withheld = false,
 ): Promise<ConsentMessage[]> {
-  const matters = (await mattersAbout(database, await linkedPseudonyms(database, subject))).filter(({ terms }) =>
-    isShown(terms),
-  );
   const ids = matters.map(({ id }) => id);
   const [uses, acts] = await Promise.all([readUses(database, ids), readActs(database, ids)]);
   return matters.map((matter) => {

@@ -1,3 +1,4 @@
+import type { JoinedPseudonyms } from '#envelope';
 import { type AgencyId, AppError, type EventId, type Pseudonym } from '#kernel';
 import type { Queryable } from '#platform';
 
@@ -23,6 +24,20 @@ export async function linkedPseudonyms(client: Queryable, subject: Pseudonym): P
     values: [[subject]],
   });
   return rows.map(({ pseudonym }) => pseudonym);
+}
+
+/** The links among pseudonyms of one person, as signed. */
+export async function linksAmong(
+  client: Queryable,
+  persons: readonly Pseudonym[],
+): Promise<(JoinedPseudonyms & { readonly statement: string })[]> {
+  const { rows } = await client.query<JoinedPseudonyms & { statement: string }>({
+    name: 'links-among',
+    text: `SELECT subject, earlier, statement FROM consent.subject_link
+           WHERE subject = ANY($1::text[]) ORDER BY recorded_at, subject, earlier`,
+    values: [persons],
+  });
+  return rows;
 }
 
 /** Who may not decide for somebody of these. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FixedClock, newConsentId, newEventId, type Pseudonym } from '#kernel';
+import { readStatement } from '#envelope';
+import { FixedClock, newConsentId, newEventId, type Pseudonym, unwrap } from '#kernel';
 import { ConsentGround, type Instance } from '../testing/consent-ground.fixture.js';
 import { county, kela, municipality, now } from '../testing/facts.fixture.js';
 
@@ -25,8 +26,19 @@ describe('linking a later pseudonym to an earlier one', () => {
   it('shows the consents of both under either, over several links, to their parties alone', async () => {
     await service.links.link(county, await ground.parties.link(ground.parties.county, third, first));
     for (const subject of [first, second, third])
-      expect((await service.list.list(county, subject)).map(({ consentId }) => consentId)).toEqual([earlierConsent]);
-    expect(await service.list.list(kela, third)).toEqual([]);
+      expect((await service.list.list(county, subject)).consents).toMatchObject([{ consentId: earlierConsent }]);
+    expect(await service.list.list(kela, third)).toEqual({ consents: [], links: [] });
+  });
+
+  it('shows the links as they were signed, and only those that lead from the one asked for to a consent shown', async () => {
+    const joined = async (subject: Pseudonym) =>
+      (await service.list.list(county, subject)).links.map((link) => {
+        const { payload } = unwrap(readStatement('subject-link', link));
+        return [payload.agency, payload.subject, payload.earlier];
+      });
+    expect(await joined(first)).toEqual([]);
+    expect(await joined(second)).toEqual([[municipality, second, first]]);
+    expect(await joined(third)).toEqual([[county, third, first]]);
   });
 
   it('is logged with both pseudonyms, once, however often and by whomever it is told', async () => {

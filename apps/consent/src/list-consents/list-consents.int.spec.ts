@@ -45,7 +45,7 @@ describe('the consents about a person', () => {
   afterAll(() => ground.clear());
 
   it('are listed in their newest version, oldest first, with state and uses of the moment', async () => {
-    const listed = await service.list.list(municipality, client);
+    const { consents: listed } = await service.list.list(municipality, client);
     expect(listed.map(({ state, uses }) => [state, uses])).toEqual([
       ['active', 2],
       ['withdrawn', 0],
@@ -56,11 +56,11 @@ describe('the consents about a person', () => {
   });
 
   it('are shown to each party', async () => {
-    expect(await service.list.list(county, client)).toHaveLength(4);
+    expect((await service.list.list(county, client)).consents).toHaveLength(4);
   });
 
   it('are hidden from everybody else', async () => {
-    expect(await service.list.list(kela, client)).toEqual([]);
+    expect(await service.list.list(kela, client)).toEqual({ consents: [], links: [] });
   });
 });
 

@@ -47,7 +47,7 @@ describe('proposing a consent', () => {
       }),
     );
   const listed = async (agency = municipality) =>
-    (await service.list.list(agency, client)).find(({ consentId }) => consentId === id);
+    (await service.list.list(agency, client)).consents.find(({ consentId }) => consentId === id);
   const deny = async () =>
     service.acts.act(
       county,

@@ -73,7 +73,9 @@ describe('recording a consent', () => {
   it('takes the next version, which replaces the one before', async () => {
     await byMunicipality(await ground.parties.record({ id }));
     await byMunicipality(await ground.parties.record({ id, version: 2, grants: grants([11]) }));
-    expect(await service.list.list(county, client)).toContainEqual(expect.objectContaining({ state: 'active' }));
+    expect((await service.list.list(county, client)).consents).toContainEqual(
+      expect.objectContaining({ state: 'active' }),
+    );
     expect((await eventsAbout()).map(({ log }) => [log?.type, log?.consentVersion])).toEqual([
       ['consent-recorded', 1],
       ['consent-superseded', 1],

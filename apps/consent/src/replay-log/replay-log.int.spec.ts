@@ -94,7 +94,8 @@ describe('a consent database restored from yesterday’s backup', () => {
     expect(await outcome(service, ids.suspended)).toBe('CONSENT_INACTIVE');
     expect(await outcome(service, ids.renewed)).toBe('CONSENT_SUPERSEDED');
     expect(await outcome(service, ids.resumed)).toBe('first');
-    const states = new Map((await service.list.list(county, client)).map(({ consentId, state }) => [consentId, state]));
+    const { consents } = await service.list.list(county, client);
+    const states = new Map(consents.map(({ consentId, state }) => [consentId, state]));
     expect(states.get(ids.denied)).toBe('denied');
     // Told before, when it happened.
     expect(states.get(ids.withdrawn)).toBe('withdrawn');

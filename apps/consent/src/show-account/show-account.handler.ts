@@ -59,9 +59,8 @@ export class ShowAccount {
       const may = viewerMaySee(viewer, terms, await excludedDeciders(this.database, subjects));
       if (!may.ok) throw may.error;
     }
-    const account = await readAccount(this.database, subject, now, {
-      withheld: viewer !== undefined && namesWithheldFrom(viewer, terms),
-    });
+    const withheld = viewer !== undefined && namesWithheldFrom(viewer, terms);
+    const account = await readAccount(this.database, matters, now, withheld);
     const event = subjectEvent({
       type: 'account-shown',
       subjects: [subject],

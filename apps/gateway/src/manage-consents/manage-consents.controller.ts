@@ -82,6 +82,15 @@ export class ConsentsDto {
   @ApiProperty({ type: [ConsentDto] }) consents: ConsentDto[];
 }
 
+export class ListedConsentsDto extends ConsentsDto {
+  @ApiProperty({
+    type: [String],
+    description:
+      'Compact JWS of each link by which these are about the subject under another pseudonym, by the agency that told it',
+  })
+  links: string[];
+}
+
 @AgencyRoutes('consents')
 @Controller('v1/consents')
 export class ManageConsentsController {
@@ -123,10 +132,10 @@ export class ManageConsentsController {
 
   @Get()
   @ApiOperation({ summary: 'Consents and proposals about a subject in which the calling agency is a party' })
-  @ApiResponse({ status: 200, type: ConsentsDto })
-  async list(@AuthenticatedCaller() caller: Caller, @Query() query: ConsentsQuery): Promise<ConsentsDto> {
-    const { consents } = await this.consent.listConsents({ agency: caller.agency, subject: query.subject });
-    return { consents: consents.map(consentDto) };
+  @ApiResponse({ status: 200, type: ListedConsentsDto })
+  async list(@AuthenticatedCaller() caller: Caller, @Query() query: ConsentsQuery): Promise<ListedConsentsDto> {
+    const { consents, links } = await this.consent.listConsents({ agency: caller.agency, subject: query.subject });
+    return { consents: consents.map(consentDto), links };
   }
 }
 

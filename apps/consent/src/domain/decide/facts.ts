@@ -1,4 +1,5 @@
 import type { Catalogue } from '#catalogue';
+import type { JoinedPseudonyms } from '#envelope';
 import type { AgencyId, ConsentId, ErrorCode, Pseudonym } from '#kernel';
 import type { Consent } from '../consent-state.js';
 
@@ -9,12 +10,6 @@ export interface ConsentUse {
   readonly exchangeId: string;
   readonly recipient: AgencyId;
   readonly usedAt: Date;
-}
-
-/** Two pseudonyms that an agency said name one person. */
-export interface JoinedPseudonyms {
-  readonly subject: Pseudonym;
-  readonly earlier: Pseudonym;
 }
 
 /** This person may not decide for that one. */

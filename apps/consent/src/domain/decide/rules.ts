@@ -13,6 +13,7 @@ import {
   type ConsentRecord,
   type Decider,
   grantsCover,
+  isSamePerson,
   type KindRule,
   liftingConsents,
   type MessageContext,
@@ -21,7 +22,6 @@ import { type AgencyId, type ErrorCode, partyKindOf, type Pseudonym } from '#ker
 import type { Consent, ConsentState } from '../consent-state.js';
 import { frequencyOf, mostUses, sameUse, usedTooOften } from './count-uses.js';
 import type { ConsentUse, Facts } from './facts.js';
-import { isSamePerson } from './same-person.js';
 
 /** A message with everything that is known when deciding. */
 export interface MessageCase {

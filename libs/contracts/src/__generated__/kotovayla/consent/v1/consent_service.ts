@@ -128,6 +128,11 @@ export interface ListConsentsRequest {
 
 export interface ListConsentsResponse {
   consents: Consent[];
+  /**
+   * Compact JWS of each link by which these consents are about the subject under another pseudonym. Who asks verifies
+   * them: the service cannot join two persons by its own word.
+   */
+  links: string[];
 }
 
 export interface Consent {
@@ -1834,13 +1839,16 @@ export const ListConsentsRequest: MessageFns<ListConsentsRequest> = {
 };
 
 function createBaseListConsentsResponse(): ListConsentsResponse {
-  return { consents: [] };
+  return { consents: [], links: [] };
 }
 
 export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
   encode(message: ListConsentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.consents) {
       Consent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.links) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -1866,6 +1874,14 @@ export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
             message.consents.push(Consent.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.links.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1881,6 +1897,7 @@ export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
   fromJSON(object: any): ListConsentsResponse {
     return {
       consents: globalThis.Array.isArray(object?.consents) ? object.consents.map((e: any) => Consent.fromJSON(e)) : [],
+      links: globalThis.Array.isArray(object?.links) ? object.links.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1888,6 +1905,9 @@ export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
     const obj: any = {};
     if (message.consents?.length) {
       obj.consents = message.consents.map((e) => Consent.toJSON(e));
+    }
+    if (message.links?.length) {
+      obj.links = message.links;
     }
     return obj;
   },
@@ -1898,6 +1918,7 @@ export const ListConsentsResponse: MessageFns<ListConsentsResponse> = {
   fromPartial<I extends Exact<DeepPartial<ListConsentsResponse>, I>>(object: I): ListConsentsResponse {
     const message = createBaseListConsentsResponse();
     message.consents = object.consents?.map((e) => Consent.fromPartial(e)) || [];
+    message.links = object.links?.map((e) => e) || [];
     return message;
   },
 };
