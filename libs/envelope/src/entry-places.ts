@@ -5,7 +5,7 @@ import { type Check, closed, either, integer, list, optional, parseAs, text, tha
 
 /**
  * Whose entries are counted, each on its own and from 1 without gaps: an agency's, or a subject's under one pseudonym
- * (decision 0024). An entry has a place in the chain of each of its parties and of each of its subjects.
+ * (decision 0025). An entry has a place in the chain of each of its parties and of each of its subjects.
  */
 export type Chain = AgencyId | Pseudonym;
 

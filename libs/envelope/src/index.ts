@@ -41,3 +41,4 @@ export { type Receipt, type ReceiptToVerify, parseReceipt, verifyReceipt } from 
 export * from './release.js';
 export * from './seal-message.js';
 export * from './statements.js';
+export * from './verify-complete.js';

@@ -5,9 +5,9 @@ import { auditSchema } from '../schema.js';
 const placeTable = 'entry_place';
 
 /**
- * Each entry's number in the chain of each of its parties and subjects (decision 0024), by which those also find it. What
+ * Each entry's number in the chain of each of its parties and subjects (decision 0025), by which those also find it. What
  * stood in `entry_party` stays findable and has no number: it is older than the counting. The words of the index that a
- * search looks at beside those by which audit decides.
+ * search looks at beside those by which audit decides. An erasure leaves the agencies' rows, and of a subject's chain the newest.
  */
 export class Places1764115200002 implements MigrationInterface {
   readonly name = 'Places1764115200002';

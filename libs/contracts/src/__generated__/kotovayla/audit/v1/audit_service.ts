@@ -170,7 +170,7 @@ export interface OpenedEntry {
   place: PlaceOpening | undefined;
 }
 
-/** One place of an entry, opened for the one whose chain it is (decision 0024). */
+/** One place of an entry, opened for the one whose chain it is (decision 0025). */
 export interface PlaceOpening {
   chain: string;
   /** From 1 without gaps. */
