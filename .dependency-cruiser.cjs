@@ -76,6 +76,14 @@ module.exports = {
       },
     },
     {
+      name: 'pages-are-made-at-agent-and-cli',
+      comment:
+        'The hub gives bodies to whom they concern and makes no page of them: who reads a report is known to agency and auditor only.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: ['^apps/(agent|cli)/', '^libs/pdf/'] },
+      to: { path: '^libs/pdf/' },
+    },
+    {
       name: 'private-keys-at-agent-and-cli-only',
       comment:
         'The hub must not be able to hold an agency’s private key: promise 1. So no hub service can load the vault.',

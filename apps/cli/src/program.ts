@@ -5,12 +5,14 @@ import {
   AppError,
   type PartyKind,
   isAgencyId,
+  isExchangeId,
   isThumbprint,
   partyKindOf,
   problemOf,
   systemClock,
 } from '#kernel';
 import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
+import type { EvidenceLanguage } from './domain/evidence-bundle.js';
 import { type HubFlags, HubSettings } from './infra/hub-settings.js';
 import type { OpenedLog } from './infra/open-log.js';
 
@@ -32,6 +34,14 @@ interface VaultOptions {
 
 interface LogFlags extends HubFlags {
   readonly log?: string;
+}
+
+interface EvidenceFlags extends LogFlags, VaultOptions {
+  readonly agency: AgencyId;
+  readonly out: string;
+  readonly receipt?: string[];
+  readonly language: EvidenceLanguage;
+  readonly json?: boolean;
 }
 
 type Action<O> = (context: { readonly options: O; readonly hub: HubSettings }) => Promise<CommandOutcome>;
@@ -224,12 +234,18 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
 
   const verify = program
     .command('verify')
-    .description('prove an exported log, offline: signature, tree, tiles, bodies, receipts')
-    .argument('<folder>')
+    .description('prove an exported log or an evidence bundle, offline: signature, tree, bodies, signed statements')
+    .argument('<path>', 'folder of an export, or file of a bundle')
     .option('--receipt <file...>', 'opened receipts to prove against it')
     .option('--some-bodies', 'the export holds one agency’s bodies only')
     .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'));
   run<HubFlags & { receipt?: string[]; someBodies?: boolean; json?: boolean }>(verify, async ({ options }) => {
+    const { fileAt } = await import('./infra/file-at.js');
+    const file = await fileAt(path(firstArgument(verify)));
+    if (file !== undefined) {
+      const { runVerifyEvidence } = await import('./verify-evidence/run-verify-evidence.js');
+      return runVerifyEvidence(file, options.verifierKey);
+    }
     const { runVerification } = await import('./verify-log/run-verification.js');
     return runVerification({
       folder: path(firstArgument(verify)),
@@ -238,6 +254,36 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       quiet: options.json === true,
       ...(options.verifierKey && { verifierKey: options.verifierKey }),
     });
+  });
+
+  const evidence = readsLog(program.command('evidence'))
+    .description('put together everything that proves one transfer, in one file that verifies offline')
+    .argument('<exchange>', 'id of the exchange')
+    .requiredOption('--out <file>')
+    .requiredOption('--agency <id>', 'whose vault it is; A-… sees all transfers, others their own', agencyArgument)
+    .requiredOption('--vault <file>')
+    .requiredOption('--key-file <file>')
+    .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+    .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+    .option('--receipt <file...>', 'opened receipts to put in, proved against the log')
+    .addOption(new Option('--language <language>', 'of the page for people').choices(['fi', 'sv', 'en']).default('fi'));
+  run<EvidenceFlags>(evidence, async ({ options, hub }) => {
+    const { runEvidence } = await import('./make-evidence/run-evidence.js');
+    const exchangeId = firstArgument(evidence);
+    if (!isExchangeId(exchangeId)) throw new UsageError('An exchange id is a UUID.');
+    return withLog(options.log, hub, (opened) =>
+      runEvidence({
+        exchangeId,
+        target: path(options.out),
+        reader: { agency: options.agency, files: filesOf(options) },
+        hub,
+        log: opened,
+        language: options.language,
+        receipts: (options.receipt ?? []).map(path),
+        clock: systemClock,
+        quiet: options.json === true,
+      }),
+    );
   });
 
   const consent = program

@@ -1,6 +1,16 @@
-import { AppError, type ErrorCode, type Result, type Sha256, canonicalJson, err, numericDate, ok } from '#kernel';
+import {
+  AppError,
+  type ErrorCode,
+  type Result,
+  type Sha256,
+  type Thumbprint,
+  canonicalJson,
+  err,
+  numericDate,
+  ok,
+} from '#kernel';
 import { type Basis, basisItem } from './basis.js';
-import { signJws, verifyJws } from './compact-jws.js';
+import { readJws, signJws, verifyJws } from './compact-jws.js';
 import { errorCode, hash, numericDate as numericDateField } from './fields.js';
 import type { SigningKey, VerificationKey } from './keys.js';
 import type { Manifest } from './manifest.js';
@@ -52,6 +62,14 @@ const refusalShape = closed<PermitRefusal>({
 
 export const signPermit = async (permit: Permit, key: SigningKey): Promise<string> => signJws('permit', permit, key);
 
+/** Unverified, with the key that it names. Errors: PERMIT_INVALID and no other. */
+export function readPermit(token: string): Result<Permit & { readonly kid: Thumbprint }> {
+  const read = readJws('permit', token);
+  if (!read.ok) return invalid(read.error.code);
+  const permit = parseAs(permitShape, read.value.payload);
+  return permit.ok ? ok({ ...permit.value, kid: read.value.kid }) : invalid(permit.error.code);
+}
+
 /** A permit by this key that holds now. What it permits is for `checkPermit`. Errors: PERMIT_INVALID and no other. */
 export async function verifyPermit(token: string, key: VerificationKey, now: Date): Promise<Result<Permit>> {
   const verified = verifyJws('permit', token, key);
@@ -76,6 +94,12 @@ export function checkPermit(
 
 export const signPermitRefusal = async (refusal: PermitRefusal, key: SigningKey): Promise<string> =>
   signJws('permit-refusal', refusal, key);
+
+/** The key that a refusal names, unverified. Errors: MALFORMED and the like. */
+export function permitRefusalKid(token: string): Result<Thumbprint> {
+  const read = readJws('permit-refusal', token);
+  return read.ok ? ok(read.value.kid) : read;
+}
 
 /** Errors: MALFORMED, TYP_MISMATCH, ALG_NOT_ALLOWED, SIGNATURE_INVALID and the like. */
 export async function verifyPermitRefusal(token: string, key: VerificationKey): Promise<Result<PermitRefusal>> {

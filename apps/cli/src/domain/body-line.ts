@@ -13,6 +13,11 @@ export interface BodyLine {
   readonly places?: string;
 }
 
+/** The same with the signed statements that the body names by their hashes. */
+export interface EvidencedLine extends BodyLine {
+  readonly statements: readonly { readonly kind: string; readonly token: string }[];
+}
+
 export interface OpenedBody {
   readonly body: LogBody;
   /** The leaf that follows from body and key. */

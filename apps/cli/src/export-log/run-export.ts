@@ -1,10 +1,8 @@
-import { type AgencyId, unwrap } from '#kernel';
 import type { CommandOutcome } from '../domain/command-outcome.js';
-import { AuditSession } from '../infra/audit-session.js';
-import { type VaultFiles, openAgencyVault } from '../infra/auditor-vault.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import { progressBar } from '../infra/progress.js';
 import type { OpenedLog } from '../infra/open-log.js';
+import { type SessionReader, openSession } from '../infra/open-session.js';
 import { PublicHub } from '../infra/public-hub.js';
 import { exportLog } from './export-log.js';
 import { TiledSource } from './tiled-source.js';
@@ -17,12 +15,12 @@ export interface RunExport {
   /** No progress bar. */
   readonly quiet: boolean;
   /** Who reads the bodies; nobody gives a log without them. */
-  readonly reader?: { readonly agency: AgencyId; readonly files: VaultFiles };
+  readonly reader?: SessionReader;
 }
 
 export async function runExport({ target, hub, log, quiet, reader }: RunExport): Promise<CommandOutcome> {
   const verifierKey = log?.verifierKey ?? (await hub.get('verifierKey'));
-  const session = reader && (await openSession(reader, hub, await hub.get('gateway')));
+  const session = reader && (await openSession(reader, hub));
   const progress = quiet ? undefined : progressBar();
   const report = await exportLog({
     target,
@@ -45,14 +43,4 @@ export async function runExport({ target, hub, log, quiet, reader }: RunExport):
       ...(problem ? [`${problem.code}: ${problem.detail} The folder is kept as evidence.`] : []),
     ],
   };
-}
-
-async function openSession(
-  { agency, files }: NonNullable<RunExport['reader']>,
-  hub: HubSettings,
-  gateway: string,
-): Promise<AuditSession> {
-  const vault = await openAgencyVault(agency, files);
-  const settings = { agency, gateway, issuer: await hub.get('issuer'), audience: await hub.get('audience') };
-  return AuditSession.open(settings, unwrap(vault.current('client-auth')));
 }

@@ -1,8 +1,8 @@
 import { webcrypto } from 'node:crypto';
 import * as oauth from 'openid-client';
 import { type SigningKey, exportPrivateJwk } from '#envelope';
-import { type AgencyId, AppError, partyKindOf } from '#kernel';
-import type { BodyLine } from '../domain/body-line.js';
+import { type AgencyId, AppError, type ExchangeId, partyKindOf } from '#kernel';
+import type { BodyLine, EvidencedLine } from '../domain/body-line.js';
 import { answerOf, withSlash } from './public-hub.js';
 
 /** A token is renewed this long before it ends. */
@@ -65,17 +65,35 @@ export class AuditSession {
     }
   }
 
+  /**
+   * The entries of one exchange and of its consents, with the signed statements behind them. Each page is logged.
+   * Errors: NOT_FOUND where there is none that this agency may see.
+   */
+  async transfer(exchangeId: ExchangeId): Promise<EvidencedLine[]> {
+    const lines: EvidencedLine[] = [];
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const answer = await this.get(`v1/audit/transfers/${exchangeId}?from=${from}`);
+      const entries = answer['entries'];
+      lines.push(...linesOf(entries).map((line, at) => ({ ...line, statements: statementsIn(entries, at) })));
+      from = nextIn(answer, from);
+    }
+    return lines;
+  }
+
   private async page(from: number): Promise<OpenedPage> {
-    const url = new URL(`v1/audit/entries?from=${from}&limit=${pageSize}`, withSlash(this.settings.gateway));
-    const answer = await answerOf(async () => {
+    const answer = await this.get(`v1/audit/entries?from=${from}&limit=${pageSize}`);
+    const next = nextIn(answer, from);
+    return { entries: linesOf(answer['entries']), ...(next !== undefined && { next }) };
+  }
+
+  private get(path: string): Promise<Record<string, unknown>> {
+    const url = new URL(path, withSlash(this.settings.gateway));
+    return answerOf(async () => {
       const token = await this.accessToken();
       return asAppErrors(() =>
         oauth.fetchProtectedResource(this.client, token, url, 'GET', undefined, undefined, { DPoP: this.dpop }),
       );
     });
-    const next = answer['next'];
-    if (next !== undefined && !(Number.isSafeInteger(next) && (next as number) > from)) throw unexpected();
-    return { entries: linesOf(answer['entries']), ...(next !== undefined && { next: next as number }) };
   }
 
   private async accessToken(): Promise<string> {
@@ -89,6 +107,24 @@ export class AuditSession {
     this.token = { value: grant.access_token, renewAt };
     return grant.access_token;
   }
+}
+
+function nextIn(answer: Record<string, unknown>, from: number): number | undefined {
+  const next = answer['next'];
+  if (next !== undefined && !(Number.isSafeInteger(next) && (next as number) > from)) throw unexpected();
+  return next as number | undefined;
+}
+
+function statementsIn(entries: unknown, at: number): EvidencedLine['statements'] {
+  const { evidence } = (entries as Record<string, unknown>[])[at] ?? {};
+  if (!Array.isArray(evidence)) throw unexpected();
+  return evidence.map((statement: unknown) => {
+    const { kind, token } = statement as Record<string, unknown>;
+    // A name that is none would leave the bundle.
+    if (typeof kind !== 'string' || !/^[a-z][A-Za-z0-9-]{0,31}$/.test(kind) || typeof token !== 'string')
+      throw unexpected();
+    return { kind, token };
+  });
 }
 
 function linesOf(entries: unknown): BodyLine[] {

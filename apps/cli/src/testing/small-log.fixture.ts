@@ -2,7 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogBody, commitmentKeyOf, encodeClearEntry, encodeOpaqueEntry, newEntrySecret } from '#envelope';
+import {
+  type ClearRecord,
+  type LogBody,
+  commitmentKeyOf,
+  encodeClearEntry,
+  encodeOpaqueEntry,
+  newEntrySecret,
+} from '#envelope';
 import { agencyId, canonicalJson, newEventId, newExchangeId } from '#kernel';
 import {
   MemoryTree,
@@ -82,6 +89,10 @@ export class SmallLog {
         at: '2026-11-22T10:00:00.000Z',
       }),
     );
+  }
+
+  addRecord(record: ClearRecord): number {
+    return this.add(encodeClearEntry(newEventId(), record));
   }
 
   checkpoint(size = this.size): string {

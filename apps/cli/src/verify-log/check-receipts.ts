@@ -26,12 +26,17 @@ export interface ReceiptInHand {
 export async function readReceipt(path: string, logVerifier: NoteVerifier): Promise<Result<ReceiptInHand>> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return err(new AppError('NOT_FOUND', 'The receipt cannot be read.'));
+  const kept = readKeptReceipt(text, logVerifier);
+  return kept.ok ? ok({ path, ...kept.value }) : kept;
+}
+
+/** The same from the file's text. Errors: RECEIPT_INVALID, CHECKPOINT_INVALID. */
+export function readKeptReceipt(text: string, logVerifier: NoteVerifier): Result<Omit<ReceiptInHand, 'path'>> {
   const kept = parseKeptReceipt(text);
   if (!kept.ok) return kept;
   const { body, commitmentKey, ...receipt } = kept.value;
   const verified = verifyReceipt({ receipt, opening: { body, commitmentKey }, logVerifier, expected: {} });
-  if (!verified.ok) return verified;
-  return ok({ path, index: receipt.leafIndex, ...verified.value });
+  return verified.ok ? ok({ index: receipt.leafIndex, ...verified.value }) : verified;
 }
 
 /**

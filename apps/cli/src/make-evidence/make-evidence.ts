@@ -1,0 +1,177 @@
+import { type ClearRecord, decodeEntry, parseLogBody, readStatement } from '#envelope';
+import { type AgencyId, AppError, type ExchangeId, unwrap } from '#kernel';
+import {
+  type Checkpoint,
+  assembleConsistencyProof,
+  assembleInclusionProof,
+  consistencyProofNodes,
+  formatProof,
+  inclusionProofNodes,
+  parseVerifierKey,
+  readNodes,
+} from '#merkle';
+import { pdfRenderer, renderPdf } from '#pdf';
+import type { EvidencedLine } from '../domain/body-line.js';
+import { type EvidenceIndex, type EvidenceLanguage, pieceNames } from '../domain/evidence-bundle.js';
+import type { LogFiles } from '../domain/log-files.js';
+import { TiledSource } from '../export-log/tiled-source.js';
+import { evidencePage, readMeText } from '../show-evidence/evidence-page.js';
+import { type EvidenceReport, verifyEvidence } from '../verify-evidence/verify-evidence.js';
+import { readKeptReceipt } from '../verify-log/check-receipts.js';
+
+export interface MakeEvidence {
+  readonly exchangeId: ExchangeId;
+  readonly madeBy: AgencyId;
+  readonly madeAt: Date;
+  readonly language: EvidenceLanguage;
+  readonly lines: readonly EvidencedLine[];
+  readonly log: LogFiles;
+  readonly checkpoint: Checkpoint;
+  readonly verifierKey: string;
+  /** Opened receipts, JSON. */
+  readonly receipts: readonly string[];
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface MadeEvidence {
+  readonly pieces: ReadonlyMap<string, Uint8Array>;
+  /** What verifying the finished bundle says. */
+  readonly report: EvidenceReport;
+}
+
+/**
+ * Everything that proves one transfer, from opened entries and the public log. The whole log is read once for the keys, so
+ * that no revocation is left out. Errors: UNAVAILABLE (the published log does not hold an entry yet), LOG_INCONSISTENT,
+ * RECEIPT_INVALID.
+ */
+export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence> {
+  const { lines, log, checkpoint, exchangeId } = request;
+  const late = lines.find(({ index }) => index >= checkpoint.size);
+  if (late) throw new AppError('UNAVAILABLE', `The published log does not hold entry ${late.index} yet. Try again.`);
+  const read = await readLog(request);
+  const keys = keysNeeded(read.clear, agenciesOf(lines));
+  const entries = lines.map(({ index }) => index);
+  const index: EvidenceIndex = {
+    v: 1,
+    exchangeId,
+    madeBy: request.madeBy,
+    madeAt: request.madeAt.toISOString(),
+    language: request.language,
+    renderer: pdfRenderer,
+    entries,
+    keys,
+    receipts: request.receipts.length,
+  };
+  const pieces = new Map<string, Uint8Array>();
+  const put = (name: string, content: string | Uint8Array): void => {
+    pieces.set(name, typeof content === 'string' ? Buffer.from(content) : content);
+  };
+  put(pieceNames.index, `${JSON.stringify(index, undefined, 2)}\n`);
+  put(pieceNames.readMe, readMeText(index));
+  put(pieceNames.checkpoint, checkpoint.note);
+  put(pieceNames.verifierKey, `${request.verifierKey}\n`);
+  const leaves = [...new Set([...entries, ...keys])];
+  const nodes = await readNodes(
+    leaves.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
+    checkpoint.size,
+    (path) => log.read(path),
+  );
+  for (const leaf of leaves) {
+    const entry = read.entries.get(leaf);
+    if (!entry) throw new AppError('LOG_INCONSISTENT', `The published log does not show entry ${leaf}.`);
+    put(pieceNames.entry(leaf), entry);
+    const proof = assembleInclusionProof(leaf, checkpoint.size, nodes);
+    put(pieceNames.proof(leaf), formatProof({ index: leaf, proof, checkpoint: checkpoint.note }));
+  }
+  for (const { statements, ...line } of lines) {
+    const at = line.index;
+    put(pieceNames.body(at), `${JSON.stringify(line)}\n`);
+    for (const { kind, token } of statements) put(pieceNames.statement(at, kind), token);
+  }
+  for (const [number, text] of request.receipts.entries()) {
+    put(pieceNames.receipt(number), text);
+    put(pieceNames.growth(number), await growthFrom(text, request));
+  }
+  const verifier = unwrap(parseVerifierKey(request.verifierKey));
+  // What can be proved is shown on the page, whatever else is wrong with the bundle.
+  const { transfer } = await verifyEvidence(new Map(pieces), verifier);
+  if (transfer) put(pieceNames.page, renderPdf(evidencePage(index, transfer)));
+  return { pieces, report: await verifyEvidence(pieces, verifier) };
+}
+
+interface ReadLog {
+  /** Those of the transfer, and every entry in clear about a key. */
+  readonly entries: ReadonlyMap<number, Uint8Array>;
+  readonly clear: ReadonlyMap<number, ClearRecord>;
+}
+
+async function readLog({ log, checkpoint, lines, onProgress }: MakeEvidence): Promise<ReadLog> {
+  const wanted = new Set(lines.map(({ index }) => index));
+  const entries = new Map<number, Uint8Array>();
+  const clear = new Map<number, ClearRecord>();
+  const source = new TiledSource(log);
+  for (let from = 0; from < checkpoint.size;) {
+    const page = (await source.entries(from, checkpoint.size)).slice(0, checkpoint.size - from);
+    if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
+    for (const [at, entry] of page.entries()) {
+      const decoded = decodeEntry(entry);
+      if (decoded.ok && decoded.value.kind === 'clear') {
+        clear.set(from + at, decoded.value.record);
+        entries.set(from + at, entry);
+      } else if (wanted.has(from + at)) entries.set(from + at, entry);
+    }
+    from += page.length;
+    onProgress?.(from, checkpoint.size);
+  }
+  return { entries, clear };
+}
+
+/** Who may have signed something of the transfer. */
+function agenciesOf(lines: readonly EvidencedLine[]): ReadonlySet<string> {
+  const bodies = lines.flatMap(({ body }) => {
+    const parsed = parseLogBody(JSON.parse(body));
+    return parsed.ok ? [parsed.value] : [];
+  });
+  const collectors = lines.flatMap(({ statements }) =>
+    statements.flatMap(({ kind, token }) => {
+      const consent = kind === 'consent' ? readStatement('consent', token) : undefined;
+      return consent?.ok ? [consent.value.payload.collectingAgency] : [];
+    }),
+  );
+  return new Set([
+    ...bodies.flatMap(({ sender, recipient, actor }) => [sender, recipient, actor?.agency].filter(Boolean) as string[]),
+    ...collectors,
+  ]);
+}
+
+/** Signing and recovery keys of these agencies with what revoked them, and the hub's keys that sign permits and outcomes. */
+const keysNeeded = (clear: ReadonlyMap<number, ClearRecord>, agencies: ReadonlySet<string>): number[] =>
+  [...clear].flatMap(([index, record]) => {
+    if (record.type === 'agency-key') {
+      const read = readStatement('agency-key', record.record);
+      const vouches = read.ok && ['signing', 'recovery'].includes(read.value.payload.use);
+      return vouches && agencies.has(read.value.payload.agency) ? [index] : [];
+    }
+    if (record.type === 'agency-key-revocation') {
+      const read = readStatement('agency-key-revocation', record.record);
+      return read.ok && agencies.has(read.value.payload.agency) ? [index] : [];
+    }
+    if (record.type === 'hub-key') {
+      const read = readStatement('hub-key', record.record);
+      return read.ok && ['permit', 'outcome'].includes(read.value.payload.use) ? [index] : [];
+    }
+    return [];
+  });
+
+/** Hashes in base64, one a line, from the receipt's checkpoint to the bundle's. */
+async function growthFrom(receipt: string, { log, checkpoint, verifierKey }: MakeEvidence): Promise<string> {
+  const kept = unwrap(readKeptReceipt(receipt, unwrap(parseVerifierKey(verifierKey))));
+  const { size } = kept.checkpoint;
+  if (size > checkpoint.size)
+    throw new AppError('UNAVAILABLE', 'The published log is older than the receipt. Try again.');
+  const nodes = await readNodes(consistencyProofNodes(size, checkpoint.size), checkpoint.size, (path) =>
+    log.read(path),
+  );
+  const proof = assembleConsistencyProof(size, checkpoint.size, nodes);
+  return proof.map((hash) => `${Buffer.from(hash).toString('base64')}\n`).join('');
+}
