@@ -12,10 +12,9 @@ import {
 } from '../../apps/agent/src/fake-hub/case.fixture.js';
 import { type AgentBackup, bodyOf, eventually, TestAgent } from '../../apps/agent/src/fake-hub/test-agent.fixture.js';
 import { Database } from '#platform';
-import { register } from '../../deploy/src/demo/onboarding.js';
+import { joinHub } from './join-hub.js';
 import { type RunningHub, startTestHub } from './running-hub.js';
 
-const businessIds: Readonly<Record<string, string>> = { K: '0203026-2', H: '3221347-3' };
 const uses = ['signing', 'receiving', 'client-auth'] as const;
 
 /** Two agents, each a process of its own with its own database and vault, and the real services between them. */
@@ -24,31 +23,16 @@ describe('agents at the real hub', () => {
   let municipality: TestAgent;
   let county: TestAgent;
 
-  const join = async (agent: TestAgent, id: string): Promise<void> => {
-    const made = await bodyOf<{ firstKeyThumbprint: string }>(agent.system(id).post('/v1/onboarding/keys').expect(201));
-    const businessId = businessIds[id.charAt(0)] ?? '';
-    await register(hub.addresses.directoryGrpc, { id, businessId, telephone: '1' }, made.firstKeyThumbprint);
-    await agent.onboard(id);
-  };
-
   beforeAll(async () => {
     hub = await startTestHub();
     const pins = { pins: { ...hub.hub.pins } as Record<string, string> };
     const keys = { useAfterSeconds: 0 };
     municipality = await TestAgent.start(pins, [{ id: 'K-235', keys }]);
     county = await TestAgent.start(pins, [{ id: 'H-03', keys, pseudonymKeyFrom: ['K-235'] }]);
-    await join(municipality, 'K-235');
-    await join(county, 'H-03');
-    await municipality.system('K-235').post('/v1/onboarding/pseudonym-key').expect(201);
-    await eventually('the county can be written to', async () => {
-      const { status } = await municipality
-        .system('K-235')
-        .post('/v1/onboarding/pseudonym-key/share', { agency: 'H-03' });
-      return status === 202 ? true : undefined;
-    });
-    await eventually('the pseudonym key is there', async () =>
-      (await keysAt(county, 'H-03')).find(({ use }) => use === 'pseudonym'),
-    );
+    await joinHub(hub, [
+      ['K-235', municipality],
+      ['H-03', county],
+    ]);
   }, 180_000);
   afterAll(async () => {
     await municipality?.close();

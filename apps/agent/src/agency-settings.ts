@@ -158,6 +158,60 @@ export class KeySettings {
   useAfterSeconds = 60;
 }
 
+/** How strongly somebody was identified, by the `acr` that the identification service states. */
+export class AcrSettings {
+  @IsString()
+  @MaxLength(200)
+  value: string;
+
+  /** eIDAS: Regulation (EU) 910/2014, article 8. */
+  @IsIn(['substantial', 'high'])
+  level: 'substantial' | 'high';
+}
+
+const acr = (name: string, level: AcrSettings['level']): AcrSettings =>
+  Object.assign(new AcrSettings(), { value: `http://ftn.ficora.fi/2017/${name}`, level });
+
+/**
+ * The agency hosts clients' accounts: its agent is a relying party (OpenID Connect Core 1.0) of this identification service.
+ * The defaults are those of the Finnish Trust Network's profile (Traficom recommendation 213/2023 S).
+ */
+export class AccountSettings {
+  @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
+  issuer: string;
+
+  @IsString()
+  @MaxLength(200)
+  clientId: string;
+
+  /** File with the private JWK (ES256) under which the agent authenticates itself (`private_key_jwt`). */
+  @IsString()
+  keyFile: string;
+
+  /** File with the private JWK (ECDH-ES, P-256) to which ID tokens are sealed, where the service seals them. */
+  @IsOptional()
+  @IsString()
+  decryptionKeyFile?: string;
+
+  /** Where the browser comes back, as the public sees it: …/v1/account/<agency>/callback. */
+  @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
+  redirectUri: string;
+
+  /** What counts as strong. Anything else is refused. */
+  @IsArray()
+  @ArrayMinSize(1)
+  @ValidateNested({ each: true })
+  @Type(() => AcrSettings)
+  acr: AcrSettings[] = [acr('loa3', 'high'), acr('loa2', 'substantial')];
+
+  /** Claim of the ID token with the henkilötunnus. */
+  @IsString()
+  identityCodeClaim = 'urn:oid:1.2.246.21';
+
+  @Matches(/^openid( [!-~]+)*$/)
+  scope = 'openid';
+}
+
 export class AgencySettings {
   @Matches(agencyIdPattern)
   id: AgencyId;
@@ -193,6 +247,12 @@ export class AgencySettings {
   /** `on-arrival` opens mail at once; `by-hand` waits for an officer. An exchange may say otherwise. */
   @IsIn(['on-arrival', 'by-hand'])
   opening: 'on-arrival' | 'by-hand' = 'on-arrival';
+
+  /** Clients see their account here; without it nobody does. The hub must know the agency as a host (ACCOUNT_HOSTS). */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => AccountSettings)
+  account?: AccountSettings;
 
   /** Agencies from which the shared pseudonym key is taken, agreed out of band. Nobody else's is. */
   @IsArray()
@@ -257,6 +317,7 @@ function contradictions({ agencies }: AgentFile): string[] {
         problems.push(`${at}.${name}: exactly one of keyFile and passphraseFile`);
     }
     if (agency.recovery?.path === agency.vault.path) problems.push(`${at}.recovery: lies in the vault itself`);
+    problems.push(...accountErrors(agency).map((what) => `${at}.account.${what}`));
     const answered = agency.adapters.flatMap(({ categories }) => categories);
     if (new Set(answered).size !== answered.length) problems.push(`${at}.adapters: a category stands twice`);
     for (const [number, adapter] of agency.adapters.entries())
@@ -264,6 +325,20 @@ function contradictions({ agencies }: AgentFile): string[] {
   }
   return problems;
 }
+
+/** Identity codes and codes of login go over HTTPS, except on this machine itself. */
+function accountErrors({ id, account }: AgencySettings): string[] {
+  if (!account) return [];
+  const problems = (['issuer', 'redirectUri'] as const)
+    .filter((name) => !isSafe(new URL(account[name])))
+    .map((name) => `${name}: is not https`);
+  if (!new URL(account.redirectUri).pathname.endsWith(`/v1/account/${id}/callback`))
+    problems.push('redirectUri: does not lead to this account');
+  return problems;
+}
+
+const isSafe = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
 
 function missingFor(adapter: AdapterSettings): string[] {
   switch (adapter.kind) {

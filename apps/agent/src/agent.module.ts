@@ -14,6 +14,8 @@ import { KnownConsents } from './choose-basis/known-consents.js';
 import { apiControllers } from './describe-api/api-controllers.js';
 import { OpenApiController } from './describe-api/open-api.controller.js';
 import { describeAgent } from './describe-api/open-api.js';
+import { AccountHosts } from './client-account/account-hosts.js';
+import { ClientAccount } from './client-account/client-account.handler.js';
 import { ExamineEvidence } from './examine-evidence/examine-evidence.js';
 import { ExcludeDecider } from './exclude-decider/exclude-decider.handler.js';
 import { ExportConsent } from './export-consent/export-consent.handler.js';
@@ -156,7 +158,13 @@ export class AgentModule {
         OnboardAgency,
         RecordConsent,
         RecoveryKey,
+        {
+          provide: AccountHosts,
+          inject: [ServedAgencies, CLOCK],
+          useFactory: (agencies: ServedAgencies, clock: Clock) => AccountHosts.open(agencies, clock),
+        },
         ActOnConsent,
+        ClientAccount,
         AskForConsent,
         ExcludeDecider,
         ExamineEvidence,

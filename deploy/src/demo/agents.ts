@@ -13,6 +13,8 @@ export interface ServedAgency {
   readonly id: string;
   readonly adapters: readonly object[];
   readonly pseudonymKeyFrom: readonly string[];
+  /** Clients see their account at this agency. */
+  readonly account?: object;
 }
 
 export interface StartedAgent {
@@ -33,12 +35,13 @@ export async function startAgent(
   const database = await createDatabase(stack.agenciesDatabaseUrl, `agent_${name}`);
   await prepareDatabase(database, databaseSpec);
   const keys = new Map(agencies.map(({ id }) => [id, keptSecret(place(`${id}.system-key`))]));
-  const settings = agencies.map(({ id, adapters, pseudonymKeyFrom }) => ({
+  const settings = agencies.map(({ id, adapters, pseudonymKeyFrom, account }) => ({
     id,
     vault: { path: place(`${id}.vault`), keyFile: place(`${id}.vault-key`) },
     systems: [{ name: 'register', keyHash: createHash('sha256').update(keys.get(id)!).digest('base64url') }],
     adapters,
     pseudonymKeyFrom,
+    ...(account === undefined ? {} : { account }),
     // The demo does not wait an hour for refusals that must tell nothing; a real agency does.
     refusalWindow: { afterSeconds: 1, everySeconds: 1 },
   }));

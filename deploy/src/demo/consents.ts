@@ -1,4 +1,5 @@
 import { RefusedByAgent } from './agency-system.js';
+import { Browser } from './browser.js';
 import { agencies, countyClients, guardian, officers } from './cast.js';
 import type { TestPerson } from './people.js';
 import { countyContentOf } from './county-register.js';
@@ -31,6 +32,10 @@ interface KeptConsent {
   readonly effectiveAt?: string;
   readonly grants: readonly { readonly category: number; readonly recipients: readonly string[] }[];
   readonly opened?: readonly { readonly recipient: string }[];
+}
+
+interface Account {
+  readonly consents: readonly { readonly state: string; readonly used: readonly { readonly recipient: string }[] }[];
 }
 
 /** How a client is asked, agrees to a part, and takes it back at another agency; and how somebody decides for a client. */
@@ -105,6 +110,23 @@ export class ConsentScenario {
     if (refused !== 'NO_BASIS') throw new Error(`asked on a withdrawn consent: ${refused ?? 'sent'}`);
     this.narrator.say(
       `from ${withdrawn.effectiveAt ?? 'now'} on ${agencies.municipality.id} has no basis to ask: NO_BASIS`,
+    );
+  }
+
+  /** With strong identification, and without a case worker: everything about the client, whichever agency is concerned. */
+  async seeAccount(account: string): Promise<void> {
+    const browser = new Browser();
+    const { at } = await browser.go(`${account}/login?language=uk`);
+    at.search = new URLSearchParams({ person: client.identityCode, means: 'high' }).toString();
+    const page = await browser.go(at.href);
+    if (page.status !== 200 || !(await page.text()).includes('<html lang="uk"'))
+      throw new Error(`the account was not shown: ${page.status} at ${page.at.pathname}`);
+    const { consents } = (await (await browser.go(account)).json()) as Account;
+    const uses = consents.flatMap(({ used }) => used.map(({ recipient }) => recipient));
+    const states = consents.map(({ state }) => state).join(', ');
+    if (!states.includes('withdrawn') || uses.length === 0) throw new Error(`the account tells too little: ${states}`);
+    this.narrator.say(
+      `the client logs in at ${agencies.municipality.id} by strong identification and sees the account in Ukrainian: consents ${states}; opened by ${[...new Set(uses)].join(', ')}; the look itself is logged`,
     );
   }
 

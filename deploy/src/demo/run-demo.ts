@@ -6,8 +6,9 @@ import { startAgent, keptSecret, type StartedAgent } from './agents.js';
 import type { AgencySystem } from './agency-system.js';
 import { Auditor, type LogSummary } from './audit.js';
 import { ConsentScenario } from './consents.js';
-import { agencies, countyClients, kelaClients } from './cast.js';
+import { agencies, countyClients, guardian, kelaClients, stranger } from './cast.js';
 import { countyQueries, CountyRegister } from './county-register.js';
+import { hostedAccount, issuerOf, startIdentification } from './identification.js';
 import { type ExchangeRow, Narrator } from './narrator.js';
 import { onboard, sharePseudonymKey } from './onboarding.js';
 import { sendWhatMustBeRefused } from './refusals.js';
@@ -23,6 +24,9 @@ export interface DemoOptions {
   readonly exchanges: number;
 }
 
+/** Who may identify at the demo’s identification service. */
+const testPersons = [...countyClients.map(({ person }) => person), guardian, stranger];
+
 /** Municipalities that take part with a faulty system, one at each start. */
 const FAULTY = ['K-049', 'K-092', 'K-186', 'K-245', 'K-257', 'K-444', 'K-543', 'K-638', 'K-858', 'K-927'];
 
@@ -35,12 +39,15 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<numbe
   let failed = false;
   try {
     await narrator.step('Starting the hub: identity, directory, consent, exchange, audit, gateway', async () => {
-      hub = await startHub(stack);
+      hub = await startHub(stack, { ACCOUNT_HOSTS: agencies.municipality.id });
       stack.folder.writeJson('hub.json', hub);
     });
-    await narrator.step('Starting two agents, the county register and the benefit register', async () => {
-      agents = await startAgencies(stack, hub!);
-    });
+    await narrator.step(
+      'Starting two agents, the county register, the benefit register and an identification service of test persons',
+      async () => {
+        agents = await startAgencies(stack, hub!);
+      },
+    );
     log = await play(stack, hub!, agents, narrator);
     if (options.exchanges > 0) agents.push(await playOn(stack, hub!, agents, narrator, options.exchanges));
   } catch {
@@ -55,6 +62,7 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<numbe
   for (const [name, url] of Object.entries(services)) console.log(`${name.padEnd(20)} ${url}`);
   if (failed) console.error(`\nThe scenario did not come through. Logs: ${stack.folder.logs}`);
   if (failed || options.once) return failed ? 1 : 0;
+  console.log(`A test person’s account  ${accountAt(agents)}/login`);
   console.log(`\nEverything stays up; logs are in ${stack.folder.logs}. Ctrl-C stops it.`);
   return new Promise<number>(() => undefined);
 }
@@ -90,11 +98,13 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
   await narrator.step('5. The employment authority asks back', () => scenario.askEmploymentAuthority());
   await narrator.step('6. A referral, and a request to the wrong authority', () => scenario.referAndForward());
   await narrator.step('7. Consent withdrawn after delivery and before opening', () => scenario.withdrawBeforeOpening());
+  const account = accountAt(agents);
   const consents = new ConsentScenario(scenario, systems, narrator);
   await narrator.step(
-    '8. A client is asked, agrees in part, and takes it back elsewhere; a guardian decides',
+    '8. A client is asked, agrees in part, takes it back elsewhere and sees the account; a guardian decides',
     async () => {
       await consents.withdrawElsewhere(await consents.agreeInPart());
+      await consents.seeAccount(account);
       await consents.guardianDecides();
     },
   );
@@ -149,6 +159,12 @@ async function playOn(
   return country!;
 }
 
+/** Where clients see their account, with their browsers. */
+const accountAt = (agents: readonly StartedAgent[]): string => {
+  const { id } = agencies.municipality;
+  return `${agents.find(({ systems }) => systems.has(id))?.url ?? ''}/v1/account/${id}`;
+};
+
 async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
   const register = await CountyRegister.create(stack.agenciesDatabaseUrl);
   await register.put(countyClients);
@@ -168,8 +184,17 @@ async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
   });
   const pseudonymKeyFrom = [agencies.municipality.id];
   // One after the other: both prepare a database on one cluster.
+  const account = await hostedAccount(
+    agencies.municipality.id,
+    {
+      issuer: await issuerOf(stack, 'identification'),
+      url: `http://127.0.0.1:${await stack.ports.of('agent-kauniainen')}`,
+    },
+    (name) => stack.folder.within('agents', 'kauniainen', name),
+  );
+  await startIdentification(stack, 'identification', { parties: [account.party], persons: testPersons });
   const municipality = await startAgent(stack, hub, 'kauniainen', [
-    { id: agencies.municipality.id, adapters: [], pseudonymKeyFrom: [] },
+    { id: agencies.municipality.id, adapters: [], pseudonymKeyFrom: [], account: account.settings },
   ]);
   const host = await startAgent(stack, hub, 'host', [
     {

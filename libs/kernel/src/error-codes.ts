@@ -120,6 +120,21 @@ export const errorCodes = {
   VAULT_DAMAGED: [500, 'The vault file is incomplete or was changed. Restore the backup that lies beside it.'],
   VAULT_KEY_MISSING: [500, 'The vault has no such key. Restore it from the backup.'],
   PSEUDONYM_KEY_MISSING: [503, 'This agency has no pseudonym key yet. Finish onboarding.'],
+  // the client's own account at an agent
+  LOGIN_UNKNOWN: [403, 'This browser has no such login: it was used, took too long, or began elsewhere. Log in again.'],
+  LOGIN_STATE_MISMATCH: [
+    403,
+    'The answer belongs to another login than the one that this browser began. Log in again.',
+  ],
+  LOGIN_FAILED: [403, 'The identification service identified nobody. Log in again.'],
+  IDENTIFICATION_INVALID: [
+    403,
+    'The answer of the identification service does not fit this login: its issuer, its signature, or for whom it was made. Log in again.',
+  ],
+  IDENTIFICATION_TOO_WEAK: [403, 'The account needs strong identification. Log in by another means.'],
+  IDENTIFICATION_TOO_OLD: [403, 'The account is shown to who was identified just now. Log in again.'],
+  ACCOUNT_SESSION_ENDED: [401, 'Nobody is logged in, or the time is over. Log in again.'],
+  FORM_INVALID: [403, 'The form does not belong to this login. Open the account again and repeat.'],
   ADAPTER_FAILED: [502, 'The register of the agency did not answer. The request stays in the inbox.'],
   // operations
   CONFIG_INVALID: [500, 'The configuration is not complete. See every error listed.'],

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConsentAct, ConsentActType } from '#envelope';
-import { AppError, type Clock, type ConsentId, numericDate } from '#kernel';
+import { AppError, type Clock, type ConsentId, numericDate, type Pseudonym } from '#kernel';
 import { CLOCK, Database } from '#platform';
 import { KnownConsents, toldConsents } from '../choose-basis/known-consents.js';
 import type { Officer } from '../domain/content.js';
@@ -16,11 +16,17 @@ export interface Act {
   readonly act: ConsentActType;
   readonly by: ConsentAct['by'];
   readonly channel: ConsentAct['channel'];
-  readonly officer: Officer;
+  /** Who took it; nobody where the client acts in the own account. */
+  readonly officer?: Officer;
   readonly client?: ClientIdentity;
-  readonly decider?: ClientIdentity;
+  /** The client by pseudonym, where no identity code is kept. */
+  readonly subject?: Pseudonym;
+  readonly decider?: ClientIdentity | Pseudonym;
   readonly reason?: string;
 }
+
+/** By whom an act was taken that the client did alone. */
+const OWN_ACCOUNT = 'own account';
 
 /** Acts about consents, at any agency that is a party. Signed and kept first: with the hub away they are told later. */
 @Injectable()
@@ -41,11 +47,11 @@ export class ActOnConsent {
    * named), and the hub's refusals
    */
   async act(agency: ServedAgency, id: ConsentId, told: Act): Promise<ConsentDto> {
-    const { act, by, channel, officer, client, reason } = told;
+    const { act, by, channel, officer, decider, reason } = told;
     if (reason !== undefined && by !== 'authority') throw new AppError('MALFORMED', 'a person gives no reasons');
-    if ((by === 'decider') !== (told.decider !== undefined) && act !== 'verify-mandate')
+    if ((by === 'decider') !== (decider !== undefined) && act !== 'verify-mandate')
       throw new AppError('MALFORMED', 'the decider is named where one acts');
-    const consent = (await this.consents.find(agency.id, id)) ?? (await this.anothers(agency, id, act, client));
+    const consent = (await this.consents.find(agency.id, id)) ?? (await this.anothers(agency, id, told));
     if (consent.state === 'withdrawn') throw new AppError('CONFLICT', 'it is withdrawn already');
     const token = await this.statements.sign(agency, 'consent-act', {
       v: 1,
@@ -53,10 +59,12 @@ export class ActOnConsent {
       version: consent.version,
       act,
       by,
-      ...(told.decider === undefined ? {} : { decider: subjectOf(agency, told.decider).pseudonym }),
+      ...(decider === undefined
+        ? {}
+        : { decider: typeof decider === 'string' ? decider : subjectOf(agency, decider).pseudonym }),
       channel,
       agency: agency.id,
-      worker: agency.workerPseudonym(officer.name),
+      worker: agency.workerPseudonym(officer?.name ?? OWN_ACCOUNT),
       ...(reason === undefined ? {} : { reason }),
       jti: randomUUID(),
       iat: numericDate(this.clock.now()),
@@ -81,15 +89,13 @@ export class ActOnConsent {
   private async anothers(
     agency: ServedAgency,
     id: ConsentId,
-    act: ConsentActType,
-    client: ClientIdentity | undefined,
+    { act, client, subject = client && subjectOf(agency, client).pseudonym }: Pick<Act, 'act' | 'client' | 'subject'>,
   ): Promise<KeptConsent> {
-    if (!client) throw new AppError('NOT_FOUND', 'name the client for a consent that another agency collected');
-    const { pseudonym } = subjectOf(agency, client);
+    if (!subject) throw new AppError('NOT_FOUND', 'name the client for a consent that another agency collected');
     // For what ends or stops it, the hub's word is enough that it is this client's.
     const about = ['withdraw', 'suspend'].includes(act)
-      ? toldConsents(await agency.hub.consentsOf(pseudonym))
-      : (await this.known.about(agency, pseudonym)).consents;
+      ? toldConsents(await agency.hub.consentsOf(subject))
+      : (await this.known.about(agency, subject)).consents;
     const known = about
       .filter((consent) => consent.id === id)
       .sort((a, b) => a.version - b.version)
@@ -100,7 +106,7 @@ export class ActOnConsent {
       record,
       token,
       state: 'recorded',
-      client,
+      ...(client === undefined ? {} : { client }),
       at: this.clock.now(),
     });
     return this.own(agency, id);

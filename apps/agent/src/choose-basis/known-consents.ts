@@ -47,6 +47,11 @@ export class KnownConsents {
     return { consents: toldConsents(answer).filter(({ record }) => person.has(record.subject)), links };
   }
 
+  /** Every number that is this person's by the signed links of an answer of the hub. */
+  async numbersIn(answer: unknown, subject: Pseudonym): Promise<ReadonlySet<Pseudonym>> {
+    return joinedWith(subject, await this.linksIn(answer));
+  }
+
   /** About all of these. @throws AppError the hub's, when it is away */
   async aboutAll(agency: ServedAgency, subjects: readonly Pseudonym[]): Promise<ConsentsAbout> {
     const each = await Promise.all(subjects.map((subject) => this.about(agency, subject)));

@@ -3,6 +3,7 @@ import { ActOnConsentController } from '../act-on-consent/act-on-consent.control
 import { AnswerRequestController } from '../answer-request/answer-request.controller.js';
 import { AskForConsentController } from '../ask-for-consent/ask-for-consent.controller.js';
 import { AskForInformationController } from '../ask-for-information/ask-for-information.controller.js';
+import { ClientAccountController } from '../client-account/client-account.controller.js';
 import { ExcludeDeciderController } from '../exclude-decider/exclude-decider.controller.js';
 import { ExportConsentController } from '../export-consent/export-consent.controller.js';
 import { GiveNoticeController } from '../give-notice/give-notice.controller.js';
@@ -20,7 +21,7 @@ import { SeeConsentNoticesController } from '../see-consent-notices/see-consent-
 import { SeeExchangesController } from '../see-exchanges/see-exchanges.controller.js';
 import { WatchLogController } from '../watch-log/watch-log.controller.js';
 
-/** All of the API for agencies' own systems: what the OpenAPI document describes. */
+/** All of the API, for agencies' own systems and for clients' browsers: what the OpenAPI document describes. */
 export const apiControllers: Type[] = [
   AskForInformationController,
   HearCountyController,
@@ -37,6 +38,7 @@ export const apiControllers: Type[] = [
   LinkSubjectController,
   ProtectClientController,
   SeeClientController,
+  ClientAccountController,
   ExcludeDeciderController,
   ReferClientController,
   SeeConsentNoticesController,

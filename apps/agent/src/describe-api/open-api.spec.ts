@@ -26,8 +26,18 @@ describe('the OpenAPI document of the agent', () => {
     expect(document).toEqual(JSON.parse(readFileSync(CHECKED_IN, 'utf8')));
   });
 
-  it('asks for the key of a calling system at every path', () => {
-    const operations = Object.values(document.paths).flatMap((path) => Object.values(path as Record<string, object>));
-    expect(operations.filter((operation) => !('security' in operation))).toEqual([]);
+  it('asks for the key of a calling system at every path, but where a client’s browser logs in or has', () => {
+    const without = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.values(operations as Record<string, { security?: Record<string, unknown>[] }>)
+        .filter(({ security = [] }) => !security.some((scheme) => 'bearer' in scheme))
+        .map(({ security = [] }) => [path, security.map((scheme) => Object.keys(scheme).join())]),
+    );
+    const below = '/v1/account/{agency}';
+    const loggedIn = ['', '/page', '/consents/{id}/withdraw', '/consents/{id}/withdraw/page', '/other', '/other/page'];
+    expect(without).toEqual([
+      [`${below}/login`, ['']],
+      [`${below}/callback`, ['']],
+      ...[...loggedIn, '/self/page', '/logout'].map((path) => [`${below}${path}`, ['account']]),
+    ]);
   });
 });

@@ -104,6 +104,11 @@ export class HubClient {
     return this.post('/v1/basis-checks', { context });
   }
 
+  /** Everything about a subject, whichever agency is concerned, on the signed word of whom this agency has identified. */
+  showAccount(subject: string, identification: string): Promise<unknown> {
+    return this.post('/v1/accounts', { subject, identification });
+  }
+
   /** Consents about a subject of which this agency is a party. */
   consentsOf(subject: string): Promise<unknown> {
     return this.get(`/v1/consents?${new URLSearchParams({ subject }).toString()}`);

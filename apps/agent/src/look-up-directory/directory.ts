@@ -32,6 +32,8 @@ export interface Route {
 export interface AgencyNames {
   readonly fi: string;
   readonly sv: string;
+  /** Whom a client calls; empty where the directory has none. */
+  readonly telephone: string;
 }
 
 /**
@@ -126,6 +128,9 @@ const compiled = (version: number, catalogue: Catalogue): LoadedCatalogue => ({
 
 const namesOf = (agency: unknown): [AgencyId, AgencyNames][] => {
   const id = member(agency, 'id');
-  const [fi, sv] = [member(agency, 'nameFi'), member(agency, 'nameSv')];
-  return isAgencyId(id) ? [[id, { fi: typeof fi === 'string' ? fi : '', sv: typeof sv === 'string' ? sv : '' }]] : [];
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const telephone = text(member(member(agency, 'contact'), 'telephone'));
+  return isAgencyId(id)
+    ? [[id, { fi: text(member(agency, 'nameFi')), sv: text(member(agency, 'nameSv')), telephone }]]
+    : [];
 };

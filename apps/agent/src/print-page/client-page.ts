@@ -95,6 +95,17 @@ export function accountPage(
         ${table(labels.what, [labels.what, labels.from, labels.to], grantRows(record.grants, setting))}
       </section>`,
   );
+  return page(
+    setting,
+    labels.accountTitle,
+    html`${consentSections} ${disclosureSection(disclosures, setting)} ${contact(setting, agency)}`,
+  );
+}
+
+/** Who gave what to whom, when, on which basis. */
+export function disclosureSection(disclosures: readonly AccountRow[], setting: PageSetting): Html {
+  const { notice } = setting;
+  const { labels } = notice;
   const rows = disclosures.map(
     ({ categories, from, to, basis, provision, at, openedBy }) =>
       html`<tr>
@@ -110,22 +121,16 @@ export function accountPage(
       </tr>`,
   );
   const heads = [labels.what, labels.from, labels.to, labels.basis, labels.when];
-  return page(
-    setting,
-    labels.accountTitle,
-    html`${consentSections}
-      <section>
-        <h2>${labels.opened}</h2>
-        ${rows.length === 0 ? html`<p>${labels.nothingYet}</p>` : table(labels.opened, heads, rows)}
-      </section>
-      ${contact(setting, agency)}`,
-  );
+  return html`<section>
+    <h2>${labels.opened}</h2>
+    ${rows.length === 0 ? html`<p>${labels.nothingYet}</p>` : table(labels.opened, heads, rows)}
+  </section>`;
 }
 
-const categoryName = ({ categories }: Notice, category: number): string =>
+export const categoryName = ({ categories }: Notice, category: number): string =>
   categories[String(category)] ?? `${category}`;
 
-const grantRows = (grants: readonly Grant[], setting: PageSetting): Html[] =>
+export const grantRows = (grants: readonly Grant[], setting: PageSetting): Html[] =>
   grants.map(
     ({ category, disclosers, recipients }) =>
       html`<tr>
@@ -144,7 +149,7 @@ export function agencyName({ notice, names, namesWithheld }: PageSetting, agency
   return [...new Set([known.fi, known.sv].filter(Boolean))].join(' / ') || agency;
 }
 
-const agencyList = (setting: PageSetting, agencies: readonly AgencyId[]): Html =>
+export const agencyList = (setting: PageSetting, agencies: readonly AgencyId[]): Html =>
   html`${[...new Set(agencies.map((agency) => agencyName(setting, agency)))].map(
     (name) => html`<span class="item"><bdi>${name}</bdi></span>`,
   )}`;
@@ -153,7 +158,7 @@ const paragraphs = ({ paragraphs: texts }: Notice): Html =>
   html`<section class="notice">${texts.map((text) => html`<p>${text}</p>`)}</section>`;
 
 /** Day, month and year as every other paper in Finland writes them. */
-function time(instant: string): Html {
+export function time(instant: string): Html {
   const [year, month, day] = dayInHelsinki(new Date(instant)).split('-').map(Number);
   return html`<time datetime="${instant}"><bdi>${day}.${month}.${year}</bdi></time>`;
 }
@@ -169,7 +174,7 @@ function usesText(uses: Uses, labels: Notice['labels']): string {
   return parts.join(' · ');
 }
 
-function facts(terms: Terms, setting: PageSetting, more: readonly (readonly [Label, Html | string])[]): Html {
+export function facts(terms: Terms, setting: PageSetting, more: readonly (readonly [Label, Html | string])[]): Html {
   const { notice, person, deciders } = setting;
   const { labels } = notice;
   const { dataPeriod } = terms;
@@ -207,7 +212,7 @@ function facts(terms: Terms, setting: PageSetting, more: readonly (readonly [Lab
   </dl>`;
 }
 
-const table = (caption: string, heads: readonly string[], rows: readonly Html[]): Html =>
+export const table = (caption: string | Html, heads: readonly (string | Html)[], rows: readonly Html[]): Html =>
   html`<table>
     <caption>
       ${caption}
@@ -253,11 +258,15 @@ const style = new Html(`
   .box { white-space: nowrap; } .box span { font-size: 1.5rem; line-height: 1; }
   .sign p { display: flex; align-items: end; gap: 1rem; margin-block: 1.75rem 0; } .line { flex: 1; border-bottom: 1px solid #1a1a1a; }
   .telephone { font-size: 1.25rem; font-weight: 600; }
+  nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin-block: 0.5rem; } nav a { padding-block: 0.25rem; }
+  button, input { font: inherit; padding: 0.5rem 1rem; border: 1px solid #595959; color: inherit; background: #fff; }
+  button { cursor: pointer; font-weight: 600; } label { display: block; }
+  :focus-visible { outline: 3px solid #00478a; outline-offset: 2px; }
   .worker { border: 2px solid #8a4b00; padding: 0.5rem 1rem; }
-  @media print { body { margin: 0; max-width: none; font-size: 11pt; } tr, .contact, .sign { break-inside: avoid; } .worker { display: none; } }
+  @media print { body { margin: 0; max-width: none; font-size: 11pt; } tr, .contact, .sign { break-inside: avoid; } .worker, nav, form { display: none; } }
 `);
 
-function page({ notice }: PageSetting, title: string, content: Html): string {
+export function page({ notice }: PageSetting, title: string, content: Html): string {
   const { language, direction, checked } = notice;
   const note = checked
     ? undefined

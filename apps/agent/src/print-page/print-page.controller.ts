@@ -19,11 +19,14 @@ export class PageQuery {
   decider?: number;
 }
 
-/** A page of HTML that runs nothing and loads nothing. */
-export const Page = (): MethodDecorator =>
+/** A page of HTML that runs nothing and loads nothing. @param forms where its forms may lead, as CSP's form-action has it */
+export const Page = (forms: "'none'" | "'self'" = "'none'"): MethodDecorator =>
   applyDecorators(
     Header('content-type', 'text/html; charset=utf-8'),
-    Header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    Header(
+      'content-security-policy',
+      `default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action ${forms}; frame-ancestors 'none'`,
+    ),
     Header('cache-control', 'no-store'),
     ApiProduces('text/html'),
   );

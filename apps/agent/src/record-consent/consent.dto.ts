@@ -205,7 +205,7 @@ export class FindConsentsDto {
   client: ClientDto;
 }
 
-class GrantDto {
+export class GrantDto {
   @ApiProperty() category: number;
   @ApiProperty({ type: [String] }) disclosers: AgencyId[];
   @ApiProperty({ type: [String] }) recipients: AgencyId[];

@@ -48,7 +48,7 @@ export class ClientDisclosureDto {
   openedThere?: boolean;
 }
 
-class AskedAboutDto {
+export class AskedAboutDto {
   @ApiProperty({ format: 'uuid' }) exchangeId: string;
   @ApiPropertyOptional() asker?: string;
   @ApiPropertyOptional() holder?: string;

@@ -19,19 +19,22 @@ import { type AccountRow, accountPage } from '../print-page/client-page.js';
 import { openedUses, shownRecord } from '../record-consent/show-consent.js';
 import { type ClientIdentity, everyPseudonymOf, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import type { ClientDisclosureDto, ClientViewDto, SeeClientDto } from './client-view.dto.js';
+import type { AskedAboutDto, ClientDisclosureDto, ClientViewDto, SeeClientDto } from './client-view.dto.js';
 
 const MOST_LISTED = 200;
 /** Of so many sent answers the hub is asked whether they were opened. */
 const MOST_ASKED = 50;
 const running = new Set(['active', 'suspended', 'not-yet-valid', 'recorded']);
 
-interface Seen {
+export interface Concerning {
+  readonly asked: readonly AskedAbout[];
+  readonly disclosures: readonly ClientDisclosureDto[];
+}
+
+interface Seen extends Concerning {
   readonly consents: readonly (KnownConsent & { readonly used: ReturnType<typeof openedUses> })[];
   readonly kept: readonly KeptConsent[];
   readonly proposals: readonly { readonly consentId: string; readonly state: string }[];
-  readonly asked: readonly AskedAbout[];
-  readonly disclosures: readonly ClientDisclosureDto[];
   readonly namesWithheld: boolean;
 }
 
@@ -57,7 +60,6 @@ export class SeeClient {
   /** @throws AppError IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING, and the hub's when it is away */
   async view(caller: CallingSystem, wish: SeeClientDto): Promise<ClientViewDto> {
     const { consents, proposals, asked, disclosures, namesWithheld } = await this.see(caller, wish);
-    const hidden = <T>(value: T): T | undefined => (namesWithheld ? undefined : value);
     return {
       consents: consents.map(({ used, ...known }) => {
         const shown = shownRecord(known);
@@ -68,21 +70,8 @@ export class SeeClient {
         };
       }),
       proposals: [...proposals],
-      asked: asked.map(({ exchangeId, role, counterpart, purpose, categories, state, createdAt }) => ({
-        exchangeId,
-        ...definedOnly({
-          asker: hidden(role === 'asker' ? caller.agency.id : counterpart),
-          holder: hidden(role === 'asker' ? counterpart : caller.agency.id),
-        }),
-        purpose,
-        categories: [...categories],
-        state,
-        at: createdAt.toISOString(),
-      })),
-      disclosures: disclosures.map(({ from, to, openedBy, ...rest }) => ({
-        ...rest,
-        ...definedOnly({ from: hidden(from), to: hidden(to), openedBy: hidden(openedBy) }),
-      })),
+      asked: asked.map((one) => shownAsked(one, caller.agency.id, namesWithheld)),
+      disclosures: disclosures.map((one) => shownDisclosure(one, namesWithheld)),
       namesWithheld,
     };
   }
@@ -112,22 +101,20 @@ export class SeeClient {
   private async see(caller: CallingSystem, { client, reader }: SeeClientDto): Promise<Seen> {
     const { agency } = caller;
     const { known, numbers } = await this.lookUp(agency, client);
-    const [kept, asked, disclosed, open] = await Promise.all([
+    const [kept, concerning, open] = await Promise.all([
       this.kept.list(agency.id, numbers, MOST_LISTED),
-      this.clients.asked(agency.id, numbers, MOST_LISTED),
-      this.clients.disclosures(agency.id, numbers, MOST_LISTED),
+      this.concerning(agency, numbers),
       this.proposals.list(agency.id, numbers, MOST_LISTED),
     ]);
     const consents = known.map(({ told, ...consent }) => ({ ...consent, used: openedUses(told, 'used') }));
     const readers = reader ? everyPseudonymOf(agency, reader) : [];
     const isProtected = (await this.protectedClients.among(agency.id, [client])).length > 0;
-    await this.recordLooks(caller, asked);
+    await this.recordLooks(caller, concerning.asked);
     return {
       consents,
       kept,
       proposals: open.filter(({ state }) => state !== 'answered').map(({ id, state }) => ({ consentId: id, state })),
-      asked,
-      disclosures: await this.shownDisclosures(agency, disclosed),
+      ...concerning,
       namesWithheld:
         readers.length > 0 &&
         !readers.some((one) => numbers.includes(one)) &&
@@ -152,6 +139,15 @@ export class SeeClient {
     // Under two versions the hub tells of one consent in its newest.
     const known = [...new Map(consents.map((consent) => [consent.id, consent])).values()];
     return { known, numbers: [...new Set(numbers)] };
+  }
+
+  /** What the agency's own tables say about a person, and the hub about what it sent. */
+  async concerning(agency: ServedAgency, numbers: readonly Pseudonym[]): Promise<Concerning> {
+    const [asked, disclosed] = await Promise.all([
+      this.clients.asked(agency.id, numbers, MOST_LISTED),
+      this.clients.disclosures(agency.id, numbers, MOST_LISTED),
+    ]);
+    return { asked, disclosures: await this.shownDisclosures(agency, disclosed) };
   }
 
   private async shownDisclosures(
@@ -195,6 +191,34 @@ export class SeeClient {
   }
 }
 
+/** Who asked whom. No agency is named where names are withheld. */
+export const shownAsked = (
+  { exchangeId, role, counterpart, purpose, categories, state, createdAt }: AskedAbout,
+  agency: AgencyId,
+  namesWithheld: boolean,
+): AskedAboutDto => ({
+  exchangeId,
+  ...(namesWithheld
+    ? {}
+    : role === 'asker'
+      ? { asker: agency, holder: counterpart }
+      : { asker: counterpart, holder: agency }),
+  purpose,
+  categories: [...categories],
+  state,
+  at: createdAt.toISOString(),
+});
+
+/** As `shownAsked`; whoever opened it is not named either. */
+export function shownDisclosure(disclosure: ClientDisclosureDto, namesWithheld: boolean): ClientDisclosureDto {
+  if (!namesWithheld) return disclosure;
+  const shown = { ...disclosure };
+  delete shown.from;
+  delete shown.to;
+  delete shown.openedBy;
+  return shown;
+}
+
 /** One line for each basis that the message states. */
 function basesOf({ manifest }: Disclosure): { categories: number[]; basis: 'consent' | 'law'; provision?: string }[] {
   const read = readManifest(manifest);
@@ -228,8 +252,3 @@ const withholds = ({ deciders }: ConsentRecord, reader: Pseudonym): boolean =>
 
 const nameless = ({ grants }: ConsentRecord): { category: number; disclosers: AgencyId[]; recipients: AgencyId[] }[] =>
   grants.map(({ category }) => ({ category, disclosers: [], recipients: [] }));
-
-const definedOnly = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
