@@ -263,7 +263,8 @@ const style = new Html(`
   button { cursor: pointer; font-weight: 600; } label { display: block; }
   :focus-visible { outline: 3px solid #00478a; outline-offset: 2px; }
   .worker { border: 2px solid #8a4b00; padding: 0.5rem 1rem; }
-  @media print { body { margin: 0; max-width: none; font-size: 11pt; } tr, .contact, .sign { break-inside: avoid; } .worker, nav, form { display: none; } }
+  @media print { body { margin: 0; max-width: none; font-size: 11pt; } tr, .contact, .sign { break-inside: avoid; } .worker { display: none; } }
+  @media print { nav, form { display: none; } }
 `);
 
 export function page({ notice }: PageSetting, title: string, content: Html): string {
