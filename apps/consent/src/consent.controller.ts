@@ -90,7 +90,7 @@ export class ConsentController {
   @GrpcMethod('ConsentService', 'showAccount')
   async showAccount({ agency, subject, identification }: ShowAccountRequest): Promise<ShowAccountResponse> {
     if (!isPseudonym(subject)) throw new AppError('MALFORMED');
-    return { consents: await this.accounts.show(caller(agency), subject, identification) };
+    return this.accounts.show(caller(agency), subject, identification);
   }
 
   @GrpcMethod('ConsentService', 'askBasis')

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Consent as ConsentMessage } from '#contracts';
+import { linksBetween } from '#envelope';
 import { type AgencyId, AppError, type Clock, numericDate, type Pseudonym } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
@@ -8,7 +8,8 @@ import { verifyByAgency } from '../infra/agency-statement.js';
 import { readAccount } from '../infra/account.js';
 import { subjectEvent } from '../infra/consent-event.js';
 import { mattersAbout } from '../infra/consents.js';
-import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
+import { excludedDeciders, linkedPseudonyms, linksAmong } from '../infra/subjects.js';
+import type { ListedConsents } from '../list-consents/list-consents.handler.js';
 
 export const ACCOUNT_HOSTS = Symbol('AccountHosts');
 
@@ -35,7 +36,7 @@ export class ShowAccount {
    * @throws AppError as `verifyByAgency`; FORBIDDEN (no host, not strongly or not just now identified), MALFORMED (another
    * subject), DECIDER_NOT_ENTITLED, DECIDER_EXCLUDED (somebody else looks who may not)
    */
-  async show(agency: AgencyId, subject: Pseudonym, token: string): Promise<ConsentMessage[]> {
+  async show(agency: AgencyId, subject: Pseudonym, token: string): Promise<ListedConsents> {
     if (!this.hosts.has(agency)) throw new AppError('FORBIDDEN', 'this agency hosts no accounts');
     const identified = await verifyByAgency(
       { directory: this.directory, clock: this.clock },
@@ -59,6 +60,8 @@ export class ShowAccount {
       const may = viewerMaySee(viewer, terms, await excludedDeciders(this.database, subjects));
       if (!may.ok) throw may.error;
     }
+    const about = new Set(terms.map((one) => one.subject));
+    const links = subjects.length > 1 ? await linksAmong(this.database, subjects) : [];
     const withheld = viewer !== undefined && namesWithheldFrom(viewer, terms);
     const account = await readAccount(this.database, matters, now, withheld);
     const event = subjectEvent({
@@ -70,6 +73,9 @@ export class ShowAccount {
     });
     await this.database.transaction((client) => this.outbox.enqueue(client, [event]));
     this.relay.wake();
-    return account;
+    return {
+      consents: account,
+      links: withheld ? [] : linksBetween(subject, about, links).map(({ statement }) => statement),
+    };
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { FixedClock, newConsentId, numericDate, type Pseudonym } from '#kernel';
+import { readStatement } from '#envelope';
+import { FixedClock, newConsentId, numericDate, type Pseudonym, unwrap } from '#kernel';
 import { ConsentGround, type Instance } from '../testing/consent-ground.fixture.js';
 import { byConsent, county, exchange, grants, kela, municipality, now } from '../testing/facts.fixture.js';
 
@@ -59,7 +60,7 @@ describe('the account of a person', () => {
     service.accounts.show(municipality, subject, await ground.parties.identification(subject, changes));
 
   it('shows everything about the person, under every pseudonym and whoever the parties are', async () => {
-    expect(await show()).toMatchObject([
+    expect((await show()).consents).toMatchObject([
       {
         consentId: consented,
         state: 'suspended',
@@ -70,6 +71,13 @@ describe('the account of a person', () => {
         namesWithheld: false,
       },
       { consentId: asked, state: 'requested', version: 0, record: '', proposal: expect.stringContaining('.') },
+    ]);
+  });
+
+  it('gives the link as it was signed, by which the earlier one is the person’s too', async () => {
+    const { links } = await show();
+    expect(links.map((link) => unwrap(readStatement('subject-link', link)).payload)).toMatchObject([
+      { subject, earlier, agency: municipality },
     ]);
   });
 
@@ -100,9 +108,13 @@ describe('the account of a person', () => {
   });
 
   it('is shown to who decides beside the person, without any agency’s name where those are withheld', async () => {
-    expect(await show({ viewer: guardian })).toMatchObject([{ namesWithheld: false }, { namesWithheld: false }]);
+    expect((await show({ viewer: guardian })).consents).toMatchObject([
+      { namesWithheld: false },
+      { namesWithheld: false },
+    ]);
     const withheld = await show({ viewer: watched });
-    expect(withheld).toMatchObject([
+    expect(withheld).toMatchObject({ links: [] });
+    expect(withheld.consents).toMatchObject([
       { consentId: consented, record: '', acts: [], used: [{ recipient: '' }], namesWithheld: true },
       { consentId: asked, proposal: '', namesWithheld: true },
     ]);

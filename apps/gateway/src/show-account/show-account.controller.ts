@@ -4,7 +4,7 @@ import { IsString, Matches, MaxLength } from 'class-validator';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AgencyRoutes } from '../describe-api/open-api.js';
 import { CONSENT, type ConsentClient } from '../infra/peers.js';
-import { consentDto, ConsentsDto } from '../manage-consents/manage-consents.controller.js';
+import { consentDto, ListedConsentsDto } from '../manage-consents/manage-consents.controller.js';
 
 const MAX_STATEMENT = 4 * 1024;
 
@@ -30,9 +30,9 @@ export class ShowAccountController {
   @ApiOperation({
     summary: 'Every consent about a client who was strongly identified, every act and every use; each look is logged',
   })
-  @ApiResponse({ status: 200, type: ConsentsDto })
-  async show(@AuthenticatedCaller() caller: Caller, @Body() body: ShowAccountDto): Promise<ConsentsDto> {
-    const { consents } = await this.consent.showAccount({ agency: caller.agency, ...body });
-    return { consents: consents.map(consentDto) };
+  @ApiResponse({ status: 200, type: ListedConsentsDto })
+  async show(@AuthenticatedCaller() caller: Caller, @Body() body: ShowAccountDto): Promise<ListedConsentsDto> {
+    const { consents, links } = await this.consent.showAccount({ agency: caller.agency, ...body });
+    return { consents: consents.map(consentDto), links };
   }
 }

@@ -112,6 +112,8 @@ export interface ShowAccountRequest {
 
 export interface ShowAccountResponse {
   consents: Consent[];
+  /** As in ListConsentsResponse; none where names are withheld. */
+  links: string[];
 }
 
 export interface ConsentUse {
@@ -1560,13 +1562,16 @@ export const ShowAccountRequest: MessageFns<ShowAccountRequest> = {
 };
 
 function createBaseShowAccountResponse(): ShowAccountResponse {
-  return { consents: [] };
+  return { consents: [], links: [] };
 }
 
 export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
   encode(message: ShowAccountResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.consents) {
       Consent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.links) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -1592,6 +1597,14 @@ export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
             message.consents.push(Consent.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.links.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1607,6 +1620,7 @@ export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
   fromJSON(object: any): ShowAccountResponse {
     return {
       consents: globalThis.Array.isArray(object?.consents) ? object.consents.map((e: any) => Consent.fromJSON(e)) : [],
+      links: globalThis.Array.isArray(object?.links) ? object.links.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1614,6 +1628,9 @@ export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
     const obj: any = {};
     if (message.consents?.length) {
       obj.consents = message.consents.map((e) => Consent.toJSON(e));
+    }
+    if (message.links?.length) {
+      obj.links = message.links;
     }
     return obj;
   },
@@ -1624,6 +1641,7 @@ export const ShowAccountResponse: MessageFns<ShowAccountResponse> = {
   fromPartial<I extends Exact<DeepPartial<ShowAccountResponse>, I>>(object: I): ShowAccountResponse {
     const message = createBaseShowAccountResponse();
     message.consents = object.consents?.map((e) => Consent.fromPartial(e)) || [];
+    message.links = object.links?.map((e) => e) || [];
     return message;
   },
 };
