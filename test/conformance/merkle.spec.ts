@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { unwrap } from '#kernel';
 import {
   MemoryTree,
@@ -12,7 +12,6 @@ import {
   entryBundlePath,
   leafHash,
   openCheckpoint,
-  openNote,
   parseVerifierKey,
   tilePath,
   verifyConsistency,
@@ -121,29 +120,5 @@ describeVectors('the log of tessera', 'tlog/log', (folder) => {
     const tile = read(tilePath(0, 0, width));
     expect(unwrap(decodeTile(tile, width))).toEqual(hashes);
     expect(encodeTile(hashes)).toEqual(tile);
-  });
-});
-
-describe('keys and notes of Go (golang.org/x/mod/sumdb/note)', () => {
-  const peterKey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW';
-  const enochKey = 'EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop';
-  const text =
-    'If you think cryptography is the answer to your problem,\n' + "then you don't know what your problem is.\n";
-  const peterLine =
-    '\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n';
-  const enochLine =
-    '\u2014 EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n';
-
-  test.each([
-    ['one signature', peterKey, `${text}\n${peterLine}`],
-    ['two signatures, the first one known', peterKey, `${text}\n${peterLine}${enochLine}`],
-    ['two signatures, the second one known', enochKey, `${text}\n${peterLine}${enochLine}`],
-  ])('%s', (_name, key, note) => {
-    expect(openNote(note, unwrap(parseVerifierKey(key)))).toEqual({ ok: true, value: text });
-  });
-
-  test('the key of the Go checksum database is read', () => {
-    const key = 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8';
-    expect(unwrap(parseVerifierKey(key))).toMatchObject({ name: 'sum.golang.org' });
   });
 });

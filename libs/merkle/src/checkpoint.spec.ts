@@ -76,6 +76,39 @@ describe('a checkpoint', () => {
     expect(openCheckpoint(both, nextVerifier).ok).toBe(true);
   });
 
+  describe('of a log that has changed its key between sizes 8 and 13', () => {
+    const next = generateKeyPairSync('ed25519');
+    const nextSigner = ed25519NoteSigner(origin, next.privateKey);
+    const nextVerifier = unwrap(parseVerifierKey(verifierKey(origin, next.publicKey)));
+    const keys = {
+      name: origin,
+      keys: [
+        { verifier, from: 0, until: 10 },
+        { verifier: nextVerifier, from: 8, until: Number.MAX_SAFE_INTEGER },
+      ],
+    };
+    const signed = (size: number, first: NoteSigner, ...more: NoteSigner[]) =>
+      openCheckpoint(signCheckpoint(formatCheckpoint(head(size)), first, ...more), keys);
+
+    test.each([
+      ['the old key before', 7, [signer]],
+      ['the old key meanwhile', 10, [signer]],
+      ['the new key meanwhile', 8, [nextSigner]],
+      ['both meanwhile', 9, [signer, nextSigner]],
+      ['the new key afterwards', 11, [nextSigner]],
+      ['the new key afterwards, the old one beside it', 13, [signer, nextSigner]],
+    ] as const)('opens by %s', (_name, size, [first, ...more]) => {
+      expect(signed(size, first, ...more)).toMatchObject({ ok: true, value: { size } });
+    });
+
+    test.each([
+      ['the new key before it was told', 7, nextSigner],
+      ['the retired key for a newer size', 11, signer],
+    ] as const)('does not open by %s', (_name, size, by) => {
+      expect(signed(size, by)).toMatchObject(invalid);
+    });
+  });
+
   test('opens with extension lines, which the format allows', () => {
     const body = `${formatCheckpoint(head(13))}extension\n`;
     expect(unwrap(openCheckpoint(signCheckpoint(body, signer), verifier)).size).toBe(13);

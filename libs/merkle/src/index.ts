@@ -1,8 +1,10 @@
 export * from './checkpoint.js';
 export * from './compact-range.js';
+export * from './cosignature.js';
 export { emptyRoot, hashLength, interiorHash, leafHash } from './hashing.js';
 export * from './memory-tree.js';
 export type { NodeId, NodeReader } from './perfect-subtree.js';
+export * from './policy.js';
 export * from './proof-nodes.js';
 export {
   type NoteSigner,
@@ -19,3 +21,4 @@ export * from './tile.js';
 export * from './tlog-proof.js';
 export type { TreeIndex } from './tree-size.js';
 export * from './verify-proof.js';
+export * from './witness.js';

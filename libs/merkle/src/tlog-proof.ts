@@ -1,8 +1,7 @@
 import { AppError, type Result, err, ok } from '#kernel';
 import { decodeBase64, encodeBase64 } from './base64.js';
-import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { type Checkpoint, type LogVerifier, openCheckpoint } from './checkpoint.js';
 import { asHash, isHash } from './hashing.js';
-import { type NoteVerifier } from './signed-note.js';
 import { type TreeIndex, asUint64, parseUint64 } from './tree-size.js';
 import { verifyInclusion } from './verify-proof.js';
 
@@ -73,11 +72,11 @@ export function parseProof(text: string): Result<TlogProof> {
 }
 
 /**
- * Does the proof show that the log of `verifier` holds the entry with this leaf hash? Gives the checkpoint, which the
+ * Does the proof show that this log holds the entry with this leaf hash? Gives the checkpoint, which the
  * caller compares with those that it saw before. Errors: CHECKPOINT_INVALID, RECEIPT_INVALID.
  */
-export function verifyProof(proof: TlogProof, leafHash: Uint8Array, verifier: NoteVerifier): Result<Checkpoint> {
-  const opened = openCheckpoint(proof.checkpoint, verifier);
+export function verifyProof(proof: TlogProof, leafHash: Uint8Array, log: LogVerifier): Result<Checkpoint> {
+  const opened = openCheckpoint(proof.checkpoint, log);
   if (!opened.ok) return opened;
   const { size, root } = opened.value;
   const included = verifyInclusion({ index: proof.index, size, leafHash, proof: proof.proof, root });
