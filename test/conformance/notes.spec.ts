@@ -95,7 +95,7 @@ describe('cosignatures as Go has them (transparency-dev/formats)', () => {
     // PKCS #8 of an Ed25519 key (RFC 8410 §7) is this and the seed.
     const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.from(seed, 'hex')]);
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    const signer = cosigner(name, privateKey, () => new Date(time * 1_000 + 999));
+    const signer = cosigner(name, privateKey, new Date(time * 1_000 + 999));
     expect(signNote(text, [signer])).toBe(`${text}\n${line}\n`);
   });
 });

@@ -1,5 +1,5 @@
 import { ServiceConfig } from '#platform';
-import { IsJSON, IsOptional, IsString, IsUrl } from 'class-validator';
+import { IsJSON, IsOptional, IsString, IsUrl, Matches } from 'class-validator';
 
 const url = { require_tld: false, require_protocol: true, protocols: ['http', 'https'] };
 
@@ -44,6 +44,26 @@ export class AgentConfig extends ServiceConfig {
   @IsOptional()
   @IsJSON()
   PERMIT_PUBLIC_JWK?: string;
+
+  /** Name of this process's witness, as the policies of others know it, such as `kauniainen.example/witness`. Without: none. */
+  @IsOptional()
+  @Matches(/^[^\s+]+$/)
+  WITNESS_NAME?: string;
+
+  /** Served agency in whose vault the witness's key lies. Default: the first one. */
+  @IsOptional()
+  @IsString()
+  WITNESS_AGENCY?: string;
+
+  /** `host:port` of the witness alone, for the network; without it `/witness` of the agent's own address. */
+  @IsOptional()
+  @Matches(/^[^\s/]+:\d{1,5}$/)
+  WITNESS_LISTEN?: string;
+
+  /** Policy file (C2SP tlog-policy) that says which cosignatures make a checkpoint a witnessed one. Without: nobody is asked. */
+  @IsOptional()
+  @IsString()
+  WITNESS_POLICY_FILE?: string;
 
   /** Folder of the notices that clients are given before they decide. */
   @IsString()

@@ -2,7 +2,7 @@ import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutd
 import { importVerificationKey, type PublicJwk, thumbprintOf } from '#envelope';
 import { AppError, type Clock, type Thumbprint } from '#kernel';
 import { parseVerifierKey } from '#merkle';
-import { CLOCK, Database, LOGGER, type Logger, type ServiceOptions } from '#platform';
+import { CLOCK, Database, LOGGER, type Logger, readWitnessPolicy, type ServiceOptions } from '#platform';
 import { APP_GUARD } from '@nestjs/core';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { AnswerRequest } from './answer-request/answer-request.handler.js';
@@ -55,6 +55,8 @@ import { LinkStore } from './infra/link-store.js';
 import { ProposalStore } from './infra/proposal-store.js';
 import { ProtectedClients } from './infra/protected-clients.js';
 import { StatementStore } from './infra/statement-store.js';
+import { WitnessedStore } from './infra/witnessed-store.js';
+import { WitnessStore } from './infra/witness-store.js';
 import { Directory } from './look-up-directory/directory.js';
 import { ApplyOutcome } from './receive-mail/apply-outcome.js';
 import { MailFetcher } from './receive-mail/mail-fetcher.js';
@@ -70,6 +72,10 @@ import { Wakeup } from './run-agent/wakeup.js';
 import { OutboxSender } from './send-message/outbox-sender.js';
 import { SealOutgoing } from './send-message/seal-outgoing.js';
 import { WatchAlarms } from './watch-log/watch-alarms.js';
+import { WITNESS_POLICY, WitnessedLog } from './watch-log/witnessed-log.js';
+import { AddCheckpoint } from './witness-log/add-checkpoint.handler.js';
+import { ServeWitness } from './witness-log/serve-witness.js';
+import { WITNESS_KEY, witnessKey } from './witness-log/witness-key.js';
 import { TellStatements } from './tell-consents/tell-statements.js';
 import { openAgencies, ServedAgencies } from './serve-agencies/served-agencies.js';
 
@@ -134,6 +140,20 @@ export class AgentModule {
           useFactory: (agencies: ServedAgencies) => followedLog(config, agencies),
         },
         { provide: OUTCOME_KEY, useFactory: () => outcomeKey(config) },
+        {
+          provide: WITNESS_KEY,
+          inject: [ServedAgencies, CLOCK],
+          useFactory: (agencies: ServedAgencies, clock: Clock) => witnessKey(config, agencies, clock),
+        },
+        {
+          provide: WITNESS_POLICY,
+          inject: [LOGGER],
+          useFactory: (logger: Logger) =>
+            config.WITNESS_POLICY_FILE === undefined
+              ? undefined
+              : readWitnessPolicy(config.WITNESS_POLICY_FILE, config.LOG_ORIGIN, logger),
+        },
+        AddCheckpoint,
         Adapters,
         ApplyOutcome,
         BackgroundWork,
@@ -192,12 +212,16 @@ export class AgentModule {
         TellStatements,
         SendReplies,
         SettleReply,
+        ServeWitness,
         ConsentNoticeStore,
         TakeConsentNotices,
         TakeNotices,
         TakeOpened,
         Wakeup,
         WatchAlarms,
+        WitnessedLog,
+        WitnessedStore,
+        WitnessStore,
         AgentConnections,
       ],
     };
@@ -237,6 +261,7 @@ export const serviceOptions: ServiceOptions<AgentConfig> = {
   config: AgentConfig,
   module: (config) => AgentModule.forConfig(config, readAgencySettings(config.AGENT_CONFIG_FILE)),
   beforeListen: async (app) => {
+    await app.get(ServeWitness).attach(app.getHttpAdapter().getInstance());
     app.get(OpenApiController).document = describeAgent(app);
   },
 };

@@ -102,6 +102,10 @@ export const errorCodes = {
   LOG_INCONSISTENT: [409, 'The checkpoint is not consistent with the last one. Open nothing; tell the auditor.'],
   CHECKPOINT_INVALID: [422, 'The checkpoint is not signed by the configured log key.'],
   LEAF_MISMATCH: [422, 'The entry does not hash to the leaf.'],
+  LOG_NOT_WITNESSED: [
+    503,
+    'Not enough operators have cosigned the log. Ask the hub and the witnesses; compare checkpoints with others.',
+  ],
   // the agent
   OPENED_MISMATCH: [422, 'What was sealed inside differs from what was released. Nothing was handed on.'],
   SCHEMA_INVALID: [422, 'The content does not fit the JSON Schema of its category.'],

@@ -31,6 +31,8 @@ export interface KeysByPurpose {
   receiving: ReceivingKey;
   recovery: SigningKey;
   'client-auth': SigningKey;
+  /** Ed25519: cosigns checkpoints of the log, and signs nothing else. */
+  witness: SigningKey;
   pseudonym: PseudonymKey;
 }
 

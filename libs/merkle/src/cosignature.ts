@@ -1,5 +1,6 @@
 import { type KeyObject, createPublicKey, sign, verify } from 'node:crypto';
-import { AppError, type Result, err, ok } from '#kernel';
+import { AppError, type Result, err, ok, unwrap } from '#kernel';
+import type { Checkpoint } from './checkpoint.js';
 import {
   type NoteSigner,
   type NoteVerifier,
@@ -8,6 +9,7 @@ import {
   isOfKey,
   readNote,
   readVerifierKey,
+  signatureLine,
 } from './signed-note.js';
 
 /** Checks cosignatures of one witness, whose key was configured beforehand. */
@@ -37,21 +39,25 @@ export const cosignerKey = (name: string, publicKey: KeyObject): string =>
  * Cosigns the texts of checkpoints (C2SP cosignature/v1). A key that cosigns signs nothing else, and under one name only: what
  * it signs does not contain the name. Throws TypeError for another kind of key or a name that is none.
  *
- * @param now the moment of the statement
+ * @param at the moment of the statement
  */
-export function cosigner(name: string, privateKey: KeyObject, now: () => Date): NoteSigner {
+export function cosigner(name: string, privateKey: KeyObject, at: Date): NoteSigner {
   const { keyId } = encodeKey(name, cosignatureType, createPublicKey(privateKey));
   return {
     name,
     keyId,
     sign(text) {
-      const seconds = BigInt(Math.floor(now().getTime() / 1_000));
+      const seconds = BigInt(Math.floor(at.getTime() / 1_000));
       const time = Buffer.alloc(timeLength);
       time.writeBigUInt64BE(seconds);
       return Buffer.concat([time, sign(null, signedMessage(text, seconds), privateKey)]);
     },
   };
 }
+
+/** The signature line of a witness below a checkpoint, with its newline. */
+export const cosignatureLine = ({ note }: Checkpoint, witness: NoteSigner): string =>
+  signatureLine(unwrap(readNote(note)).text, witness);
 
 /** Reads the key of a witness. Errors: CHECKPOINT_INVALID, also for a key of another type: a log's key is no witness's. */
 export function parseCosignerKey(text: string): Result<CosignatureVerifier> {

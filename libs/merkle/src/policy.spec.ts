@@ -27,7 +27,7 @@ const now = new Date('2026-11-26T12:00:00Z');
 const text = formatCheckpoint({ origin: 'log.example', size: 5, root: MemoryTree.of(distinctLeaves(5)).root() });
 const note = signNote(text, [ed25519NoteSigner('log.example', log)]);
 const lineOf = (name: string, at = now, key: KeyObject = keys.get(name)!.privateKey): string =>
-  signNote(text, [cosigner(`${name}.example`, key, () => at)])
+  signNote(text, [cosigner(`${name}.example`, key, at)])
     .slice(text.length + 1)
     .trimEnd();
 const cosignedBy = (...by: string[]): string =>

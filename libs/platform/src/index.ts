@@ -9,3 +9,4 @@ export * from './problem.js';
 export * from './public-route.js';
 export * from './service.js';
 export * from './service-key.js';
+export * from './witness-policy.js';

@@ -20,6 +20,7 @@ import { SeeClientController } from '../see-client/see-client.controller.js';
 import { SeeConsentNoticesController } from '../see-consent-notices/see-consent-notices.controller.js';
 import { SeeExchangesController } from '../see-exchanges/see-exchanges.controller.js';
 import { WatchLogController } from '../watch-log/watch-log.controller.js';
+import { WitnessLogController } from '../witness-log/witness-log.controller.js';
 
 /** All of the API, for agencies' own systems and for clients' browsers: what the OpenAPI document describes. */
 export const apiControllers: Type[] = [
@@ -44,4 +45,5 @@ export const apiControllers: Type[] = [
   SeeConsentNoticesController,
   SeeExchangesController,
   WatchLogController,
+  WitnessLogController,
 ];

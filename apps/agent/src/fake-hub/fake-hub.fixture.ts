@@ -111,6 +111,10 @@ export class FakeHub {
   beforeRelease: (reply: ReleaseReply, held: HeldMessage) => Promise<void> | void = () => undefined;
   /** Another checkpoint than the true one. */
   shownCheckpoint: (() => string) | undefined;
+  /** The checkpoint with cosignatures, where there is one. */
+  cosignedCheckpoint: string | undefined;
+  /** How often agents have looked at the checkpoints. */
+  readonly looks = { newest: 0, cosigned: 0 };
   outcomeKey: SigningKey;
   releaseKey: ReceivingKey;
   private readonly server: FastifyInstance = Fastify({ bodyLimit: 16 * 1024 * 1024, forceCloseConnections: true });
@@ -315,10 +319,16 @@ export class FakeHub {
 
   private addLogRoutes(): void {
     const { server, log } = this;
-    server.get('/v1/log/checkpoint', () => ({
-      checkpoint: this.shownCheckpoint?.() ?? log.checkpoint(),
-      verifierKey: log.verifierKey,
-    }));
+    server.get('/v1/log/checkpoint', () => {
+      this.looks.newest += 1;
+      return { checkpoint: this.shownCheckpoint?.() ?? log.checkpoint(), verifierKey: log.verifierKey };
+    });
+    server.get('/log/checkpoint.cosigned', (_request, reply) => {
+      this.looks.cosigned += 1;
+      return this.cosignedCheckpoint === undefined
+        ? reply.status(404).send()
+        : reply.type('text/plain').send(this.cosignedCheckpoint);
+    });
     server.get('/v1/log/entries', (request) => {
       const { from, to } = request.query as { from: string; to: string };
       return { entries: log.entries.slice(Number(from), Number(to)).map((entry) => entry.toString('base64')) };

@@ -72,13 +72,19 @@ export class TestAgent {
     readonly folder: string,
     private agencies: readonly AgencyWish[],
     private readonly clock: Clock,
+    private environment: Readonly<Record<string, string>>,
   ) {}
 
-  static async start(hub: HubToTrust, agencies: readonly AgencyWish[], clock: Clock = systemClock): Promise<TestAgent> {
+  static async start(
+    hub: HubToTrust,
+    agencies: readonly AgencyWish[],
+    clock: Clock = systemClock,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<TestAgent> {
     const database = await createTestDatabase(testStack().agenciesDatabaseUrl);
     await prepareDatabase(database.url, databaseSpec);
     const folder = await mkdtemp(join(tmpdir(), 'agent-'));
-    const agent = new TestAgent(hub, database, folder, agencies, clock);
+    const agent = new TestAgent(hub, database, folder, agencies, clock, environment);
     for (const { id } of agencies) agent.systemKeys.set(id, randomBytes(32).toString('base64url'));
     await agent.boot();
     return agent;
@@ -126,6 +132,12 @@ export class TestAgent {
   /** Starts again with more settings of an agency. */
   async reconfigure(id: string, more: object): Promise<void> {
     this.agencies = this.agencies.map((agency) => (agency.id === id ? { ...agency, ...more } : agency));
+    await this.restart();
+  }
+
+  /** Starts again with another environment. */
+  async reconfigureProcess(environment: Readonly<Record<string, string>>): Promise<void> {
+    this.environment = environment;
     await this.restart();
   }
 
@@ -191,6 +203,7 @@ export class TestAgent {
       AGENT_CONFIG_FILE: file,
       DATABASE_URL: serviceDatabaseUrl(this.database.url, databaseSpec.schema),
       ...this.hub.pins,
+      ...this.environment,
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     });
     this.app = await createService(serviceOptions, config, createLogger('agent', config.LOG_LEVEL), this.clock);

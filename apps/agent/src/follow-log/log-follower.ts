@@ -19,6 +19,8 @@ import { RecentTree } from './recent-tree.js';
 
 /** Entries fetched at once. */
 const PAGE = 1_024;
+/** For so long the hub may show a smaller log than before, for it may ask an instance that is behind. */
+const BEHIND_FOR_MS = 60_000;
 
 /** What is pinned by configuration, and whose keys this agent itself has made. */
 export interface FollowedLog {
@@ -45,6 +47,7 @@ export class LogFollower {
   private running: Promise<void> | undefined;
   private readonly agreed = new LRUCache<number, Buffer>({ max: 1_024 });
   private checkedAt: Date | undefined;
+  private behindSince: Date | undefined;
   /** The newest note under which the recomputed tree was written down. */
   private confirmed: string | undefined;
 
@@ -163,8 +166,9 @@ export class LogFollower {
     if (checkpoint.size < this.range.size) {
       const past = await this.acceptPast(checkpoint);
       if (!past.ok) throw past.error;
-      return;
+      return this.noteBehind(checkpoint.size);
     }
+    this.behindSince = undefined;
     const { range, leaves, records } = await this.fetch(checkpoint.size);
     // Nothing of these entries is believed before the tree over them is the signed one.
     if (!range.root().equals(checkpoint.root)) throw await this.forkError('the newest checkpoint', checkpoint.size);
@@ -174,6 +178,14 @@ export class LogFollower {
     await this.store.confirm(checkpoint, this.checkedAt);
     this.confirmed = checkpoint.note;
     for (const size of [...this.heads.keys()]) if (size <= range.size) this.heads.delete(size);
+  }
+
+  /** Entries that were signed and shown do not go: a log that stays smaller was cut. */
+  private async noteBehind(size: number): Promise<void> {
+    const now = this.clock.now();
+    this.behindSince ??= now;
+    if (now.getTime() - this.behindSince.getTime() < BEHIND_FOR_MS) return;
+    await this.alarm({ code: 'LOG_INCONSISTENT', detail: 'the log has fewer entries than before', leafIndex: size });
   }
 
   private async fetch(size: number): Promise<Fetched> {
@@ -246,8 +258,7 @@ export class LogFollower {
   }
 
   private async alarm(alarm: Alarm): Promise<void> {
-    await this.store.raise(alarm, this.clock.now());
-    this.tell(alarm);
+    if (await this.store.raise(alarm, this.clock.now())) this.tell(alarm);
   }
 
   private async fork(detail: string, size: number): Promise<Result<never>> {

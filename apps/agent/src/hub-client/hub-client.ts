@@ -187,6 +187,14 @@ export class PublicHub {
     return checkpoint;
   }
 
+  /** The newest checkpoint that the hub's own policy counts as witnessed, with its cosignatures; undefined where there is none. */
+  async cosignedCheckpoint(): Promise<string | undefined> {
+    const answer = await this.gateway.ask({ method: 'GET', path: '/log/checkpoint.cosigned' });
+    if (answer.status === 404) return undefined;
+    if (answer.status === 200) return answer.text;
+    throw new AppError('UNAVAILABLE', 'the hub does not show its witnessed checkpoint');
+  }
+
   /** Entries `from` to before `to`, perhaps fewer. */
   async entries(from: number, to: number): Promise<Buffer[]> {
     const answer = await this.get(`/v1/log/entries?from=${from}&to=${to}`);

@@ -7,6 +7,7 @@ import { ConsentNotices1790000000005 } from './migrations/5-consent-notices.migr
 import { ReSigning1790000000006 } from './migrations/6-re-signing.migration.js';
 import { ProtectedClients1790000000007 } from './migrations/7-protected-clients.migration.js';
 import { SubjectLinks1790000000008 } from './migrations/8-subject-links.migration.js';
+import { Witnesses1790000000009 } from './migrations/9-witnesses.migration.js';
 
 /** What the prepare step makes for an agent, in a database of its own. */
 export const databaseSpec: DatabaseSpec = {
@@ -20,6 +21,10 @@ export const databaseSpec: DatabaseSpec = {
     ReSigning1790000000006,
     ProtectedClients1790000000007,
     SubjectLinks1790000000008,
+    Witnesses1790000000009,
   ],
-  restrictions: ['REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role'],
+  restrictions: [
+    'REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role',
+    'REVOKE DELETE, TRUNCATE ON agent.cosigned_heads FROM :role',
+  ],
 };

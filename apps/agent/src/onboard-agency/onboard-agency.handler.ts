@@ -55,7 +55,9 @@ export class OnboardAgency {
     return {
       agency: agency.id,
       ...(first === undefined ? {} : { firstKeyThumbprint: first.kid }),
-      keys: agency.vault.list().map(({ purpose, kid, version, current, addedAt }) => {
+      // The witness's key is the process's, known by policy files and not by the log.
+      keys: agency.vault.list().flatMap(({ purpose, kid, version, current, addedAt }) => {
+        if (purpose === 'witness') return [];
         const shown = kid === undefined ? undefined : logged.get(kid);
         return {
           use: purpose,

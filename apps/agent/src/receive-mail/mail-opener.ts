@@ -29,6 +29,7 @@ import { LogStore } from '../infra/log-store.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { pauseAfter } from '../send-message/outbox-sender.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { WitnessedLog } from '../watch-log/witnessed-log.js';
 import { openProven, proveRelease } from './open-released.js';
 import { type KnownExchanges, type OpenedToTake, TakeOpened } from './take-opened.js';
 
@@ -82,6 +83,7 @@ export class MailOpener {
     @Inject(InboxStore) private readonly inbox: InboxStore,
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(WitnessedLog) private readonly witnessed: WitnessedLog,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(Directory) private readonly directory: Directory,
     @Inject(TakeOpened) private readonly takeOpened: TakeOpened,
@@ -234,7 +236,9 @@ export class MailOpener {
     proof: readonly Buffer[],
   ): Promise<Result<void>> {
     try {
-      return await this.log.accept(checkpoint, { from, proof });
+      const accepted = await this.log.accept(checkpoint, { from, proof });
+      if (accepted.ok) this.witnessed.notice(checkpoint);
+      return accepted;
     } catch (error) {
       if (error instanceof AppError) return err(error);
       throw error;

@@ -16,6 +16,7 @@ import { type ArrivedNotice, InboxStore } from '../infra/inbox-store.js';
 import { LogStore } from '../infra/log-store.js';
 import { OutboxStore, type SentMessage } from '../infra/outbox-store.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
+import { WitnessedLog } from '../watch-log/witnessed-log.js';
 import { ApplyOutcome } from './apply-outcome.js';
 import { RestoreSent, type UnknownSent } from './restore-sent.js';
 import { isConsentNotice, OUTCOME_KEY, TakeConsentNotices } from './take-consent-notices.js';
@@ -48,6 +49,7 @@ export class TakeNotices {
     @Inject(RestoreSent) private readonly restoreSent: RestoreSent,
     @Inject(TakeConsentNotices) private readonly consents: TakeConsentNotices,
     @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(WitnessedLog) private readonly witnessed: WitnessedLog,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(OUTCOME_KEY) private readonly outcomeKey: VerificationKey,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -155,6 +157,7 @@ export class TakeNotices {
     if (!fits) return err(new AppError('LEAF_MISMATCH', undefined, { field: 'type' }));
     try {
       const accepted = await this.log.accept(checkpoint);
+      if (accepted.ok) this.witnessed.notice(checkpoint);
       return accepted.ok ? ok(outcome.type === 'accepted' ? body : undefined) : accepted;
     } catch (error) {
       if (error instanceof AppError) return err(error);

@@ -16,6 +16,7 @@ import { RE_SIGN_BATCH, ReSignConsents } from '../re-sign-consents/re-sign-conse
 import { ServedAgencies } from '../serve-agencies/served-agencies.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { STATEMENT_BATCH, TellStatements } from '../tell-consents/tell-statements.js';
+import { WitnessedLog } from '../watch-log/witnessed-log.js';
 import { Wakeup, type Work } from './wakeup.js';
 
 /** Seconds of a long poll. */
@@ -46,6 +47,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(ServedAgencies) private readonly agencies: ServedAgencies,
     @Inject(LogFollower) private readonly log: LogFollower,
+    @Inject(WitnessedLog) private readonly witnessed: WitnessedLog,
     @Inject(MailFetcher) private readonly fetcher: MailFetcher,
     @Inject(MailOpener) private readonly opener: MailOpener,
     @Inject(TakeNotices) private readonly notices: TakeNotices,
@@ -70,6 +72,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     await this.log.load();
     this.loaded = true;
     this.loops.push(this.follow());
+    if (this.witnessed.watches) this.loops.push(this.watchWitnesses());
     for (const agency of this.agencies.all) {
       this.loops.push(this.fetch(agency));
       const steps: readonly Step[] = [
@@ -95,6 +98,13 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
   private async follow(): Promise<void> {
     await this.repeat('follow-log', undefined, async () => {
       await this.log.catchUp();
+      await pause(FOLLOW_EVERY_MS, this.stop.signal);
+    });
+  }
+
+  private async watchWitnesses(): Promise<void> {
+    await this.repeat('watch-witnesses', undefined, async () => {
+      await this.witnessed.runOnce();
       await pause(FOLLOW_EVERY_MS, this.stop.signal);
     });
   }

@@ -9,6 +9,7 @@ import { Nested, OfficerDto, OptionalText } from '../describe-api/shared.dto.js'
 import { LogFollower } from '../follow-log/log-follower.js';
 import { member } from '../hub-client/hub-http.js';
 import { type Acknowledgement, LogStore, type RaisedAlarm } from '../infra/log-store.js';
+import { WitnessedLog } from './witnessed-log.js';
 
 class AcknowledgedDto {
   @ApiProperty() name: string;
@@ -41,11 +42,19 @@ class AlarmsDto {
   @ApiProperty({ type: [AlarmDto] }) alarms: AlarmDto[];
 }
 
+class WitnessedDto {
+  @ApiProperty({ description: 'Size of the largest checkpoint that enough operators cosigned' }) size: number;
+  @ApiProperty({ format: 'date-time' }) seenAt: string;
+  @ApiProperty({ description: 'With its cosignatures, a signed note' }) checkpoint: string;
+}
+
 class LogDto extends AlarmsDto {
   @ApiProperty({ description: 'Entries that this agent has fetched and recomputed' }) size: number;
   @ApiProperty({ description: 'Root of that tree, base64' }) root: string;
   @ApiPropertyOptional({ format: 'date-time', description: 'When it was last the signed one' }) checkedAt?: string;
   @ApiProperty({ description: 'False once a fork was seen: then nothing is released or opened' }) consistent: boolean;
+  @ApiPropertyOptional({ type: WitnessedDto, description: 'Absent without a witness policy, and before the first one' })
+  witnessed?: WitnessedDto;
 }
 
 export class EntriesQuery {
@@ -83,6 +92,7 @@ export class WatchLogController {
   constructor(
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(LogStore) private readonly store: LogStore,
+    @Inject(WitnessedLog) private readonly witnessed: WitnessedLog,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -92,7 +102,13 @@ export class WatchLogController {
   async show(@Caller() { agency }: CallingSystem): Promise<LogDto> {
     const { checkedAt, ...state } = this.log.state();
     const alarms = (await this.store.alarms(agency.id)).map(shown);
-    return { ...state, ...(checkedAt === undefined ? {} : { checkedAt: checkedAt.toISOString() }), alarms };
+    const { head } = this.witnessed;
+    return {
+      ...state,
+      ...(checkedAt === undefined ? {} : { checkedAt: checkedAt.toISOString() }),
+      ...(head && { witnessed: { size: head.size, seenAt: head.seenAt.toISOString(), checkpoint: head.note } }),
+      alarms,
+    };
   }
 
   @Get('alarms')
