@@ -49,6 +49,17 @@ export class AuditConfig extends ServiceConfig {
   @Max(60_000)
   LOG_PUBLISH_MS = 1_000;
 
+  /** Policy file (C2SP tlog-policy) with the witnesses to ask, by their URLs, and who must have cosigned. Without: nobody is asked. */
+  @IsOptional()
+  @IsString()
+  WITNESS_POLICY_FILE?: string;
+
+  /** Pause between two looks at the published checkpoint for witnesses. */
+  @IsInt()
+  @Min(100)
+  @Max(600_000)
+  WITNESS_ASK_MS = 10_000;
+
   /** As the others are configured with; where given, it must be the key in LOG_KEY_FILE. */
   @IsOptional()
   @IsString()

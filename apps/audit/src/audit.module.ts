@@ -31,6 +31,7 @@ import {
   type ServiceOptions,
   grpcServer,
   loadOrCreateServiceKey,
+  readWitnessPolicy,
 } from '#platform';
 import { Appender } from './append-entries/appender.js';
 import { AuditConfig } from './audit.config.js';
@@ -53,6 +54,7 @@ import { RecordPreparer } from './log-facts/prepare-record.js';
 import { EvidenceVerifier } from './log-facts/verify-evidence.js';
 import { LogPublisher } from './publish-log/log-publisher.js';
 import { TileFolder } from './publish-log/tile-folder.js';
+import { CosignatureCollector } from './collect-cosignatures/cosignature-collector.js';
 import { ReadLogController } from './read-log/read-log.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
@@ -61,6 +63,7 @@ import { SearchEntriesController } from './search-entries/search-entries.control
 import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 
 const PERMIT_KEY = Symbol('PermitKey');
+const COLLECTOR = Symbol('CosignatureCollector');
 /** Longer than the role's own limit, so that the database speaks first. */
 const QUERY_TIMEOUT_MS = 20_000;
 const APPENDER_CONNECT_MS = 2_000;
@@ -76,6 +79,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
     @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(LogPublisher) private readonly publisher: LogPublisher,
+    @Inject(COLLECTOR) private readonly collector: CosignatureCollector | undefined,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -88,12 +92,15 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.directory.start();
     this.appender.start();
     this.hubKeys.start();
+    this.collector?.start();
+    this.readiness.warn(async () => this.collector?.warnings() ?? []);
     this.relay.start();
   }
 
   /** Transports are closed by then: nothing new comes in. */
   async onApplicationShutdown(): Promise<void> {
     this.hubKeys.close();
+    await this.collector?.close();
     await this.appender.close();
     await this.head.flush();
     await this.publisher.close();
@@ -157,6 +164,30 @@ export class AuditModule {
               logger,
               intervalMs: config.LOG_PUBLISH_MS,
             }),
+        },
+        {
+          provide: COLLECTOR,
+          inject: [TileFolder, LogKey, Database, Appender, CLOCK, LOGGER],
+          useFactory: (
+            folder: TileFolder,
+            { verifier }: LogKey,
+            database: Database,
+            appender: Appender,
+            clock: Clock,
+            logger: Logger,
+          ) =>
+            config.WITNESS_POLICY_FILE === undefined
+              ? undefined
+              : new CosignatureCollector({
+                  policy: readWitnessPolicy(config.WITNESS_POLICY_FILE, config.LOG_ORIGIN, logger),
+                  folder,
+                  database,
+                  verifier,
+                  isActive: () => appender.active,
+                  clock,
+                  logger,
+                  intervalMs: config.WITNESS_ASK_MS,
+                }),
         },
         { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },

@@ -3,10 +3,17 @@ import type { DatabaseSpec } from '#platform';
 import { Log1763800000001, logRestrictions } from './migrations/1-log.migration.js';
 import { EntryEvidence1764115200001, evidenceRestrictions } from './migrations/2-entry-evidence.migration.js';
 import { Places1764115200002, placeRestrictions } from './migrations/3-places.migration.js';
+import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations/4-cosignatures.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
   schema: auditSchema,
-  migrations: [Log1763800000001, EntryEvidence1764115200001, Places1764115200002],
-  restrictions: [...logRestrictions, ...evidenceRestrictions, ...placeRestrictions, ...outboxRestrictions(auditSchema)],
+  migrations: [Log1763800000001, EntryEvidence1764115200001, Places1764115200002, Cosignatures1764115200003],
+  restrictions: [
+    ...logRestrictions,
+    ...evidenceRestrictions,
+    ...placeRestrictions,
+    ...cosignatureRestrictions,
+    ...outboxRestrictions(auditSchema),
+  ],
 };

@@ -1,9 +1,11 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '#kernel';
-import { parseTilePath, tileWidth } from '#merkle';
+import { parseTilePath, tileWidth, withSignatureLines } from '#merkle';
 
 export const checkpointFile = 'checkpoint';
+/** The newest checkpoint that enough witnesses cosigned. */
+export const cosignedFile = 'checkpoint.cosigned';
 /** Files are made here and moved to their places whole. */
 const staging = '.staging';
 /** Files that are written at the same time. */
@@ -14,6 +16,8 @@ const together = 32;
  * file is either whole and durable at its place or not there at all, wherever the process or the machine stops.
  */
 export class TileFolder {
+  private lastCheckpointWrite: Promise<void> = Promise.resolve();
+
   constructor(readonly path: string) {}
 
   /** `undefined` where there is no such file. */
@@ -29,11 +33,11 @@ export class TileFolder {
   }
 
   /**
-   * The checkpoint, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
+   * A checkpoint, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
    * reads the same for ever. `undefined` for what is not there and for paths that name nothing in this layout.
    */
   async readPublic(path: string): Promise<Buffer | undefined> {
-    if (path === checkpointFile) return this.read(path);
+    if (path === checkpointFile || path === cosignedFile) return this.read(path);
     const tile = parseTilePath(path);
     if (!tile) return undefined;
     const content = await this.read(path);
@@ -55,8 +59,37 @@ export class TileFolder {
   }
 
   /** From here on everybody sees the log at this size. Everything that it implies must be written before. */
-  async publishCheckpoint(note: string): Promise<void> {
-    await this.replace(checkpointFile, Buffer.from(note, 'utf8'));
+  publishCheckpoint(note: string): Promise<void> {
+    return this.oneByOne(() => this.writeNote(checkpointFile, note));
+  }
+
+  /** Signature lines of witnesses below the published checkpoint, if it still is the one of this size. */
+  addSignatures(size: number, lines: readonly string[]): Promise<void> {
+    return this.oneByOne(async () => {
+      const note = await this.checkpoint();
+      if (note === undefined || sizeIn(note) !== size) return;
+      const further = withSignatureLines(note, lines);
+      if (further !== note) await this.writeNote(checkpointFile, further);
+    });
+  }
+
+  /** The newest witnessed checkpoint; never one of a smaller size than before. */
+  publishCosigned(size: number, note: string): Promise<void> {
+    return this.oneByOne(async () => {
+      const before = (await this.read(cosignedFile))?.toString('utf8');
+      if (before === undefined || sizeIn(before) <= size) await this.writeNote(cosignedFile, note);
+    });
+  }
+
+  /** Two writers of one file would bring an older checkpoint back. */
+  private oneByOne(write: () => Promise<void>): Promise<void> {
+    const done = this.lastCheckpointWrite.then(write);
+    this.lastCheckpointWrite = done.catch(() => undefined);
+    return done;
+  }
+
+  private async writeNote(name: string, note: string): Promise<void> {
+    await this.replace(name, Buffer.from(note, 'utf8'));
     await syncFolder(this.path);
   }
 
@@ -86,6 +119,9 @@ export class TileFolder {
     await rename(made, join(this.path, name));
   }
 }
+
+/** Size in a checkpoint that was published from here; NaN where there is none. */
+const sizeIn = (note: string): number => Number(note.split('\n')[1]);
 
 /** The first `width` hashes or entries of a full tile or bundle; `undefined` where it is broken. */
 function beginning(

@@ -26,7 +26,7 @@ export class LogFiles {
       sizeCalculation: ({ length }) => length + OVERHEAD,
       fetchMethod,
     });
-    this.checkpoints = new LRUCache({ max: 1, ttl: CHECKPOINT_MS, fetchMethod });
+    this.checkpoints = new LRUCache({ max: 2, ttl: CHECKPOINT_MS, fetchMethod });
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
@@ -35,7 +35,7 @@ export class LogFiles {
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
-  async checkpoint(): Promise<Buffer> {
-    return this.checkpoints.forceFetch('checkpoint');
+  async checkpoint(name: 'checkpoint' | 'checkpoint.cosigned'): Promise<Buffer> {
+    return this.checkpoints.forceFetch(name);
   }
 }

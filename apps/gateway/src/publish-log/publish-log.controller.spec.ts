@@ -13,6 +13,7 @@ const bundle = 'tile/entries/000.p/3';
 describe('the log at the edge', () => {
   const files = new Map([
     ['checkpoint', Buffer.from('log.test\n0\n')],
+    ['checkpoint.cosigned', Buffer.from('log.test\n0\n\u2014 cosigned\n')],
     [tile, Buffer.alloc(8_192, 5)],
     [bundle, Buffer.from([0, 1, 65])],
   ]);
@@ -47,10 +48,10 @@ describe('the log at the edge', () => {
   const get = (path: string, method: 'GET' | 'HEAD' = 'GET'): Promise<Response> => fetch(`${url}${path}`, { method });
   const headers = (answer: Response): object => Object.fromEntries(answer.headers);
 
-  it('shows the checkpoint as text, to be kept for a second', async () => {
-    const answer = await get('/log/checkpoint');
+  it.each(['checkpoint', 'checkpoint.cosigned'])('shows the %s as text, to be kept for a second', async (name) => {
+    const answer = await get(`/log/${name}`);
     expect(answer.status).toBe(200);
-    expect(await answer.text()).toBe('log.test\n0\n');
+    expect(await answer.text()).toBe(files.get(name)?.toString('utf8'));
     expect(headers(answer)).toMatchObject({
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'public, max-age=1',

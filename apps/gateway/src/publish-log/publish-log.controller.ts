@@ -21,9 +21,16 @@ export class PublishLogController {
   @ApiOperation({ summary: 'Newest published checkpoint (C2SP tlog-checkpoint), a signed note' })
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, content: { 'text/plain': { schema: { type: 'string' } } } })
-  async checkpoint(@Res() reply: FastifyReply): Promise<void> {
-    const note = await this.files.checkpoint();
-    await reply.header('cache-control', 'public, max-age=1').type('text/plain; charset=utf-8').send(note);
+  checkpoint(@Res() reply: FastifyReply): Promise<void> {
+    return this.sendNote('checkpoint', reply);
+  }
+
+  @Get('checkpoint.cosigned')
+  @ApiOperation({ summary: 'Newest checkpoint that enough witnesses cosigned, with their signature lines' })
+  @ApiProduces('text/plain')
+  @ApiResponse({ status: 200, content: { 'text/plain': { schema: { type: 'string' } } } })
+  cosigned(@Res() reply: FastifyReply): Promise<void> {
+    return this.sendNote('checkpoint.cosigned', reply);
   }
 
   @Get('tile/*')
@@ -45,5 +52,10 @@ export class PublishLogController {
       .header('cache-control', 'public, max-age=31536000, immutable')
       .type('application/octet-stream')
       .send(tile);
+  }
+
+  private async sendNote(name: 'checkpoint' | 'checkpoint.cosigned', reply: FastifyReply): Promise<void> {
+    const note = await this.files.checkpoint(name);
+    await reply.header('cache-control', 'public, max-age=1').type('text/plain; charset=utf-8').send(note);
   }
 }
