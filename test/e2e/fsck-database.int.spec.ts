@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseLogBody } from '#envelope';
 import { newEventId, unwrap } from '#kernel';
+import { formatCheckpoint, signCheckpoint } from '#merkle';
 import { prepareOpaque } from '../../apps/audit/src/append-entries/prepared-entry.js';
 import { plainProposal } from '../../apps/audit/src/append-entries/proposal.js';
 import { AuditGround, AuditInstance } from '../../apps/audit/src/testing/audit.fixture.js';
@@ -103,5 +104,51 @@ describe('a log in the hub’s own database', () => {
   it('with the tail cut off is told so', async () => {
     await pastTheTriggers('entry', 'DELETE FROM audit.entry WHERE leaf_index >= 597');
     expect(await faults()).toEqual(expect.arrayContaining(['row-missing 597', 'row-missing 598', 'row-missing 599']));
+  });
+
+  it.each([0, 300, 599])('with an edited body is told the entry %i when its key is given', async (index) => {
+    const kek = ['--kek', ground.kekFile];
+    expect(await kotovayla('fsck', 'database', ...kek)).toMatchObject({ ok: true, bodies: size });
+    const changed = 'set_byte(body, 40, (1 + get_byte(body, 40)) % 256)';
+    await pastTheTriggers('entry', `UPDATE audit.entry SET body = ${changed} WHERE leaf_index = ${index}`);
+    expect(await faults()).toEqual([]);
+    expect(await faults(...kek)).toEqual([`body-changed ${index}`]);
+  });
+
+  it('with the bodies of two entries exchanged is told both', async () => {
+    await pastTheTriggers(
+      'entry',
+      `UPDATE audit.entry SET body = other.body FROM audit.entry AS other
+       WHERE entry.leaf_index + other.leaf_index = 11 AND entry.leaf_index IN (5, 6)`,
+    );
+    expect(await faults('--kek', ground.kekFile)).toEqual(['body-changed 5', 'body-changed 6']);
+  });
+
+  it('whose bodies another key opens is told that it is not given', async () => {
+    const other = join(folder, 'other.jwk');
+    await writeFile(other, JSON.stringify({ kty: 'oct', k: Buffer.alloc(32, 9).toString('base64url') }));
+    expect((await faults('--kek', other)).slice(0, 2)).toEqual(['body-unreadable 0', 'body-unreadable 1']);
+    expect(await kotovayla('fsck', 'database', '--kek', other)).toMatchObject({ ok: false, furtherFaults: size - 200 });
+  });
+
+  it.each(['root', 'note'])('with a changed %s of one of its checkpoints is told its size', async (column) => {
+    const changed =
+      column === 'root'
+        ? 'set_byte(root, 3, (get_byte(root, 3) + 1) % 256)'
+        : "replace(note, E'\\n300\\n', E'\\n301\\n')";
+    await pastTheTriggers('checkpoint', `UPDATE audit.checkpoint SET ${column} = ${changed} WHERE tree_size = 300`);
+    expect(await faults()).toEqual(['checkpoint-invalid 300']);
+  });
+
+  it('with a signed checkpoint of another branch among its own is told its size', async () => {
+    const root = Buffer.alloc(32, 7);
+    const note = signCheckpoint(
+      formatCheckpoint({ origin: ground.logKey.signer.name, size: 250, root }),
+      ground.logKey.signer,
+    );
+    await ground.owner(async (client) => {
+      await client.query('INSERT INTO audit.checkpoint (tree_size, root, note) VALUES (250, $1, $2)', [root, note]);
+    });
+    expect(await faults()).toEqual(['forked 250']);
   });
 });

@@ -302,19 +302,28 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       .description('recompute a log wherever it lies and name each fault')
       .argument('[where]', 'folder, http(s) or postgres URL, or `database` (DATABASE_URL); default: the gateway’s'),
   )
+    .option('--policy <file>', 'who must have cosigned the log (C2SP tlog-policy)')
+    .option('--kek <file...>', 'key-encryption keys: open the sealed bodies of a database')
     .option('--earlier <path...>', 'kept checkpoints, proof files and exports from which the log must have grown')
     .option('--some-bodies', 'the export holds one agency’s bodies only');
-  run<LogFlags & { earlier?: string[]; someBodies?: boolean; json?: boolean }>(fsck, async ({ options, hub }) => {
-    const { runFsck } = await import('./fsck/fsck.js');
-    const where = (fsck.processedArgs[0] as string | undefined) ?? options.log;
-    return withLog(where, hub, (opened) =>
-      runFsck(opened, {
-        earlier: (options.earlier ?? []).map(path),
-        someBodies: options.someBodies === true,
-        quiet: options.json === true,
-      }),
-    );
-  });
+  run<LogFlags & { earlier?: string[]; someBodies?: boolean; policy?: string; kek?: string[]; json?: boolean }>(
+    fsck,
+    async ({ options, hub }) => {
+      const { runFsck } = await import('./fsck/fsck.js');
+      const { readPolicyFile } = await import('./infra/policy-file.js');
+      const policy = options.policy === undefined ? undefined : await readPolicyFile(path(options.policy));
+      const where = (fsck.processedArgs[0] as string | undefined) ?? options.log;
+      return withLog(where, hub, (opened) =>
+        runFsck(opened, {
+          earlier: (options.earlier ?? []).map(path),
+          someBodies: options.someBodies === true,
+          keks: (options.kek ?? []).map(path),
+          ...(policy && { policy }),
+          quiet: options.json === true,
+        }),
+      );
+    },
+  );
 
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -23,6 +23,7 @@ export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';
 export { isSamePerson, joinedWith, type JoinedPseudonyms, linksBetween } from './joined-pseudonyms.js';
 export * from './keys.js';
+export * from './key-encryption-key.js';
 export * from './log-entry.js';
 export {
   agencyNamedBy,

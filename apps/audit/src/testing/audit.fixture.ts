@@ -42,6 +42,8 @@ import { EvidenceVerifier } from '../log-facts/verify-evidence.js';
 import { ReleaseHandler } from '../release-message/release.handler.js';
 import type { SealedFor, Party } from './parties.fixture.js';
 
+const kekFile = 'entry-kek.jwk';
+
 /** What outlives an instance of the service: its database, its key files, its clock. */
 export class AuditGround {
   private constructor(
@@ -68,12 +70,17 @@ export class AuditGround {
       database,
       folder,
       new LogKey('log.test/kotovayla', generateKeyPairSync('ed25519').privateKey),
-      new EntryKek(randomBytes(32)),
+      await EntryKek.load(join(folder, kekFile)),
       await generateSigningKey(),
       keyring,
       unwrap(keyring.find(kid)).key,
       clock,
     );
+  }
+
+  /** The key-encryption key as a JWK. */
+  get kekFile(): string {
+    return join(this.folder, kekFile);
   }
 
   get serviceUrl(): string {

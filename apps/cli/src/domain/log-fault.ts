@@ -4,6 +4,7 @@ import type { ErrorCode } from '#kernel';
 export const faultCodes = {
   'checkpoint-missing': 'CHECKPOINT_INVALID',
   'checkpoint-invalid': 'CHECKPOINT_INVALID',
+  'checkpoint-unwitnessed': 'LOG_NOT_WITNESSED',
   'root-mismatch': 'LOG_INCONSISTENT',
   'entry-changed': 'LEAF_MISMATCH',
   'entry-missing': 'LEAF_MISMATCH',
@@ -58,6 +59,10 @@ export class FaultList {
   add(fault: LogFault): void {
     this.found += 1;
     if (this.kept.length < mostKept) this.kept.push(fault);
+  }
+
+  addAll(faults: readonly LogFault[]): void {
+    for (const fault of faults) this.add(fault);
   }
 
   get count(): number {

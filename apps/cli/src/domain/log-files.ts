@@ -4,7 +4,9 @@ export interface LogFiles {
   read(path: string): Promise<Buffer | undefined>;
 }
 
-/** Files beside the tiles. `checkpoint` and the tiles are as C2SP names them; the other two are ours. */
+/** Files beside the tiles. `checkpoint` and the tiles are as C2SP names them; the others are ours. */
 export const checkpointFile = 'checkpoint';
+/** The newest checkpoint that enough witnesses cosigned, where the log has one. */
+export const cosignedFile = 'checkpoint.cosigned';
 export const verifierKeyFile = 'log.vkey';
 export const bodiesFile = 'bodies.jsonl';

@@ -18,12 +18,14 @@ import {
   tileWidth,
 } from '#merkle';
 import type { BodyLine } from '../domain/body-line.js';
-import { bodiesFile, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import { bodiesFile, checkpointFile, cosignedFile, verifierKeyFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
 
 /** Where a log is read from. */
 export interface LogSource {
   checkpoint(): Promise<string>;
+  /** The newest one that enough witnesses cosigned; undefined where there is none. */
+  cosigned(): Promise<string | undefined>;
   /** Entries from `from` on, perhaps fewer; `to` is the size of the signed tree. */
   entries(from: number, to: number): Promise<Buffer[]>;
 }
@@ -63,8 +65,11 @@ export async function exportLog(request: ExportLogRequest): Promise<ExportLogRep
   await rm(part, { recursive: true, force: true });
   const folder = new LogFolder(part);
 
+  // Before the checkpoint, so that it is no larger than that.
+  const cosigned = await request.source.cosigned();
   const checkpoint = unwrap(openCheckpoint(await request.source.checkpoint(), verifier));
   await folder.write(checkpointFile, checkpoint.note);
+  if (cosigned !== undefined) await folder.write(cosignedFile, cosigned);
   await folder.write(verifierKeyFile, `${request.verifierKey}\n`);
   const tree = await copyEntries(request, folder, { size: checkpoint.size, earlierSize: earlier?.size });
   const bodies = request.bodies ? await copyBodies(request, folder, checkpoint.size) : undefined;

@@ -1,6 +1,6 @@
 import { AppError, unwrap } from '#kernel';
 import { decodeEntryBundle, entryBundlePath, tileWidth, widthAt } from '#merkle';
-import { type LogFiles, checkpointFile } from '../domain/log-files.js';
+import { type LogFiles, checkpointFile, cosignedFile } from '../domain/log-files.js';
 import type { LogSource } from './export-log.js';
 
 /** Bundles that are fetched at the same time. */
@@ -14,6 +14,10 @@ export class TiledSource implements LogSource {
     const note = await this.files.read(checkpointFile);
     if (!note) throw new AppError('NOT_FOUND', 'There is no checkpoint.');
     return note.toString('utf8');
+  }
+
+  async cosigned(): Promise<string | undefined> {
+    return (await this.files.read(cosignedFile))?.toString('utf8');
   }
 
   /** Whole bundles from the one of `from` on; fewer entries where a bundle is missing. */

@@ -1,9 +1,25 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryTree, encodeEntryBundle, encodeTile, entryBundlePath, formatProof, leafHash, tilePath } from '#merkle';
-import { bodiesFile, checkpointFile } from '../domain/log-files.js';
+import { unwrap } from '#kernel';
+import {
+  MemoryTree,
+  type WitnessPolicy,
+  cosignatureLine,
+  cosigner,
+  cosignerKey,
+  encodeEntryBundle,
+  encodeTile,
+  entryBundlePath,
+  formatProof,
+  leafHash,
+  openCheckpoint,
+  parsePolicy,
+  tilePath,
+} from '#merkle';
+import { bodiesFile, checkpointFile, cosignedFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { LogOverHttp } from '../infra/log-over-http.js';
 import type { OpenedLog } from '../infra/open-log.js';
@@ -187,3 +203,63 @@ describe('each fault is found by its name', () => {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const next = (character: string): string => alphabet[alphabet.indexOf(character) + 1]!;
+
+describe('a log that witnesses should have cosigned', () => {
+  const keys = ['kauniainen', 'kela'].map((name) => ({ name, ...generateKeyPairSync('ed25519') }));
+  const lines = keys.map(({ name, publicKey }) => `witness ${name} ${cosignerKey(`${name}.example`, publicKey)}`);
+  const policy: WitnessPolicy = unwrap(
+    parsePolicy([...lines, 'group both all kauniainen kela', 'quorum both'].join('\n')),
+  );
+  const cosigned = (note: string, ...by: string[]): string => {
+    const checkpoint = unwrap(openCheckpoint(note, log.verifier));
+    const signers = keys.filter(({ name }) => by.includes(name));
+    const at = new Date('2026-11-22T10:00:00Z');
+    return (
+      note +
+      signers
+        .map(({ name, privateKey }) => cosignatureLine(checkpoint, cosigner(`${name}.example`, privateKey, at)))
+        .join('')
+    );
+  };
+  const report = () => fsck(opened(), { policy });
+  const kinds = async (): Promise<string[]> => (await report()).faults.map(({ kind }) => kind);
+
+  it('is told to lack them: a checkpoint without witness', async () => {
+    expect(await kinds()).toEqual(['checkpoint-unwitnessed']);
+    await folder.write(checkpointFile, cosigned(log.checkpoint(), 'kela'));
+    expect(await kinds()).toEqual(['checkpoint-unwitnessed']);
+  });
+
+  it('is whole with them, below its checkpoint or below an earlier one beside it', async () => {
+    await folder.write(checkpointFile, cosigned(log.checkpoint(), 'kela', 'kauniainen'));
+    expect(await report()).toMatchObject({ ok: true, witnessed: { size, by: ['kauniainen', 'kela'] } });
+    await folder.write(checkpointFile, log.checkpoint());
+    await folder.write(cosignedFile, cosigned(log.checkpoint(500), 'kela', 'kauniainen'));
+    expect(await report()).toMatchObject({ ok: true, witnessed: { size: 500, at: '2026-11-22T10:00:00.000Z' } });
+  });
+
+  it('is told to be another branch than the one they cosigned', async () => {
+    const forged = log.checkpointWith(500, Buffer.alloc(32, 1));
+    await folder.write(cosignedFile, cosigned(forged, 'kela', 'kauniainen'));
+    expect(await kinds()).toEqual(['forked']);
+  });
+
+  it('is told to be shorter than the one they cosigned', async () => {
+    const longer = log.checkpointWith(size + 1, Buffer.alloc(32, 1));
+    await folder.write(cosignedFile, cosigned(longer, 'kela', 'kauniainen'));
+    expect(await kinds()).toEqual(['rolled-back']);
+  });
+
+  it('is told when a line is not of the witness whose key it names', async () => {
+    const note = cosigned(log.checkpoint(), 'kela', 'kauniainen').replace(/.{8}\n$/, 'AAAAAA==\n');
+    await folder.write(checkpointFile, note);
+    expect(await kinds()).toEqual(['checkpoint-invalid']);
+  });
+
+  it('is exported with them', async () => {
+    const copy = SmallLog.ofSize(20);
+    copy.cosigned = cosigned(log.checkpoint(500), 'kela');
+    const exported = await copy.export(join(temporary, 'cosigned'));
+    expect(await exported.readText(cosignedFile)).toBe(copy.cosigned);
+  });
+});

@@ -1,14 +1,18 @@
-import { openCheckpoint } from '#merkle';
+import { systemClock } from '#kernel';
+import { openCheckpoint, type WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { checkpointFile, verifierKeyFile } from '../domain/log-files.js';
-import type { LogFault } from '../domain/log-fault.js';
+import { FaultList } from '../domain/log-fault.js';
 import { LogInDatabase } from '../infra/log-in-database.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { progressBar } from '../infra/progress.js';
 import { reportLines } from '../verify-log/report-lines.js';
 import { type VerifyLogReport, verifyLog } from '../verify-log/verify-log.js';
+import { checkAllSealed } from './check-all-sealed.js';
+import { checkCheckpoints } from './check-checkpoints.js';
 import { checkEarlier } from './check-earlier.js';
 import { checkRows } from './check-rows.js';
+import { checkWitnessed, type WitnessedReport } from './check-witnessed.js';
 import { recomputeLog } from './recompute-log.js';
 
 export interface FsckRequest {
@@ -16,14 +20,23 @@ export interface FsckRequest {
   readonly earlier?: readonly string[];
   /** The log comes with some of its bodies only. */
   readonly someBodies?: boolean;
+  /** Who must have cosigned the log. */
+  readonly policy?: WitnessPolicy;
+  /** Files with key-encryption keys, by which the sealed bodies of a database are opened. */
+  readonly keks?: readonly string[];
   readonly onProgress?: (what: string, done: number, of: number) => void;
+}
+
+export interface FsckReport extends VerifyLogReport {
+  /** By the policy that was given. */
+  readonly witnessed?: WitnessedReport;
 }
 
 /**
  * Checks a log wherever it lies: everything is recomputed in parallel; only where something differs it is gone through
  * place by place, so that each fault is named by its entry.
  */
-export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<VerifyLogReport> {
+export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<FsckReport> {
   const { files, verifier } = log;
   const note = (await files.read(checkpointFile))?.toString('utf8');
   const opened = openCheckpoint(note ?? '', verifier);
@@ -43,13 +56,32 @@ export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<V
           someBodies,
           onProgress: (done, of) => request.onProgress?.('naming', done, of),
         });
-  const faults: LogFault[] = [];
-  if (opened.ok) {
-    if (files instanceof LogInDatabase) faults.push(...(await checkRows(files, opened.value.size)));
-    for (const path of request.earlier ?? [])
-      faults.push(...(await checkEarlier(path, { files, verifier, checkpoint: opened.value })));
+  if (!opened.ok) return named;
+  const { size } = opened.value;
+  const faults = new FaultList();
+  let sealed: number | undefined;
+  if (files instanceof LogInDatabase) {
+    faults.addAll(await checkRows(files, size));
+    faults.addAll(await checkCheckpoints(files, { size, verifier }));
+    if (request.keks && request.keks.length > 0) {
+      const onProgress = (done: number): void => request.onProgress?.('sealed bodies', done, size);
+      const checked = await checkAllSealed(log, size, request.keks, onProgress);
+      sealed = checked.opened;
+      faults.addAll(checked.faults);
+    }
   }
-  return { ...named, ok: named.ok && faults.length === 0, faults: [...faults, ...named.faults] };
+  const shown = { files, verifier, checkpoint: opened.value };
+  for (const path of request.earlier ?? []) faults.addAll(await checkEarlier(path, shown));
+  const judged = request.policy && (await checkWitnessed(request.policy, shown, systemClock.now()));
+  faults.addAll(judged?.faults ?? []);
+  return {
+    ...named,
+    ok: named.ok && faults.count === 0,
+    ...(sealed !== undefined && { bodies: sealed }),
+    ...(judged?.witnessed && { witnessed: judged.witnessed }),
+    faults: [...faults.kept, ...named.faults],
+    furtherFaults: named.furtherFaults + faults.count - faults.kept.length,
+  };
 }
 
 function wholeReport(
@@ -89,6 +121,11 @@ export async function runFsck(
   return {
     ok,
     data: { ...data, verifierKey: log.verifierKey, keyFrom: log.keyFrom, seconds },
-    lines: [...reportLines(report, { id, from }), `${seconds.toFixed(1)} s`],
+    lines: [...witnessedLines(report), ...reportLines(report, { id, from }), `${seconds.toFixed(1)} s`],
   };
 }
+
+const witnessedLines = ({ size, witnessed }: FsckReport): string[] =>
+  witnessed
+    ? [`Witnessed: ${witnessed.size} of ${size} entries, cosigned by ${witnessed.by.join(', ')} until ${witnessed.at}`]
+    : [];

@@ -3,8 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '#kernel';
 import type { LogFiles } from '../domain/log-files.js';
-import { type CheckedBodies, type CheckedRange, checkBodies, checkRange } from './check-range.js';
-import type { RangeTask } from './range-worker.js';
+import { type RangeTask, type TaskResult, performTask } from './perform-task.js';
 
 /** Fewer tasks than this are done here: a thread takes longer to start. */
 const fewTasks = 4;
@@ -15,10 +14,10 @@ export async function checkAll(
   tasks: readonly RangeTask[],
   log: { readonly files: LogFiles; readonly address: string },
   onDone: (task: RangeTask) => void,
-): Promise<(CheckedRange | CheckedBodies)[]> {
-  const results: (CheckedRange | CheckedBodies)[] = [];
+): Promise<TaskResult[]> {
+  const results: TaskResult[] = [];
   const waiting = [...tasks.entries()];
-  const work = async (perform: (task: RangeTask) => Promise<CheckedRange | CheckedBodies>): Promise<void> => {
+  const work = async (perform: (task: RangeTask) => Promise<TaskResult>): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [at, task] = next;
       results[at] = await perform(task);
@@ -26,9 +25,7 @@ export async function checkAll(
     }
   };
   if (tasks.length < fewTasks) {
-    await work((task) =>
-      task.kind === 'bundles' ? checkRange(log.files, task.range) : checkBodies(log.files, log.address, task.range),
-    );
+    await work((task) => performTask(task, log));
     return results;
   }
   const threads = Math.min(mostThreads, availableParallelism(), tasks.length);
@@ -47,9 +44,9 @@ export async function checkAll(
   return results;
 }
 
-async function performed(worker: Worker, task: RangeTask): Promise<CheckedRange | CheckedBodies> {
+async function performed(worker: Worker, task: RangeTask): Promise<TaskResult> {
   worker.postMessage(task);
-  const [answer] = (await once(worker, 'message')) as [{ checked?: CheckedRange | CheckedBodies; failure?: string }];
+  const [answer] = (await once(worker, 'message')) as [{ checked?: TaskResult; failure?: string }];
   if (answer.checked === undefined) throw new AppError('UNAVAILABLE', answer.failure);
   return answer.checked;
 }

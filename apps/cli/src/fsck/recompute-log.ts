@@ -7,7 +7,7 @@ import type { OpenedLog } from '../infra/open-log.js';
 import { checkTile } from '../verify-log/check-tiles.js';
 import type { CheckedBodies, CheckedRange } from './check-range.js';
 import { checkAll } from './range-threads.js';
-import type { RangeTask } from './range-worker.js';
+import type { RangeTask } from './perform-task.js';
 
 /** 256 bundles, so that a range fills a tile of the second level; small enough to share among threads. */
 const bundlesPerRange = tileWidth;
@@ -45,9 +45,9 @@ export async function recomputeLog(
     if (task.kind === 'bundles') done += Math.min(size, task.range.end * tileWidth) - task.range.first * tileWidth;
     options.onProgress?.(done, size);
   });
-  if (results.some(({ wrong }) => wrong)) return undefined;
   const ranges = results.slice(0, entryTasks.length) as CheckedRange[];
   const bodies = results.slice(entryTasks.length) as CheckedBodies[];
+  if ([...ranges, ...bodies].some(({ wrong }) => wrong)) return undefined;
 
   if (!(await upperTilesFit(log, ranges, { size, root }))) return undefined;
   const opaque = ranges.reduce((sum, range) => sum + range.opaque, 0);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { encodeEntryBundle, encodeTile, leafHash, parseTilePath, tileWidth } from '#merkle';
-import { type LogFiles, checkpointFile } from '../domain/log-files.js';
+import { type LogFiles, checkpointFile, cosignedFile } from '../domain/log-files.js';
 
 const schema = 'audit';
 
@@ -8,6 +8,16 @@ const statements = {
   checkpoint: {
     name: 'log-checkpoint',
     text: `SELECT note FROM ${schema}.checkpoint ORDER BY tree_size DESC LIMIT 1`,
+  },
+  cosigned: {
+    name: 'log-cosigned',
+    text: `SELECT note FROM ${schema}.witnessed_checkpoint ORDER BY tree_size DESC LIMIT 1`,
+  },
+  sealed: {
+    name: 'log-sealed',
+    text: `SELECT leaf_index::float8 AS index, entry, body, wrapped, kek
+           FROM ${schema}.entry JOIN ${schema}.entry_secret USING (leaf_index)
+           WHERE leaf_index >= $1 AND leaf_index < $2 AND body IS NOT NULL ORDER BY leaf_index`,
   },
   entries: {
     name: 'log-entries',
@@ -21,6 +31,21 @@ const statements = {
   },
 } as const;
 
+/** A sealed body with the secret that opens it, wrapped under the key of that id. */
+export interface SealedRow {
+  readonly index: number;
+  readonly entry: Buffer;
+  readonly body: Buffer;
+  readonly wrapped: Buffer;
+  readonly kek: string;
+}
+
+export interface CheckpointRow {
+  readonly size: number;
+  readonly root: Buffer;
+  readonly note: string;
+}
+
 /** The hub's own database as if it were the published log: for its operator, where HTTP shows something else or nothing. */
 export class LogInDatabase implements LogFiles {
   private readonly pool: pg.Pool;
@@ -30,8 +55,9 @@ export class LogInDatabase implements LogFiles {
   }
 
   async read(path: string): Promise<Buffer | undefined> {
-    if (path === checkpointFile) {
-      const { rows } = await this.pool.query<{ note: string }>(statements.checkpoint);
+    if (path === checkpointFile || path === cosignedFile) {
+      const statement = path === checkpointFile ? statements.checkpoint : statements.cosigned;
+      const { rows } = await this.pool.query<{ note: string }>(statement);
       return rows[0] && Buffer.from(rows[0].note, 'utf8');
     }
     const tile = parseTilePath(path);
@@ -48,6 +74,20 @@ export class LogInDatabase implements LogFiles {
         ? (await this.entries(n, width)).map(({ entry }) => leafHash(entry))
         : await this.roots(level, n, width);
     return hashes.length === width ? encodeTile(hashes) : undefined;
+  }
+
+  /** Bodies that were not erased, in the order of their entries. */
+  async sealed(first: number, end: number): Promise<SealedRow[]> {
+    return (await this.pool.query<SealedRow>({ ...statements.sealed, values: [first, end] })).rows;
+  }
+
+  /** Stored checkpoints in the order of their sizes. */
+  checkpoints(table: 'checkpoint' | 'witnessed_checkpoint', after: number, limit: number): Promise<CheckpointRow[]> {
+    return this.query<CheckpointRow>(
+      `SELECT tree_size::float8 AS size, root, note FROM ${schema}.${table}
+       WHERE tree_size > $1 ORDER BY tree_size LIMIT $2`,
+      [after, limit],
+    );
   }
 
   async query<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<R[]> {

@@ -20,6 +20,15 @@ export class PublicHub {
     return checkpoint;
   }
 
+  /** The newest checkpoint that enough witnesses cosigned; undefined where there is none. */
+  async cosigned(): Promise<string | undefined> {
+    const url = new URL('log/checkpoint.cosigned', withSlash(this.gatewayUrl));
+    const response = await patiently(() => fetch(url));
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw refusalOf(response.status, undefined);
+    return response.text();
+  }
+
   /** Entries from an index on to before another, perhaps fewer. */
   async entries(from: number, to: number): Promise<Buffer[]> {
     const { entries } = await this.get(`v1/log/entries?from=${from}&to=${to}`);

@@ -36,6 +36,8 @@ export class SmallLog {
   readonly bodies: BodyLine[] = [];
   readonly verifierKey: string;
   readonly verifier: NoteVerifier;
+  /** The checkpoint that witnesses cosigned, where they did. */
+  cosigned: string | undefined;
   private readonly signer: NoteSigner;
   private readonly tree = new MemoryTree();
 
@@ -119,6 +121,7 @@ export class SmallLog {
   source(size = this.size): LogSource {
     return {
       checkpoint: async () => this.checkpoint(size),
+      cosigned: async () => this.cosigned,
       entries: async (from, to) => this.entries.slice(from, Math.min(to, from + 1_024)),
     };
   }
