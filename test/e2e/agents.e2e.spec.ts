@@ -116,6 +116,19 @@ describe('agents at the real hub', () => {
     );
     const excluded = { client, decider: { ...client, value: '020290-9038' }, officer };
     await municipality.system('K-235').post('/v1/clients/exclusions', excluded).expect(200);
+    const former = { type: 'migri-customer', value: '900901' };
+    const linked = municipality.system('K-235').post('/v1/clients/links', { client, earlier: former, officer });
+    expect(await bodyOf(linked)).toEqual({ state: 'told' });
+    const asked = municipality.system('K-235').post('/v1/consents/proposals', {
+      client,
+      wanted: [{ category: 12, disclosers: ['H-03'], recipients: ['K-235'] }],
+      purposes: ['plan'],
+      uses: { kind: 'repeated' },
+      validUntil: wish.validUntil,
+      language: 'ar',
+      officer,
+    });
+    const { consentId: proposed } = await bodyOf<{ consentId: string }>(asked.expect(201));
     const rotated = municipality.system('K-235').post('/v1/pseudonym-key/rotate', { useAfterSeconds: 0 }).expect(202);
     expect(await bodyOf(rotated)).toMatchObject({ version: 2, sharedWith: ['H-03'] });
     await county.system('H-03').post('/v1/pseudonym-key/rotate', { useAfterSeconds: 0 }).expect(403);
@@ -131,12 +144,35 @@ describe('agents at the real hub', () => {
     await eventually('who may not decide is said again', async () =>
       (await rowsOf(repeated)) === 1 ? true : undefined,
     );
-    const found = county.system('H-03').post('/v1/consents/search', { client }).expect(200);
-    expect((await bodyOf<Consents>(found)).consents).toMatchObject([{ consentId, version: 2, state: 'active' }]);
+    await eventually('which numbers are one person’s is said again', async () =>
+      (await rowsOf(`SELECT FROM consent.subject_link WHERE subject LIKE 'p2.%' AND earlier LIKE 'p2.%'`)) === 1
+        ? true
+        : undefined,
+    );
+    await eventually('the open proposal is named anew', async () =>
+      (await rowsOf(`SELECT FROM consent.proposal WHERE renewal = 1 AND payload ->> 'subject' LIKE 'p2.%'`)) === 1
+        ? true
+        : undefined,
+    );
+    const answered = municipality.system('K-235').post(`/v1/consents/proposals/${proposed}/answer`, {
+      answers: [{ category: 12, recipient: 'K-235', yes: true }],
+      method: 'written',
+      evidence: 'Lomake 18',
+      officer,
+    });
+    expect(await bodyOf(answered)).toMatchObject({ state: 'answered', consent: { version: 1, state: 'recorded' } });
+    const found = county.system('H-03').post('/v1/consents/search', { client: former }).expect(200);
+    expect((await bodyOf<Consents>(found)).consents).toContainEqual(
+      expect.objectContaining({ consentId, version: 2, state: 'active' }),
+    );
 
     const exchangeId = await ask(municipality, 'H-03', [12]);
     await answer(exchangeId, 12);
     await answeredAt(municipality, 'K-235', exchangeId);
+    // Both agents and the hub know the person by the other number too.
+    const byFormer = await ask(municipality, 'H-03', [12], { client: former });
+    await answer(byFormer, 12);
+    await answeredAt(municipality, 'K-235', byFormer);
     const withdrawn = municipality.system('K-235').post(`/v1/consents/${consentId}/withdraw`, { officer });
     expect(await bodyOf(withdrawn)).toMatchObject({ version: 2, state: 'withdrawn' });
     expect(await alarmsOf(municipality, 'K-235')).toEqual([]);

@@ -130,9 +130,13 @@ export class ConsentModule {
         { provide: AUDIT, useFactory: () => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
         {
           provide: LogReplay,
-          inject: [Database, AUDIT, LOGGER],
-          useFactory: (database: Database, audit: GrpcClient<AuditServiceClient>, logger: Logger) =>
-            new LogReplay(database, audit, logger),
+          inject: [Database, AUDIT, DirectoryWatch, LOGGER],
+          useFactory: (
+            database: Database,
+            audit: GrpcClient<AuditServiceClient>,
+            directory: DirectoryWatch,
+            logger: Logger,
+          ) => new LogReplay(database, audit, directory, logger),
         },
         {
           provide: Sweeper,

@@ -4,6 +4,9 @@ import type { ConsentRecord, Decider, DeciderRole, SubjectStanding } from './con
 /** Forgiven to agencies' clocks. */
 const SKEW_MS = 60_000;
 
+/** Who may not decide for somebody. */
+export type ExcludedDeciders = Pick<ReadonlySet<Pseudonym>, 'has'>;
+
 /** What a role must show, beside its pseudonym. */
 interface RoleRule {
   /** Whose decision it may be, alone or beside others. */
@@ -38,7 +41,7 @@ export const neededRoles: Readonly<Record<SubjectStanding, readonly (readonly De
  */
 export function judgeDeciders(
   record: Pick<ConsentRecord, 'subject' | 'standing' | 'deciders' | 'custody'>,
-  excluded: ReadonlySet<Pseudonym>,
+  excluded: ExcludedDeciders,
   now: Date,
 ): Result<void> {
   const { deciders, standing, subject } = record;

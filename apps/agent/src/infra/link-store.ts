@@ -52,15 +52,16 @@ export class LinkStore {
     return rows;
   }
 
-  /** Those that were told under another version of the pseudonym key and not yet under this one. */
+  /** Those that were told under another version of the pseudonym key and not yet, or in vain, under this one. */
   async toRepeat(agency: AgencyId, version: number, limit: number): Promise<KeptLink[]> {
     const { rows } = await this.database.query<KeptLink & Record<string, unknown>>({
       name: 'links-to-repeat',
       text: `SELECT DISTINCT ON (client, former) subject, earlier, client, former FROM subject_links AS said
              JOIN consent_statements ON seq = statement
              WHERE said.agency = $1 AND state = 'told' AND NOT EXISTS (
-               SELECT FROM subject_links AS again WHERE again.agency = $1 AND again.client = said.client
-                 AND again.former = said.former AND again.subject LIKE 'p' || $2::text || '.%')
+               SELECT FROM subject_links AS again JOIN consent_statements AS told ON told.seq = again.statement
+               WHERE again.agency = $1 AND again.client = said.client AND again.former = said.former
+                 AND again.subject LIKE 'p' || $2::text || '.%' AND told.state <> 'refused')
              LIMIT $3`,
       values: [agency, version, limit],
     });

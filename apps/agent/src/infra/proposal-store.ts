@@ -103,6 +103,41 @@ export class ProposalStore {
     return rowCount === 1;
   }
 
+  /** Open ones that name their person under another key than this version's. */
+  async underOtherKey(agency: AgencyId, version: number, now: Date, limit: number): Promise<KeptProposal[]> {
+    const { rows } = await this.database.query<KeptProposal>({
+      name: 'proposals-under-other-key',
+      text: `SELECT ${COLUMNS} FROM consent_proposals
+             WHERE agency = $1 AND state = 'open' AND subject NOT LIKE 'p' || $2::text || '.%'
+               AND (proposal ->> 'lapsesAt')::timestamptz > $3
+             ORDER BY created_at LIMIT $4`,
+      values: [agency, version, now, limit],
+    });
+    return rows;
+  }
+
+  /** The same with its persons named anew, unless it was answered meanwhile. */
+  async rename(
+    client: Queryable,
+    agency: AgencyId,
+    { proposal, statementHash, deciders }: Pick<KeptProposal, 'proposal' | 'statementHash' | 'deciders'>,
+  ): Promise<boolean> {
+    const { rowCount } = await client.query({
+      name: 'proposal-rename',
+      text: `UPDATE consent_proposals SET subject = $3, proposal = $4, statement_hash = $5, deciders = $6
+             WHERE agency = $1 AND id = $2 AND state = 'open'`,
+      values: [
+        agency,
+        proposal.id,
+        proposal.subject,
+        JSON.stringify(proposal),
+        statementHash,
+        JSON.stringify(deciders),
+      ],
+    });
+    return rowCount === 1;
+  }
+
   async exclude(client: Queryable, agency: AgencyId, exclusion: KeptExclusion, at: Date): Promise<void> {
     const { subject, decider, client: whom, person } = exclusion;
     await client.query({

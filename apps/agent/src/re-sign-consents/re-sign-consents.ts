@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { keyVersionOf, type PseudonymKey, pseudonymOf } from '#envelope';
-import { AppError, type Clock, type ConsentId, numericDate, unwrap } from '#kernel';
+import { keyVersionOf, type PseudonymKey, pseudonymOf, statementHash } from '#envelope';
+import { AppError, type Clock, numericDate, type Pseudonym, unwrap } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { KnownConsents } from '../choose-basis/known-consents.js';
 import { type BothPseudonyms, renamed } from '../domain/re-sign.js';
+import { ClientStore } from '../infra/client-store.js';
 import { ConsentStore, type KeptConsent } from '../infra/consent-store.js';
 import { LogStore } from '../infra/log-store.js';
-import { type KeptExclusion, ProposalStore } from '../infra/proposal-store.js';
+import { type KeptLink, LinkStore } from '../infra/link-store.js';
+import { type KeptExclusion, type KeptProposal, ProposalStore } from '../infra/proposal-store.js';
 import type { ClientIdentity } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { TellStatements } from '../tell-consents/tell-statements.js';
@@ -16,23 +18,25 @@ export const RE_SIGN_BATCH = 16;
 const MOST_LOOKED_AT = 1_024;
 /** What does not run now, or cannot be signed, is looked at again after so long. */
 const LOOK_AGAIN_MS = 3_600_000;
-/** By whose hand exclusions are said again: nobody's. */
+/** By whose hand exclusions and links are said again: nobody's. */
 const BY_ITSELF = 'pseudonym key rotation';
 
 /**
- * When a new pseudonym key is in use, signs the agency's running consents again under it, and says again who may not decide for
- * whom. The hub cannot see that both pseudonyms name one person: the collecting agency's signature says so (design page 2,
+ * When a new pseudonym key is in use, signs the agency's running consents and open proposals again under it, and says again who
+ * may not decide for whom and which numbers are one person's. The hub cannot see that both pseudonyms name one person: the collecting agency's signature says so (design page 2,
  * Subjects: no aliases).
  */
 @Injectable()
 export class ReSignConsents {
-  private readonly lookAgainAt = new Map<ConsentId, Date>();
+  private readonly lookAgainAt = new Map<string, Date>();
 
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(ConsentStore) private readonly consents: ConsentStore,
     @Inject(KnownConsents) private readonly known: KnownConsents,
     @Inject(ProposalStore) private readonly proposals: ProposalStore,
+    @Inject(LinkStore) private readonly links: LinkStore,
+    @Inject(ClientStore) private readonly clients: ClientStore,
     @Inject(TellStatements) private readonly statements: TellStatements,
     @Inject(LogStore) private readonly logStore: LogStore,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -54,9 +58,67 @@ export class ReSignConsents {
     for (const consent of due) {
       const done = (await this.runs(agency, consent)) && (await this.signAgain(agency, consent, key));
       if (done) signed += 1;
-      else this.lookAgainAt.set(consent.id, new Date(now.getTime() + LOOK_AGAIN_MS));
+      else this.lookAgain(consent.id, now);
     }
+    const open = await this.proposals.underOtherKey(agency.id, key.version, now, RE_SIGN_BATCH);
+    for (const proposal of open) if (await this.proposeAgain(agency, proposal, key)) signed += 1;
+    // Last: the hub takes a link from a party to something about the person under the new key.
+    if (due.length === 0) signed += await this.linkAgain(agency, key, now);
     return signed;
+  }
+
+  private lookAgain(what: string, now: Date): void {
+    this.lookAgainAt.set(what, new Date(now.getTime() + LOOK_AGAIN_MS));
+  }
+
+  /** An open question, word for word: who answers it answers the same. */
+  private async proposeAgain(agency: ServedAgency, kept: KeptProposal, key: PseudonymKey): Promise<boolean> {
+    const { id, client } = kept;
+    const named = (who: ClientIdentity): Pseudonym => unwrap(pseudonymOf(key, who.type, who.value));
+    const proposal = { ...kept.proposal, subject: named(client) };
+    const deciders = kept.deciders.map((one) =>
+      one.named.person ? { ...one, decider: { ...one.decider, pseudonym: named(one.named.person) } } : one,
+    );
+    const token = await this.statements.sign(agency, 'consent-proposal', proposal);
+    return this.database.transaction(async (transaction) => {
+      const renamed = { proposal, statementHash: statementHash(token), deciders };
+      if (!(await this.proposals.rename(transaction, agency.id, renamed))) return false;
+      const statement = { kind: 'consent-proposal', consentId: id, version: 0, token } as const;
+      await this.statements.keep(transaction, agency, statement);
+      return true;
+    });
+  }
+
+  /** Those of persons about whom something is known under the new key; the others would join pseudonyms for nothing. */
+  private async linkAgain(agency: ServedAgency, key: PseudonymKey, now: Date): Promise<number> {
+    const links = await this.links.toRepeat(agency.id, key.version, MOST_LOOKED_AT);
+    let told = 0;
+    for (const { client, former } of links) {
+      const [subject, earlier] = [client, former].map((who) => unwrap(pseudonymOf(key, who.type, who.value)));
+      if (!subject || !earlier || (this.lookAgainAt.get(subject + earlier) ?? now) > now) continue;
+      this.lookAgain(subject + earlier, now);
+      if ((await this.clients.known(agency.id, [subject, earlier])).length === 0) continue;
+      await this.linkOnce(agency, { subject, earlier, client, former }, now);
+      told += 1;
+    }
+    return told;
+  }
+
+  private async linkOnce(agency: ServedAgency, link: KeptLink, at: Date): Promise<void> {
+    const { subject, earlier } = link;
+    const token = await this.statements.sign(agency, 'subject-link', {
+      v: 1,
+      subject,
+      earlier,
+      agency: agency.id,
+      worker: agency.workerPseudonym(BY_ITSELF),
+      jti: randomUUID(),
+      iat: numericDate(at),
+    });
+    await this.database.transaction(async (transaction) => {
+      const seq = await this.statements.keep(transaction, agency, { kind: 'subject-link', token });
+      await this.links.add(transaction, agency.id, link, seq, at);
+    });
   }
 
   /** By the hub's word: another party may have suspended or withdrawn it. */

@@ -173,7 +173,7 @@ const statements = {
                   consent_id::text AS "consentId", consent_version AS "consentVersion", subjects,
                   exchange_id::text AS "exchangeId", sender, recipient
            FROM ${s}.entry_index JOIN ${s}.entry USING (leaf_index)
-           WHERE leaf_index >= $1 AND leaf_index < $2 AND (consent_id IS NOT NULL OR type = 'message-released')
+           WHERE leaf_index >= $1 AND leaf_index < $2 AND (consent_id IS NOT NULL OR type IN ('message-released', 'subject-linked', 'decider-excluded'))
            ORDER BY leaf_index LIMIT $3`,
   },
   ofAll: {

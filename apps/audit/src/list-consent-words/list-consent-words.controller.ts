@@ -9,6 +9,14 @@ import { type ConsentIndexRow, consentRows, storedSize } from '../infra/log-stor
 
 const maxResults = 500;
 
+/** By which kind of statement something came to be that only its words can bring back. */
+const statementOf: Readonly<Record<string, string>> = {
+  'consent-recorded': 'consent',
+  'consent-requested': 'consent-proposal',
+  'subject-linked': 'subject-link',
+  'decider-excluded': 'decider-exclusion',
+};
+
 /** What the log says about consents, in its own order: the one memory that no restored backup takes back. */
 @Controller()
 export class ListConsentWordsController {
@@ -17,7 +25,9 @@ export class ListConsentWordsController {
     @Inject(LeafOpenings) private readonly openings: LeafOpenings,
   ) {}
 
-  /** Entries about consents, and releases with each consent that they rest on. Errors: MALFORMED. */
+  /**
+   * Entries about consents, links and excluded deciders, and releases with each consent that they rest on. Errors: MALFORMED.
+   */
   @GrpcMethod('AuditService', 'listConsentWords')
   async listConsentWords(request: ListConsentWordsRequest): Promise<ListConsentWordsResponse> {
     const from = Number(request.from);
@@ -29,21 +39,33 @@ export class ListConsentWordsController {
     const last = rows.at(-1);
     const more = rows.length === limit && last !== undefined && last.leafIndex + 1 < size;
     return {
-      words: await this.wordsOf(rows),
+      words: await this.wordsOf(rows, request.withStatements),
       next: BigInt(more && last ? last.leafIndex + 1 : Math.max(size, from)),
       more,
     };
   }
 
-  private async wordsOf(rows: readonly ConsentIndexRow[]): Promise<ConsentWord[]> {
-    const released = rows.filter(({ consentId }) => consentId === null).map(({ leafIndex }) => leafIndex);
-    const bodies = await this.openings.read(released);
+  private async wordsOf(rows: readonly ConsentIndexRow[], withStatements: boolean): Promise<ConsentWord[]> {
+    const stated = withStatements ? rows.filter(({ type }) => Object.hasOwn(statementOf, type)) : [];
+    const released = rows.filter(({ type }) => type === 'message-released');
+    const [openings, evidence] = await Promise.all([
+      this.openings.read([...released, ...stated].map(({ leafIndex }) => leafIndex)),
+      this.openings.evidence(stated.map(({ leafIndex }) => leafIndex)),
+    ]);
     return rows.flatMap((row) => {
-      const { consentId, consentVersion } = row;
-      if (consentId !== null) return [wordOf(row, { id: consentId, version: consentVersion ?? 0 })];
-      const opening = bodies.get(row.leafIndex);
-      const body = opening && parseLogBody(JSON.parse(opening.body));
-      return body?.ok && body.value.basis ? consentsNamedBy(body.value.basis).map((named) => wordOf(row, named)) : [];
+      const opening = openings.get(row.leafIndex);
+      const parsed = opening && parseLogBody(JSON.parse(opening.body));
+      const body = parsed?.ok ? parsed.value : undefined;
+      if (row.type === 'message-released')
+        return body?.basis ? consentsNamedBy(body.basis).map((named) => wordOf(row, named)) : [];
+      const kind = statementOf[row.type] ?? '';
+      return [
+        {
+          ...wordOf(row, { id: row.consentId ?? '', version: row.consentVersion ?? 0 }),
+          statementHash: body?.evidence?.[kind] ?? '',
+          statement: evidence.get(row.leafIndex)?.[kind] ?? '',
+        },
+      ];
     });
   }
 }
@@ -56,6 +78,9 @@ const wordOf = (row: ConsentIndexRow, consent: { readonly id: string; readonly v
   consentId: consent.id,
   consentVersion: consent.version,
   subject: row.subjects?.[0] ?? '',
+  subjects: row.subjects ?? [],
+  statementHash: '',
+  statement: '',
   exchangeId: row.exchangeId ?? '',
   sender: row.sender ?? '',
   recipient: row.recipient ?? '',

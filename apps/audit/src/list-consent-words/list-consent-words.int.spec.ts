@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ConsentWord } from '#contracts';
 import { topics } from '#contracts';
-import { type ConsentId, newConsentId, newExchangeId, type Pseudonym, unwrap } from '#kernel';
+import { type ConsentId, newConsentId, newEventId, newExchangeId, numericDate, type Pseudonym, unwrap } from '#kernel';
 import { plainProposal } from '../append-entries/proposal.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
-import { parseLogBody } from '#envelope';
+import { parseLogBody, signStatement, statementHash } from '#envelope';
 import { AuditGround, AuditInstance, emptyRecord } from '../testing/audit.fixture.js';
 import { directoryOf, type Party, party } from '../testing/parties.fixture.js';
 import { ListConsentWordsController } from './list-consent-words.controller.js';
@@ -63,7 +63,7 @@ describe('what the log says about consents', () => {
   const all = async (limit: number): Promise<ConsentWord[]> => {
     const words: ConsentWord[] = [];
     for (let from = 0n; ;) {
-      const page = await list.listConsentWords({ from, limit });
+      const page = await list.listConsentWords({ from, limit, withStatements: false });
       words.push(...page.words);
       if (!page.more) return words;
       from = page.next;
@@ -87,11 +87,30 @@ describe('what the log says about consents', () => {
   });
 
   it('goes on from the end of the log, also where nothing about consents was appended since', async () => {
-    const { next } = await list.listConsentWords({ from: 0n, limit: 500 });
-    expect(await list.listConsentWords({ from: next, limit: 500 })).toEqual({ words: [], next, more: false });
+    const { next } = await list.listConsentWords({ from: 0n, limit: 500, withStatements: false });
+    const after = { from: next, limit: 500, withStatements: false };
+    expect(await list.listConsentWords(after)).toEqual({ words: [], next, more: false });
     await log(id, 'consent-resumed');
-    expect((await list.listConsentWords({ from: next, limit: 500 })).words).toMatchObject([
-      { type: 'consent-resumed', consentId: id },
-    ]);
+    expect((await list.listConsentWords(after)).words).toMatchObject([{ type: 'consent-resumed', consentId: id }]);
+  });
+
+  it('names links and exclusions too, with the statement by which each came to be where that is asked for', async () => {
+    const { next } = await list.listConsentWords({ from: 0n, limit: 500, withStatements: false });
+    const earlier = `p1.${'E'.repeat(42)}A` as Pseudonym;
+    const said = { agency: municipality.id, worker: 'w-1', jti: newEventId(), iat: numericDate(new Date()) };
+    const token = await signStatement('subject-link', { v: 1, subject, earlier, ...said }, municipality.signing);
+    const record = {
+      ...emptyRecord(),
+      type: 'subject-linked',
+      sender: municipality.id,
+      subjects: [subject, earlier],
+      evidence: [{ kind: 'subject-link', token }],
+    };
+    await audit.appender.append(plainProposal([unwrap(await audit.preparer.prepare(record, topics.consentEvents))]));
+    const told = { type: 'subject-linked', subjects: [subject, earlier], sender: municipality.id, consentId: '' };
+    const without = await list.listConsentWords({ from: next, limit: 500, withStatements: false });
+    expect(without.words).toMatchObject([{ ...told, statement: '', statementHash: '' }]);
+    const { words } = await list.listConsentWords({ from: next, limit: 500, withStatements: true });
+    expect(words).toMatchObject([{ ...told, statement: token, statementHash: statementHash(token) }]);
   });
 });

@@ -10,7 +10,7 @@ import { findAct, insertActs, readActs, type StoredAct } from '../infra/acts.js'
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { consentEvent } from '../infra/consent-event.js';
 import { lockMatters, type Matter, moveConsents, readUses } from '../infra/consents.js';
-import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
+import { excludedDeciders } from '../infra/subjects.js';
 
 export interface ActedOnConsent {
   readonly effectiveAt: Date;
@@ -61,7 +61,7 @@ export class ActOnConsent {
       if (act.by === 'authority' && this.directory.agency(agency)?.status !== 'active')
         throw new AppError('AGENCY_NOT_ONBOARDED');
       const acts = await readActs(client, [matter.id]);
-      const excluded = await excludedDeciders(client, await linkedPseudonyms(client, matter.terms.subject));
+      const excluded = await excludedDeciders(client, [matter.terms.subject]);
       const verdict = unwrap(judgeAct(act, { ...matter, acts, excluded }));
       if (verdict.kind === 'as-before') return { ...asBefore(matter, acts), uses };
       const now = this.clock.now();

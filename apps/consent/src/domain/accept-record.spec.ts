@@ -1,9 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConsentRecord, Decider } from '#envelope';
+import type { ConsentProposal, ConsentRecord, Decider } from '#envelope';
 import type { Pseudonym, Sha256 } from '#kernel';
-import { catalogue, client, consentOf, county, grants, now, recordOf, somebodyElse } from '../testing/facts.fixture.js';
-import { acceptRecord } from './accept-record.js';
-import type { Consent } from './consent-state.js';
+import {
+  catalogue,
+  client,
+  consentOf,
+  county,
+  grants,
+  now,
+  proposalOf,
+  recordOf,
+  somebodyElse,
+} from '../testing/facts.fixture.js';
+import { acceptRecord, acceptRenamedProposal } from './accept-record.js';
+import type { Consent, StoredState } from './consent-state.js';
 
 const proposalHash = `${'P'.repeat(42)}A` as Sha256;
 const custodian: Decider = { role: 'custodian', pseudonym: somebodyElse, verifiedAt: '2026-11-21T00:00:00Z' };
@@ -86,6 +96,30 @@ describe('a consent under a new pseudonym key', () => {
   });
 
   it('does not bring a decider back who was excluded', () => {
-    expect(judged({}, {}, [somebodyElse])).toBe('DECIDER_NOT_ENTITLED');
+    expect(judged({}, {}, [somebodyElse])).toBe('DECIDER_EXCLUDED');
+  });
+});
+
+describe('an open proposal, its person named under a later key', () => {
+  const next = `p2.${'N'.repeat(42)}A` as Pseudonym;
+  const asked = { hash: `${'H'.repeat(42)}A` as Sha256, payload: proposalOf() };
+  const judged = (changes: Partial<ConsentProposal>, state: StoredState = 'requested', at = now): string => {
+    const accepted = acceptRenamedProposal(proposalOf({ subject: next, ...changes }), { state, proposal: asked }, at);
+    return accepted.ok ? 'accepted' : accepted.error.code;
+  };
+
+  it.each<[string, Partial<ConsentProposal>, StoredState, string]>([
+    ['is taken word for word', {}, 'requested', 'accepted'],
+    ['asks for nothing else', { wanted: grants([11, 12]) }, 'requested', 'CONSENT_ID_REUSED'],
+    ['is not somebody else’s under the same key', { subject: somebodyElse }, 'requested', 'CONSENT_ID_REUSED'],
+    ['does not ask again what was answered', {}, 'active', 'CONSENT_INACTIVE'],
+    ['does not ask again what was denied', {}, 'denied', 'CONSENT_INACTIVE'],
+    ['does not ask again what has lapsed', {}, 'lapsed', 'CONSENT_PROPOSAL_LAPSED'],
+  ])('%s', (_what, changes, state, code) => {
+    expect(judged(changes, state)).toBe(code);
+  });
+
+  it('is not taken once its time is over, though nothing was stored of that', () => {
+    expect(judged({}, 'requested', new Date(asked.payload.lapsesAt))).toBe('CONSENT_PROPOSAL_LAPSED');
   });
 });

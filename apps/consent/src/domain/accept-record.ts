@@ -1,5 +1,11 @@
 import type { Catalogue } from '#catalogue';
-import { type ConsentRecord, judgeDeciders, keyVersionOf } from '#envelope';
+import {
+  type ConsentProposal,
+  type ConsentRecord,
+  type ExcludedDeciders,
+  judgeDeciders,
+  keyVersionOf,
+} from '#envelope';
 import { AppError, canonicalJson, type ErrorCode, err, ok, type Pseudonym, type Result } from '#kernel';
 import { type Consent, mayHappen, type StoredState } from './consent-state.js';
 import { acceptAnswer, acceptTerms, type Asked } from './proposal-rules.js';
@@ -14,7 +20,7 @@ export interface KnownConsent {
   /** The proposal of that id, if it was proposed. */
   readonly asked?: Asked & { readonly state: StoredState };
   /** Who may not decide for this subject. */
-  readonly excluded?: ReadonlySet<Pseudonym>;
+  readonly excluded?: ExcludedDeciders;
 }
 
 const codeOfEnd = (state: StoredState): ErrorCode =>
@@ -62,7 +68,7 @@ export function acceptRecord(
 }
 
 /** The same word for word under a later pseudonym key: only how its persons are named differs. */
-export function isRenamed(before: ConsentRecord, next: ConsentRecord): boolean {
+export function isRenamed<Terms extends ConsentRecord | ConsentProposal>(before: Terms, next: Terms): boolean {
   const names = namesOf(next);
   const version = keyVersionOf(next.subject);
   return (
@@ -81,28 +87,42 @@ export function isRenamed(before: ConsentRecord, next: ConsentRecord): boolean {
 function acceptRenamed(
   record: ConsentRecord,
   present: NonNullable<KnownConsent['present']>,
-  excluded: ReadonlySet<Pseudonym>,
+  excluded: ExcludedDeciders,
   now: Date,
 ): Result<void> {
   if (present.state !== 'active') return err(new AppError(codeOfEnd(present.state)));
   if (record.version !== present.version + 1) return err(new AppError('CONFLICT', 'the version must be the next one'));
   if (new Date(record.validUntil) <= now) return err(new AppError('CONSENT_EXPIRED'));
-  if (namesOf(present.record).some((name) => excluded.has(name))) return err(new AppError('DECIDER_NOT_ENTITLED'));
+  if (decidersOf(present.record).some((name) => excluded.has(name))) return err(new AppError('DECIDER_EXCLUDED'));
   return ok(undefined);
 }
 
-const namesOf = ({ subject, deciders }: ConsentRecord): Pseudonym[] => [
-  subject,
-  ...deciders.flatMap(({ pseudonym }) => pseudonym ?? []),
-];
+/** An open proposal, its person named under a later key: nobody is asked anything else. Errors: as `acceptRecord`. */
+export function acceptRenamedProposal(
+  proposal: ConsentProposal,
+  asked: { readonly state: StoredState; readonly proposal: Asked | undefined } | undefined,
+  now: Date,
+): Result<void> {
+  if (!asked?.proposal || !isRenamed(asked.proposal.payload, proposal)) return err(new AppError('CONSENT_ID_REUSED'));
+  if (asked.state === 'lapsed' || now >= new Date(proposal.lapsesAt))
+    return err(new AppError('CONSENT_PROPOSAL_LAPSED'));
+  return asked.state === 'requested' ? ok(undefined) : err(new AppError('CONSENT_INACTIVE'));
+}
+
+const decidersOf = (terms: ConsentRecord | ConsentProposal): Pseudonym[] =>
+  'deciders' in terms ? terms.deciders.flatMap(({ pseudonym }) => pseudonym ?? []) : [];
+
+const namesOf = (terms: ConsentRecord | ConsentProposal): Pseudonym[] => [terms.subject, ...decidersOf(terms)];
 
 /** All of it but who is named how. */
-const nameless = (record: ConsentRecord): object => ({
-  ...record,
+const nameless = (terms: ConsentRecord | ConsentProposal): object => ({
+  ...terms,
   subject: '',
-  version: 0,
-  deciders: record.deciders.map((decider) => ({
-    ...decider,
-    pseudonym: decider.pseudonym === undefined ? '' : 'named',
-  })),
+  ...('deciders' in terms && {
+    version: 0,
+    deciders: terms.deciders.map((decider) => ({
+      ...decider,
+      pseudonym: decider.pseudonym === undefined ? '' : 'named',
+    })),
+  }),
 });

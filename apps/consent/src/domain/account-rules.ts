@@ -1,4 +1,4 @@
-import type { ConsentProposal, ConsentRecord, Decider } from '#envelope';
+import type { ConsentProposal, ConsentRecord, Decider, ExcludedDeciders } from '#envelope';
 import { AppError, err, ok, type Pseudonym, type Result } from '#kernel';
 
 type Terms = ConsentRecord | ConsentProposal;
@@ -11,11 +11,7 @@ const decidersOf = (terms: readonly Terms[]): Decider[] =>
  *
  * Errors: DECIDER_EXCLUDED, DECIDER_NOT_ENTITLED
  */
-export function viewerMaySee(
-  viewer: Pseudonym,
-  terms: readonly Terms[],
-  excluded: ReadonlySet<Pseudonym>,
-): Result<void> {
+export function viewerMaySee(viewer: Pseudonym, terms: readonly Terms[], excluded: ExcludedDeciders): Result<void> {
   if (excluded.has(viewer)) return err(new AppError('DECIDER_EXCLUDED'));
   return decidersOf(terms).some(({ pseudonym }) => pseudonym === viewer)
     ? ok(undefined)

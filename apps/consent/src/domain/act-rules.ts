@@ -1,5 +1,11 @@
-import { type ConsentAct, type ConsentProposal, type ConsentRecord, disclosersOf } from '#envelope';
-import { AppError, err, ok, type Pseudonym, type Result } from '#kernel';
+import {
+  type ConsentAct,
+  type ConsentProposal,
+  type ConsentRecord,
+  disclosersOf,
+  type ExcludedDeciders,
+} from '#envelope';
+import { AppError, err, ok, type Result } from '#kernel';
 import { type Actor, finalStates, mayHappen, type StoredState, transitions } from './consent-state.js';
 
 /** An act of the past, as far as later ones look at it. Undefined: the hub's own. */
@@ -17,7 +23,7 @@ export interface ActedUpon {
   /** Oldest first. */
   readonly acts: readonly PastAct[];
   /** Who may not decide for this subject. */
-  readonly excluded: ReadonlySet<Pseudonym>;
+  readonly excluded: ExcludedDeciders;
 }
 
 export type ActVerdict =

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type MessageContext, type MessageKind, messageKinds, parseContext } from '#envelope';
-import { numericDate } from '#kernel';
+import { numericDate, type Pseudonym } from '#kernel';
 import {
   byConsent,
   byStatute,
@@ -53,7 +53,16 @@ interface Case {
   readonly reasons: readonly string[];
 }
 
+const decidedFor = consentOf(
+  recordOf({ standing: 'child', deciders: [{ role: 'custodian', pseudonym: somebodyElse }], custody: 'sole' }),
+);
+
 const cases: readonly Case[] = [
+  {
+    when: 'the log tells of an exclusion whose statement was lost, and another decided',
+    facts: { stored: [decidedFor], exclusions: [{ subject: client }] },
+    reasons: ['DECIDER_EXCLUDED: exclusions-known'],
+  },
   { when: 'the consent covers the answer', reasons: [] },
   { when: 'a statute lifts the secrecy', context: { basis: [byStatute()], categories: [11] }, reasons: [] },
   {
@@ -342,6 +351,31 @@ describe('decideBasis', () => {
   });
 });
 
+describe('an exclusion whose statement was lost with a restored backup', () => {
+  const later = `p1.${'L'.repeat(42)}A` as Pseudonym;
+  const lost = { exclusions: [{ subject: client }] };
+
+  it('stops what somebody else decided, until it is said again, and not what the person decided', () => {
+    const decision = decideBasis(contextOf(), factsOf({ stored: [decidedFor], ...lost }));
+    expect(decision).toMatchObject({
+      reasons: [{ code: 'DECIDER_EXCLUDED', rule: 'exclusions-known' }],
+      final: false,
+    });
+    expect(reasonsOf(contextOf(), factsOf(lost))).toEqual([]);
+  });
+
+  it('reaches over links that were lost too, which open nothing', () => {
+    const lostLinks = [{ subject: later, earlier: client }];
+    const facts = factsOf({ stored: [decidedFor], exclusions: [{ subject: later }], lostLinks });
+    expect(reasonsOf(contextOf(), facts)).toEqual(['DECIDER_EXCLUDED: exclusions-known']);
+    const known = factsOf({ stored: [decidedFor], exclusions: [{ subject: later, decider: somebodyElse }], lostLinks });
+    expect(reasonsOf(contextOf(), known)).toEqual(['DECIDER_EXCLUDED: decider-not-excluded']);
+    expect(reasonsOf(contextOf({ subjects: [later] }), factsOf({ lostLinks }))).toContain(
+      'CONSENT_TOO_NARROW: consent-is-about-subject',
+    );
+  });
+});
+
 describe('the sides of a message', () => {
   const placement = { basis: [byConsent({ categories: [15] })], categories: [15] };
   const stored = [consentOf(recordOf({ grants: grants([12, 15]) }))];
@@ -432,7 +466,11 @@ describe('a refusal', () => {
   });
 
   it.each(
-    cases.filter(({ reasons }) => reasons.length === 1 && !/^(CONSENT_NOT_YET_VALID|MANDATE_STALE)/.test(reasons[0]!)),
+    cases.filter(
+      ({ reasons }) =>
+        reasons.length === 1 &&
+        !/^(CONSENT_NOT_YET_VALID|MANDATE_STALE|DECIDER_EXCLUDED: exclusions)/.test(reasons[0]!),
+    ),
   )('is final when $when', ({ context, facts }) => {
     expect(finalOf(contextOf(context), factsOf(facts))).toBe(true);
   });

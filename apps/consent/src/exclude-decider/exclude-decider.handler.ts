@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { statementHash } from '#envelope';
 import type { AgencyId, Clock } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { subjectEvent } from '../infra/consent-event.js';
-import { keepStatement, type KeptStatement } from '../infra/subjects.js';
+import { bringAgain, isLost, keepStatement, type KeptStatement } from '../infra/subjects.js';
 
 @Injectable()
 export class ExcludeDecider {
@@ -30,7 +31,8 @@ export class ExcludeDecider {
       agency,
       { signerOf: (payload) => payload.agency },
     );
-    assertFresh({ iat }, this.clock.now());
+    const hash = statementHash(token);
+    if (!(await isLost(this.database, 'decider-exclusion', hash))) assertFresh({ iat }, this.clock.now());
     const kept = await this.database.transaction(async (client) => {
       const at = this.clock.now();
       const event = subjectEvent({
@@ -40,17 +42,11 @@ export class ExcludeDecider {
         at,
         evidence: { kind: 'decider-exclusion', token },
       });
-      const { eventId } = event;
-      const exclusion = await keepStatement(client, 'decider-exclusion', {
-        agency,
-        jti,
-        subject,
-        other: decider,
-        token,
-        eventId,
-        recordedAt: at,
-      });
-      if (exclusion.isNew) await this.outbox.enqueue(client, [event]);
+      const said = { agency, subject, other: decider };
+      const before = await bringAgain(client, 'decider-exclusion', { ...said, hash, at });
+      const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
+      const exclusion = await keepStatement(client, 'decider-exclusion', { ...said, jti, token, eventId, recordedAt });
+      if (exclusion.isNew && !before) await this.outbox.enqueue(client, [event]);
       return exclusion;
     });
     this.relay.wake();

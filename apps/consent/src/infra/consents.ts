@@ -64,7 +64,9 @@ const TABLES = `consent.consent c JOIN consent.consent_version v USING (consent_
 const MATTERS = `SELECT ${COLUMNS}, p.proposal, p.proposal_hash, p.payload AS proposal_payload,
                         p.event_id AS proposal_event, p.recorded_at AS proposed_at
                  FROM consent.consent c LEFT JOIN consent.consent_version v USING (consent_id, version)
-                      LEFT JOIN consent.proposal p USING (consent_id)`;
+                      LEFT JOIN LATERAL (
+                        SELECT * FROM consent.proposal WHERE consent_id = c.consent_id ORDER BY renewal DESC LIMIT 1
+                      ) p ON true`;
 
 /** Locked in the order of their ids: locks in arbitrary order would deadlock between batches. */
 async function lock(client: Queryable, ids: readonly ConsentId[]): Promise<void> {
@@ -229,3 +231,48 @@ const matterOf = (row: ConsentRow & ProposalRow): Matter[] => {
   const { id, version, state, changed_at: changedAt, ended_at } = row;
   return [{ id, version, state, terms, consent, proposal, changedAt, endedAt: ended_at ?? undefined }];
 };
+
+/** The first, or the next one that names the person under a later key; its consent then is found under that name. */
+export async function insertProposal(client: Queryable, proposal: StoredProposal): Promise<void> {
+  const { token, hash, payload, eventId, recordedAt } = proposal;
+  await client.query({
+    name: 'insert-proposal',
+    text: `WITH p AS (
+             INSERT INTO consent.proposal (consent_id, renewal, proposal, proposal_hash, payload, event_id, recorded_at)
+             SELECT $1, count(*), $2, $3, $4, $5, $6 FROM consent.proposal WHERE consent_id = $1
+           )
+           UPDATE consent.consent SET subject = $7 WHERE consent_id = $1 AND subject <> $7`,
+    values: [payload.id, token, hash, payload, eventId, recordedAt, payload.subject],
+  });
+}
+
+/** A consent's first or next version as signed, in force from now on. */
+export async function insertVersion(
+  client: Queryable,
+  version: Pick<StoredConsent, 'record' | 'token' | 'recordHash' | 'recordEventId' | 'recordedAt'>,
+  renamed: boolean,
+): Promise<void> {
+  const { record, token, recordHash, recordEventId, recordedAt } = version;
+  await client.query({
+    name: 'insert-consent-version',
+    text: `WITH v AS (INSERT INTO consent.consent_version (consent_id, version, record, record_hash, payload, event_id, recorded_at)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7))
+           UPDATE consent.consent
+           SET version = $2, state = 'active', changed_at = $7, ends_at = $8, subject = $9,
+               reminded_at = CASE WHEN $10 THEN reminded_at END,
+               mandate_verified_at = CASE WHEN $10 THEN mandate_verified_at END
+           WHERE consent_id = $1`,
+    values: [
+      record.id,
+      record.version,
+      token,
+      recordHash,
+      record,
+      recordEventId,
+      recordedAt,
+      record.validUntil,
+      record.subject,
+      renamed,
+    ],
+  });
+}

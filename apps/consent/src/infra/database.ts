@@ -3,6 +3,7 @@ import type { DatabaseSpec } from '#platform';
 import { CreateConsentTables1795000000000 } from './migrations/1795000000000-create-consent-tables.js';
 import { CountAskedBases1795200000000 } from './migrations/1795200000000-count-asked-bases.js';
 import { KeepConsentLifecycle1795100000000 } from './migrations/1795100000000-keep-consent-lifecycle.js';
+import { BringBackStatements1795400000000 } from './migrations/1795400000000-bring-back-statements.js';
 import { FollowTheLog1795300000000 } from './migrations/1795300000000-follow-the-log.js';
 
 export const SCHEMA = 'consent';
@@ -16,10 +17,11 @@ export const databaseSpec: DatabaseSpec = {
     KeepConsentLifecycle1795100000000,
     CountAskedBases1795200000000,
     FollowTheLog1795300000000,
+    BringBackStatements1795400000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
     `REVOKE UPDATE, DELETE ON ${appendOnly.map((table) => `consent.${table}`).join(', ')} FROM :role`,
-    'REVOKE DELETE ON consent.consent, consent.log_position FROM :role',
+    'REVOKE DELETE ON consent.consent, consent.log_position, consent.lost_statement FROM :role',
   ],
 };

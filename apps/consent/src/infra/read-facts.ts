@@ -1,12 +1,12 @@
-import type { MessageContext } from '#envelope';
+import type { JoinedPseudonyms, MessageContext } from '#envelope';
 import type { AgencyId, Pseudonym } from '#kernel';
 import type { DirectoryView, Queryable } from '#platform';
 import { consentsNamed, type Facts } from '../domain/decide-basis.js';
 import { readConsents, readUses } from './consents.js';
-import { joinedPersons } from './subjects.js';
+import { possiblyJoinedPersons } from './subjects.js';
 
 /** What the database knows for deciding these messages. */
-export type StoredFacts = Pick<Facts, 'consents' | 'uses' | 'links' | 'exclusions'>;
+export type StoredFacts = Pick<Facts, 'consents' | 'uses' | 'links' | 'lostLinks' | 'exclusions'>;
 
 /** Of messages that name no consent. */
 export const noStoredFacts: StoredFacts = { consents: new Map(), uses: [], links: [], exclusions: [] };
@@ -37,21 +37,37 @@ export async function readFacts(
 async function readJoinsAndExclusions(
   client: Queryable,
   persons: readonly Pseudonym[],
-): Promise<Pick<StoredFacts, 'links' | 'exclusions'>> {
-  const { rows } = await client.query<{ kind: 'link' | 'exclusion'; subject: Pseudonym; other: Pseudonym }>({
+): Promise<Pick<StoredFacts, 'links' | 'lostLinks' | 'exclusions'>> {
+  const { rows } = await client.query<JoinOrExclusion>({
     name: 'read-joins-and-exclusions',
-    text: `${joinedPersons}
+    text: `${possiblyJoinedPersons}
            SELECT 'link' AS kind, subject, earlier AS other
            FROM consent.subject_link JOIN person ON subject = pseudonym
            UNION ALL
-           SELECT 'exclusion', subject, decider FROM consent.decider_exclusion JOIN person ON subject = pseudonym`,
+           SELECT 'exclusion', subject, decider FROM consent.decider_exclusion JOIN person ON subject = pseudonym
+           UNION ALL
+           SELECT CASE kind WHEN 'subject-link' THEN 'lost-link' ELSE 'exclusion' END, subject, other
+           FROM consent.lost_statement JOIN person ON subject = pseudonym WHERE brought_at IS NULL`,
     values: [persons],
   });
-  const of = (kind: (typeof rows)[number]['kind']) => rows.filter((row) => row.kind === kind);
+  const joins = (kind: 'link' | 'lost-link'): JoinedPseudonyms[] =>
+    rows.flatMap((row) =>
+      row.kind === kind && row.other !== null ? [{ subject: row.subject, earlier: row.other }] : [],
+    );
   return {
-    links: of('link').map(({ subject, other }) => ({ subject, earlier: other })),
-    exclusions: of('exclusion').map(({ subject, other }) => ({ subject, decider: other })),
+    links: joins('link'),
+    lostLinks: joins('lost-link'),
+    exclusions: rows
+      .filter(({ kind }) => kind === 'exclusion')
+      .map(({ subject, other }) => ({ subject, ...(other !== null && { decider: other }) })),
   };
+}
+
+interface JoinOrExclusion extends Record<string, unknown> {
+  readonly kind: 'link' | 'lost-link' | 'exclusion';
+  readonly subject: Pseudonym;
+  /** Null of an exclusion whose statement was lost. */
+  readonly other: Pseudonym | null;
 }
 
 /** Those of the parties that are onboarded and not suspended. */

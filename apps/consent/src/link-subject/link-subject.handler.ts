@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { partiesOf } from '#envelope';
+import { partiesOf, statementHash } from '#envelope';
 import { type AgencyId, AppError, type Clock } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { subjectEvent } from '../infra/consent-event.js';
 import { mattersAbout } from '../infra/consents.js';
-import { keepStatement, type KeptStatement } from '../infra/subjects.js';
+import { bringAgain, isLost, keepStatement, type KeptStatement } from '../infra/subjects.js';
 
 @Injectable()
 export class LinkSubject {
@@ -20,7 +20,8 @@ export class LinkSubject {
 
   /**
    * Two pseudonyms name one person: a later identity code joins an earlier number. Told by an agency that is a party to a
-   * consent or a proposal about one of them. What is linked already is answered as before.
+   * consent or a proposal about one of them. What is linked already is answered as before, and
+   * what was lost with a restored backup may be brought again.
    *
    * @throws AppError as `verifyByAgency` and `keepStatement`; NOT_FOUND (no party to anything about either)
    */
@@ -32,7 +33,8 @@ export class LinkSubject {
       agency,
       { signerOf: (payload) => payload.agency },
     );
-    assertFresh({ iat }, this.clock.now());
+    const hash = statementHash(token);
+    if (!(await isLost(this.database, 'subject-link', hash))) assertFresh({ iat }, this.clock.now());
     const kept = await this.database.transaction(async (client) => {
       const about = await mattersAbout(client, [subject, earlier]);
       if (!about.some(({ terms }) => partiesOf(terms).includes(agency))) throw new AppError('NOT_FOUND');
@@ -44,17 +46,11 @@ export class LinkSubject {
         at,
         evidence: { kind: 'subject-link', token },
       });
-      const { eventId } = event;
-      const link = await keepStatement(client, 'subject-link', {
-        agency,
-        jti,
-        subject,
-        other: earlier,
-        token,
-        eventId,
-        recordedAt: at,
-      });
-      if (link.isNew) await this.outbox.enqueue(client, [event]);
+      const said = { agency, subject, other: earlier };
+      const before = await bringAgain(client, 'subject-link', { ...said, hash, at });
+      const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
+      const link = await keepStatement(client, 'subject-link', { ...said, jti, token, eventId, recordedAt });
+      if (link.isNew && !before) await this.outbox.enqueue(client, [event]);
       return link;
     });
     this.relay.wake();

@@ -1,14 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { statementHash } from '#envelope';
-import { type AgencyId, AppError, type Clock, type EventId, unwrap } from '#kernel';
+import { type AgencyId, type Clock, type EventId, unwrap } from '#kernel';
 import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { transitions } from '../domain/consent-state.js';
+import { acceptRenamedProposal } from '../domain/accept-record.js';
 import { acceptProposal } from '../domain/proposal-rules.js';
 import { verifyByAgency } from '../infra/agency-statement.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { consentEvent } from '../infra/consent-event.js';
-import { createMatter, lockMatters } from '../infra/consents.js';
+import { createMatter, insertProposal, lockMatters } from '../infra/consents.js';
 
 export interface ProposedConsent {
   readonly consentId: string;
@@ -29,8 +30,10 @@ export class ProposeConsent {
 
   /**
    * Stores what an agency asks a client to agree to; the same proposal again is answered as before. It is a basis for nothing.
+   * An open one may come again word for word with its person named under a later pseudonym key (decision 0023).
    *
-   * @throws AppError as `verifyByAgency` and `acceptProposal`; CONSENT_ID_REUSED
+   * @throws AppError as `verifyByAgency` and `acceptProposal`; CONSENT_ID_REUSED, CONSENT_INACTIVE (answered, or ended),
+   * CONSENT_PROPOSAL_LAPSED
    */
   async propose(agency: AgencyId, token: string): Promise<ProposedConsent> {
     const proposal = await verifyByAgency(
@@ -46,13 +49,12 @@ export class ProposeConsent {
     const proposed = await this.database.transaction(async (client) => {
       const state = transitions.propose.to;
       const created = await createMatter(client, { id, subject, state, endsAt: lapsesAt, at: this.clock.now() });
-      if (!created) {
-        const before = (await lockMatters(client, [id])).get(id)?.proposal;
-        if (before?.hash !== hash) throw new AppError('CONSENT_ID_REUSED');
-        return { consentId: id, recordedAt: before.recordedAt, eventId: before.eventId };
-      }
+      const matter = created ? undefined : (await lockMatters(client, [id])).get(id);
+      const before = matter?.proposal;
+      if (before?.hash === hash) return { consentId: id, recordedAt: before.recordedAt, eventId: before.eventId };
       const now = this.clock.now();
-      unwrap(acceptProposal(proposal, catalogue, now));
+      if (created) unwrap(acceptProposal(proposal, catalogue, now));
+      else unwrap(acceptRenamedProposal(proposal, matter, now));
       const event = consentEvent({
         type: transitions.propose.event,
         terms: proposal,
@@ -62,12 +64,8 @@ export class ProposeConsent {
         at: now,
         evidence: { kind: 'consent-proposal', token },
       });
-      await client.query({
-        name: 'insert-proposal',
-        text: `INSERT INTO consent.proposal (consent_id, proposal, proposal_hash, payload, event_id, recorded_at)
-               VALUES ($1, $2, $3, $4, $5, $6)`,
-        values: [id, token, hash, proposal, event.eventId, now],
-      });
+      const stored = { token, hash, payload: proposal, eventId: event.eventId, recordedAt: now };
+      await insertProposal(client, stored);
       await this.outbox.enqueue(client, [event]);
       return { consentId: id, recordedAt: now, eventId: event.eventId };
     });

@@ -8,8 +8,8 @@ import { transitions } from '../domain/consent-state.js';
 import { verifyByAgency } from '../infra/agency-statement.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { consentEvent } from '../infra/consent-event.js';
-import { createMatter, lockMatters, type StoredConsent } from '../infra/consents.js';
-import { excludedDeciders, linkedPseudonyms } from '../infra/subjects.js';
+import { createMatter, insertVersion, lockMatters, type StoredConsent } from '../infra/consents.js';
+import { excludedDeciders } from '../infra/subjects.js';
 
 export interface RecordedConsent {
   readonly consentId: string;
@@ -55,9 +55,8 @@ export class RecordConsent {
       const same = matter?.consent && sameVersion(matter.consent, record, token);
       if (same) return same;
       const renamed = matter?.consent !== undefined && isRenamed(matter.consent.record, record);
-      const persons = await linkedPseudonyms(client, record.subject);
-      if (renamed) persons.push(...(await linkedPseudonyms(client, matter.consent.record.subject)));
-      const excluded = await excludedDeciders(client, persons);
+      const before = renamed ? [matter.consent.record.subject] : [];
+      const excluded = await excludedDeciders(client, [record.subject, ...before]);
       const now = this.clock.now();
       const known = {
         ...(matter?.consent && { present: matter.consent }),
@@ -81,29 +80,14 @@ export class RecordConsent {
           version: matter.version,
           state: 'superseded',
         });
-      await client.query({
-        name: 'insert-consent-version',
-        text: `WITH v AS (INSERT INTO consent.consent_version (consent_id, version, record, record_hash, payload, event_id, recorded_at)
-                          VALUES ($1, $2, $3, $4, $5, $6, $7))
-               UPDATE consent.consent
-               SET version = $2, state = $8, changed_at = $7, ends_at = $9, subject = $10,
-                   reminded_at = CASE WHEN $11 THEN reminded_at END,
-                   mandate_verified_at = CASE WHEN $11 THEN mandate_verified_at END
-               WHERE consent_id = $1`,
-        values: [
-          record.id,
-          record.version,
-          token,
-          statementHash(token),
-          record,
-          event.eventId,
-          now,
-          transitions.record.to,
-          record.validUntil,
-          record.subject,
-          renamed,
-        ],
-      });
+      const version = {
+        record,
+        token,
+        recordHash: statementHash(token),
+        recordEventId: event.eventId,
+        recordedAt: now,
+      };
+      await insertVersion(client, version, renamed);
       await this.outbox.enqueue(client, superseded ? [superseded, event] : [event]);
       return { consentId: record.id, version: record.version, recordedAt: now, eventId: event.eventId };
     });

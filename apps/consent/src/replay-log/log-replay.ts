@@ -1,11 +1,12 @@
 import type { AuditServiceClient, ConsentWord } from '#contracts';
 import { disclosersOf, recipientsOf } from '#envelope';
-import { AppError, type ConsentId, type EventId, isAgencyId, isConsentId, isEventId, isPseudonym } from '#kernel';
-import type { Database, GrpcClient, Logger, Queryable } from '#platform';
+import { AppError, type ConsentId, isAgencyId, isConsentId, isEventId, isPseudonym } from '#kernel';
+import type { Database, DirectoryView, GrpcClient, Logger, Queryable } from '#platform';
 import { finalStates, type StoredState } from '../domain/consent-state.js';
 import { replay } from '../domain/log-words.js';
 import { insertActs } from '../infra/acts.js';
 import { lockMatters, type Matter, moveConsents, readConsents } from '../infra/consents.js';
+import { type LostWord, restorable, restoreAboutPerson, restoreProposal, restoreRecord } from './restore-statement.js';
 
 const EVERY_MS = 60_000;
 const RETRY_MS = 1_000;
@@ -13,18 +14,18 @@ const PAGE = 500;
 
 export type AuditLog = Pick<GrpcClient<AuditServiceClient>, 'listConsentWords'>;
 
-interface Word {
+/** An entry about a consent; others have no id. */
+interface Word extends LostWord {
   readonly type: string;
-  readonly eventId: EventId;
-  readonly at: Date;
-  readonly id: ConsentId;
+  readonly id: ConsentId | undefined;
   readonly version: number;
-  readonly source: ConsentWord;
 }
 
+type ConsentsWord = Word & { readonly id: ConsentId };
+
 /**
- * Compares what is stored with what the log says. A database that was restored from a backup has forgotten withdrawals, other
- * endings and uses of which the log tells; until all of it has been read again, no permit is signed (design 2, "Basis"). Goes on
+ * Compares what is stored with what the log says. A database that was restored from a backup has forgotten consents, links,
+ * exclusions, withdrawals, other endings and uses of which the log tells; until all of it has been read again, no permit is signed (design 2, "Basis"). Goes on
  * afterwards, so that what reached the log late is not missed.
  */
 export class LogReplay {
@@ -36,6 +37,7 @@ export class LogReplay {
   constructor(
     private readonly database: Database,
     private readonly audit: AuditLog,
+    private readonly directory: DirectoryView,
     private readonly logger: Logger,
   ) {}
 
@@ -63,7 +65,10 @@ export class LogReplay {
   async catchUp(): Promise<number> {
     let changed = 0;
     for (let more = true; more && !this.stopped;) {
-      const page = await this.audit.listConsentWords({ from: await this.next(), limit: PAGE });
+      const asked = { from: await this.next(), limit: PAGE };
+      let page = await this.audit.listConsentWords({ ...asked, withStatements: false });
+      if (await this.lacksStatements(page.words.flatMap(wordOf)))
+        page = await this.audit.listConsentWords({ ...asked, withStatements: true });
       changed += await this.apply(page.words.flatMap(wordOf), page.next);
       ({ more } = page);
     }
@@ -95,15 +100,24 @@ export class LogReplay {
     return BigInt(rows[0]?.next ?? 0);
   }
 
+  /** Only a restored database has lost any: else no statement leaves the log. */
+  private async lacksStatements(words: readonly Word[]): Promise<boolean> {
+    const stated = words.filter(({ type }) => restorable.has(type));
+    if (stated.length === 0) return false;
+    const known = await knownEvents(this.database, stated);
+    return stated.some(({ eventId }) => !known.has(eventId));
+  }
+
   private apply(words: readonly Word[], next: bigint): Promise<number> {
     return this.database.transaction(async (client) => {
-      const uses = await countUses(
-        client,
-        words.filter(({ type }) => type === 'message-released'),
-      );
       const states = await this.applyStates(
         client,
         words.filter(({ type }) => type !== 'message-released'),
+      );
+      // Afterwards: a use may be of a consent that has just been brought back.
+      const uses = await countUses(
+        client,
+        words.filter((word): word is ConsentsWord => word.type === 'message-released' && word.id !== undefined),
       );
       await client.query({
         name: 'move-log-position',
@@ -118,19 +132,47 @@ export class LogReplay {
     const known = await knownEvents(client, words);
     const unknown = words.filter(({ eventId }) => !known.has(eventId));
     if (unknown.length === 0) return 0;
-    const matters = await lockMatters(client, [...new Set(unknown.map(({ id }) => id))]);
+    const matters = await lockMatters(client, [...new Set(unknown.flatMap(({ id }) => id ?? []))]);
     let changed = 0;
     // One after the other: what is suspended may be resumed. Only a restored database has anything to do here.
     for (const word of unknown) {
-      const matter = matters.get(word.id);
-      const after = matter ? await this.applyTo(client, matter, word) : undefined;
-      if (matter && after) matters.set(word.id, { ...matter, state: after });
-      if (after !== undefined || (!matter && (await buryLost(client, word)))) changed += 1;
+      const isNew = isAboutConsent(word)
+        ? await this.applyToConsent(client, matters, word)
+        : await this.restorePerson(client, word);
+      if (isNew) changed += 1;
     }
     return changed;
   }
 
-  private async applyTo(client: Queryable, matter: Matter, word: Word): Promise<StoredState | undefined> {
+  private async applyToConsent(
+    client: Queryable,
+    matters: Map<ConsentId, Matter>,
+    word: ConsentsWord,
+  ): Promise<boolean> {
+    const matter = matters.get(word.id);
+    const restore =
+      word.type === 'consent-recorded'
+        ? restoreRecord
+        : word.type === 'consent-requested'
+          ? restoreProposal
+          : undefined;
+    if (restore && (await restore(client, this.directory, word, matter))) {
+      const restored = (await lockMatters(client, [word.id])).get(word.id);
+      if (restored) matters.set(word.id, restored);
+      return true;
+    }
+    const after = matter ? await this.applyTo(client, matter, word) : undefined;
+    if (matter && after) matters.set(word.id, { ...matter, state: after });
+    return after !== undefined || (!matter && (await buryLost(client, word)));
+  }
+
+  private async restorePerson(client: Queryable, word: Word): Promise<boolean> {
+    if (word.type === 'subject-linked') return restoreAboutPerson(client, this.directory, 'subject-link', word);
+    if (word.type === 'decider-excluded') return restoreAboutPerson(client, this.directory, 'decider-exclusion', word);
+    return false;
+  }
+
+  private async applyTo(client: Queryable, matter: Matter, word: ConsentsWord): Promise<StoredState | undefined> {
     const replayed = replay(word, matter);
     switch (replayed.kind) {
       case 'nothing':
@@ -162,7 +204,9 @@ export class LogReplay {
   }
 }
 
-/** Entries of which the tables hold the act, record or proposal itself. */
+const isAboutConsent = (word: Word): word is ConsentsWord => word.id !== undefined;
+
+/** Entries of which the tables hold the statement itself, or that it was lost. */
 async function knownEvents(client: Queryable, words: readonly Word[]): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ eventId: string }>({
     name: 'known-events',
@@ -170,14 +214,18 @@ async function knownEvents(client: Queryable, words: readonly Word[]): Promise<R
            FROM unnest($1::text[], $2::uuid[]) AS given (id, consent)
            WHERE EXISTS (SELECT FROM consent.consent_act WHERE (consent_id, event_id) = (consent, given.id))
               OR EXISTS (SELECT FROM consent.consent_version WHERE (consent_id, event_id) = (consent, given.id))
-              OR EXISTS (SELECT FROM consent.proposal WHERE (consent_id, event_id) = (consent, given.id))`,
-    values: [words.map(({ eventId }) => eventId), words.map(({ id }) => id)],
+              OR EXISTS (SELECT FROM consent.proposal WHERE (consent_id, event_id) = (consent, given.id))
+              OR consent IS NULL AND (
+                EXISTS (SELECT FROM consent.subject_link WHERE event_id = given.id)
+                OR EXISTS (SELECT FROM consent.decider_exclusion WHERE event_id = given.id)
+                OR EXISTS (SELECT FROM consent.lost_statement WHERE event_id = given.id))`,
+    values: [words.map(({ eventId }) => eventId), words.map(({ id }) => id ?? null)],
   });
   return new Set(rows.map(({ eventId }) => eventId));
 }
 
 /** Disclosures that were released and that the tables have lost: they count, or a consent for one time would hold twice. */
-async function countUses(client: Queryable, words: readonly Word[]): Promise<number> {
+async function countUses(client: Queryable, words: readonly ConsentsWord[]): Promise<number> {
   if (words.length === 0) return 0;
   const consents = await readConsents(client, [...new Set(words.map(({ id }) => id))]);
   const disclosures = words.filter(({ id, source: { sender, recipient } }) => {
@@ -210,7 +258,7 @@ async function countUses(client: Queryable, words: readonly Word[]): Promise<num
  * A consent of which nothing is left, and that has ended: its id is kept, so that its record, when it comes again, does not hold
  * as if nothing had happened.
  */
-async function buryLost(client: Queryable, word: Word): Promise<boolean> {
+async function buryLost(client: Queryable, word: ConsentsWord): Promise<boolean> {
   const replayed = replay(word, { state: 'active', version: 0 });
   if (replayed.kind !== 'moves' || !finalStates.includes(replayed.to)) return false;
   const { rowCount } = await client.query({
@@ -225,5 +273,7 @@ async function buryLost(client: Queryable, word: Word): Promise<boolean> {
 function wordOf(source: ConsentWord): Word[] {
   const { type, eventId, at, consentId: id, consentVersion: version } = source;
   // What is not of the documented shape is no reason to sign nothing for ever: audit has judged it before it became an entry.
-  return isConsentId(id) && isEventId(eventId) && at ? [{ type, eventId, at, id, version, source }] : [];
+  if (!isEventId(eventId) || !at) return [];
+  if (id === '') return [{ type, eventId, at, id: undefined, version, source }];
+  return isConsentId(id) ? [{ type, eventId, at, id, version, source }] : [];
 }

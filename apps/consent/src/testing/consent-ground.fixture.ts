@@ -3,6 +3,7 @@ import {
   generateSigningKey,
   importVerificationKey,
   type SigningKey,
+  statementHash,
   verifyPermit,
   verifyPermitRefusal,
 } from '#envelope';
@@ -110,7 +111,7 @@ export class ConsentGround {
     caughtUp?: boolean;
   } = {}): Instance {
     const database = this.serviceConnection();
-    const replay = new LogReplay(database, log, createLogger('consent', 'silent'));
+    const replay = new LogReplay(database, log, directory, createLogger('consent', 'silent'));
     if (caughtUp) replay.assertCaughtUp = () => undefined;
     const relay = new OutboxRelay({ pool: database.pool, schema: SCHEMA, log: new InMemoryLog([]) });
     const catalogue = new CatalogueView(directory);
@@ -164,14 +165,24 @@ export class ConsentGround {
   }
 
   /** All that has happened here so far, as audit would have logged it. */
-  log(): AuditLog {
+  log({ keepsStatements = false } = {}): AuditLog {
     return {
-      listConsentWords: async ({ from, limit }) => {
-        const words = (await this.events()).flatMap(({ log }, at): ConsentWord[] =>
-          log?.consentId
-            ? [{ ...log, leafIndex: BigInt(at), exchangeId: '', recipient: '', subject: log.subjects[0] ?? '' }]
-            : [],
-        );
+      listConsentWords: async ({ from, limit, withStatements }) => {
+        const words = (await this.events()).flatMap(({ log }, at): ConsentWord[] => {
+          if (!log) return [];
+          const token = withStatements ? log.evidence[0]?.token : undefined;
+          return [
+            {
+              ...log,
+              leafIndex: BigInt(at),
+              exchangeId: '',
+              recipient: '',
+              subject: log.subjects[0] ?? '',
+              statementHash: token === undefined ? '' : statementHash(token),
+              statement: (keepsStatements && token) || '',
+            },
+          ];
+        });
         const page = words.filter(({ leafIndex }) => leafIndex >= from).slice(0, limit);
         const next = (page.at(-1)?.leafIndex ?? from - 1n) + 1n;
         return { words: page, next, more: words.some(({ leafIndex }) => leafIndex >= next) };

@@ -12,10 +12,10 @@ export interface ConsentUse {
   readonly usedAt: Date;
 }
 
-/** This person may not decide for that one. */
+/** This person may not decide for that one. Where the statement was lost and only the log tells of it, who is not known. */
 export interface ExcludedDecider {
   readonly subject: Pseudonym;
-  readonly decider: Pseudonym;
+  readonly decider?: Pseudonym;
 }
 
 /** What is known when deciding; everything else would be a hidden input. */
@@ -27,6 +27,8 @@ export interface Facts {
   readonly uses: readonly ConsentUse[];
   /** Of the subjects and deciders concerned. */
   readonly links: readonly JoinedPseudonyms[];
+  /** Of which only the log tells, their statements being lost: they open nothing, and carry exclusions on. */
+  readonly lostLinks?: readonly JoinedPseudonyms[];
   /** Of the subjects concerned. */
   readonly exclusions: readonly ExcludedDecider[];
   /** Agencies of the messages to decide that are onboarded and not suspended. */

@@ -14,6 +14,7 @@ import {
   type Decider,
   grantsCover,
   isSamePerson,
+  type JoinedPseudonyms,
   type KindRule,
   liftingConsents,
   type MessageContext,
@@ -21,7 +22,7 @@ import {
 import { type AgencyId, type ErrorCode, partyKindOf, type Pseudonym } from '#kernel';
 import type { Consent, ConsentState } from '../consent-state.js';
 import { frequencyOf, mostUses, sameUse, usedTooOften } from './count-uses.js';
-import type { ConsentUse, Facts } from './facts.js';
+import type { ConsentUse, ExcludedDecider, Facts } from './facts.js';
 
 /** A message with everything that is known when deciding. */
 export interface MessageCase {
@@ -376,12 +377,22 @@ export const consentRules: readonly Rule<ConsentCase>[] = [
     code: 'DECIDER_EXCLUDED',
     holds: 'Nobody who decided has been excluded from deciding for this person.',
     source: `Guardianship Services Act 442/1999 §32; ${page5}, Refusal reasons`,
-    broken: ({ record, facts: { exclusions, links } }) =>
-      exclusions.some(
-        ({ subject, decider }) =>
-          isSamePerson(subject, record.subject, links) &&
-          pseudonymsOfDeciders(record).some((one) => isSamePerson(one, decider, links)),
+    broken: (about) =>
+      exclusionsOf(about).some(
+        ({ decider }) =>
+          decider !== undefined &&
+          pseudonymsOfDeciders(about.record).some((one) => isSamePerson(one, decider, everyLink(about))),
       ),
+  },
+  {
+    name: 'exclusions-known',
+    code: 'DECIDER_EXCLUDED',
+    holds:
+      'Where somebody other than the person decided, the log tells of no exclusion whose statement was lost with a restored backup.',
+    source: `Guardianship Services Act 442/1999 §32; ${page2}, Basis`,
+    passing: true,
+    broken: (about) =>
+      pseudonymsOfDeciders(about.record).length > 0 && exclusionsOf(about).some(({ decider }) => decider === undefined),
   },
   {
     name: 'mandate-not-ended',
@@ -433,6 +444,15 @@ export const consentRules: readonly Rule<ConsentCase>[] = [
     },
   },
 ];
+
+/** Also those that were lost: who is excluded stays so under every number. */
+const everyLink = ({ facts: { links, lostLinks = [] } }: ConsentCase): readonly JoinedPseudonyms[] => [
+  ...links,
+  ...lostLinks,
+];
+
+const exclusionsOf = (about: ConsentCase): readonly ExcludedDecider[] =>
+  about.facts.exclusions.filter(({ subject }) => isSamePerson(subject, about.record.subject, everyLink(about)));
 
 const isNew = (use: ConsentUse, counted: readonly ConsentUse[]): boolean =>
   !counted.some((other) => sameUse(other, use));

@@ -223,6 +223,8 @@ export interface ListConsentWordsRequest {
   from: bigint;
   /** At most 500. */
   limit: number;
+  /** Also the signed statements by which consents, proposals, links and exclusions came to be. */
+  withStatements: boolean;
 }
 
 export interface ListConsentWordsResponse {
@@ -247,6 +249,11 @@ export interface ConsentWord {
   exchangeId: string;
   sender: string;
   recipient: string;
+  /** All of the entry, in its order. */
+  subjects: string[];
+  /** Of the statement by which it came to be: its hash, and where they were asked for and it is kept, itself. */
+  statementHash: string;
+  statement: string;
 }
 
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
@@ -2979,7 +2986,7 @@ export const EvidencedEntry: MessageFns<EvidencedEntry> = {
 };
 
 function createBaseListConsentWordsRequest(): ListConsentWordsRequest {
-  return { from: 0n, limit: 0 };
+  return { from: 0n, limit: 0, withStatements: false };
 }
 
 export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
@@ -2992,6 +2999,9 @@ export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
     }
     if (message.limit !== 0) {
       writer.uint32(16).uint32(message.limit);
+    }
+    if (message.withStatements !== false) {
+      writer.uint32(24).bool(message.withStatements);
     }
     return writer;
   },
@@ -3025,6 +3035,14 @@ export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
             message.limit = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.withStatements = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3041,6 +3059,11 @@ export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
     return {
       from: isSet(object.from) ? BigInt(object.from) : 0n,
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      withStatements: isSet(object.withStatements)
+        ? globalThis.Boolean(object.withStatements)
+        : isSet(object.with_statements)
+        ? globalThis.Boolean(object.with_statements)
+        : false,
     };
   },
 
@@ -3052,6 +3075,9 @@ export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
     }
+    if (message.withStatements !== false) {
+      obj.withStatements = message.withStatements;
+    }
     return obj;
   },
 
@@ -3062,6 +3088,7 @@ export const ListConsentWordsRequest: MessageFns<ListConsentWordsRequest> = {
     const message = createBaseListConsentWordsRequest();
     message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
     message.limit = object.limit ?? 0;
+    message.withStatements = object.withStatements ?? false;
     return message;
   },
 };
@@ -3182,6 +3209,9 @@ function createBaseConsentWord(): ConsentWord {
     exchangeId: "",
     sender: "",
     recipient: "",
+    subjects: [],
+    statementHash: "",
+    statement: "",
   };
 }
 
@@ -3219,6 +3249,15 @@ export const ConsentWord: MessageFns<ConsentWord> = {
     }
     if (message.recipient !== "") {
       writer.uint32(82).string(message.recipient);
+    }
+    for (const v of message.subjects) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.statementHash !== "") {
+      writer.uint32(98).string(message.statementHash);
+    }
+    if (message.statement !== "") {
+      writer.uint32(106).string(message.statement);
     }
     return writer;
   },
@@ -3316,6 +3355,30 @@ export const ConsentWord: MessageFns<ConsentWord> = {
             message.recipient = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.subjects.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.statementHash = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.statement = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3360,6 +3423,15 @@ export const ConsentWord: MessageFns<ConsentWord> = {
         : "",
       sender: isSet(object.sender) ? globalThis.String(object.sender) : "",
       recipient: isSet(object.recipient) ? globalThis.String(object.recipient) : "",
+      subjects: globalThis.Array.isArray(object?.subjects)
+        ? object.subjects.map((e: any) => globalThis.String(e))
+        : [],
+      statementHash: isSet(object.statementHash)
+        ? globalThis.String(object.statementHash)
+        : isSet(object.statement_hash)
+        ? globalThis.String(object.statement_hash)
+        : "",
+      statement: isSet(object.statement) ? globalThis.String(object.statement) : "",
     };
   },
 
@@ -3395,6 +3467,15 @@ export const ConsentWord: MessageFns<ConsentWord> = {
     if (message.recipient !== "") {
       obj.recipient = message.recipient;
     }
+    if (message.subjects?.length) {
+      obj.subjects = message.subjects;
+    }
+    if (message.statementHash !== "") {
+      obj.statementHash = message.statementHash;
+    }
+    if (message.statement !== "") {
+      obj.statement = message.statement;
+    }
     return obj;
   },
 
@@ -3413,6 +3494,9 @@ export const ConsentWord: MessageFns<ConsentWord> = {
     message.exchangeId = object.exchangeId ?? "";
     message.sender = object.sender ?? "";
     message.recipient = object.recipient ?? "";
+    message.subjects = object.subjects?.map((e) => e) || [];
+    message.statementHash = object.statementHash ?? "";
+    message.statement = object.statement ?? "";
     return message;
   },
 };
