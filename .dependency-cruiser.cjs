@@ -80,8 +80,8 @@ module.exports = {
       comment:
         'The hub gives bodies to whom they concern and makes no page of them: who reads a report is known to agency and auditor only.',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: ['^apps/(agent|cli)/', '^libs/pdf/'] },
-      to: { path: '^libs/pdf/' },
+      from: { path: '^(apps|libs)/', pathNot: ['^apps/(agent|cli)/', '^libs/(pdf|disclosure-report)/'] },
+      to: { path: '^libs/(pdf|disclosure-report)/' },
     },
     {
       name: 'private-keys-at-agent-and-cli-only',

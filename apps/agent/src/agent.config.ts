@@ -68,4 +68,8 @@ export class AgentConfig extends ServiceConfig {
   /** Folder of the notices that clients are given before they decide. */
   @IsString()
   NOTICES: string = 'apps/agent/data/notices';
+
+  /** Folder of what the law says about the client's account of disclosures. */
+  @IsString()
+  REPORT_RULES: string = 'apps/agent/data/disclosure-report';
 }

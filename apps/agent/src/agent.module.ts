@@ -26,6 +26,8 @@ import { OnboardAgency } from './onboard-agency/onboard-agency.handler.js';
 import { PrintPage } from './print-page/print-page.handler.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
 import { ReferClient } from './refer-client/refer-client.handler.js';
+import { ReportDisclosures } from './report-disclosures/report-disclosures.handler.js';
+import { ReportRules } from './report-disclosures/report-rules.js';
 import { SeeClient } from './see-client/see-client.handler.js';
 import { SeeExchanges } from './see-exchanges/see-exchanges.handler.js';
 import { AgentConfig } from './agent.config.js';
@@ -192,6 +194,7 @@ export class AgentModule {
         LinkSubject,
         PrintPage,
         { provide: Notices, useFactory: () => Notices.read(config.NOTICES) },
+        { provide: ReportRules, useFactory: () => ReportRules.read(config.REPORT_RULES) },
         ReferClient,
         ReplaceKeys,
         ReSignConsents,
@@ -206,6 +209,7 @@ export class AgentModule {
         ProposalStore,
         ProtectedClients,
         SeeClient,
+        ReportDisclosures,
         ReportMismatches,
         SealOutgoing,
         StatementStore,

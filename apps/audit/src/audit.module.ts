@@ -58,6 +58,7 @@ import { CosignatureCollector } from './collect-cosignatures/cosignature-collect
 import { ReadLogController } from './read-log/read-log.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
+import { RecordReportController } from './record-report/record-report.controller.js';
 import { ReportMismatchController } from './report-mismatch/report-mismatch.controller.js';
 import { SearchEntriesController } from './search-entries/search-entries.controller.js';
 import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
@@ -119,6 +120,7 @@ export class AuditModule {
       controllers: [
         ReleaseController,
         ReadLogController,
+        RecordReportController,
         ReportMismatchController,
         SearchEntriesController,
         ShowTransferController,

@@ -20,6 +20,7 @@ import type { Clock } from '#kernel';
 import { KafkaLog, type MessageLog } from '#messaging';
 import { CLOCK, DirectoryWatch, grpcClient, Readiness, type ServiceOptions } from '#platform';
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
+import { RecordReportController } from './record-report/record-report.controller.js';
 import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 import { AccessTokens } from './authenticate-caller/access-token.js';
 import { AuthenticateCaller } from './authenticate-caller/authenticate-caller.js';
@@ -120,6 +121,7 @@ export class GatewayModule {
         ReadExchangeController,
         AuditEntriesController,
         ShowTransferController,
+        RecordReportController,
         OpenApiController,
       ],
       providers: [

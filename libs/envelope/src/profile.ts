@@ -24,6 +24,7 @@ export const signedTypes = {
   'agency-key-revocation': { typ: 'kotovayla-agency-key-revocation+jws', maxLength: 4 * 1024 },
   mismatch: { typ: 'kotovayla-mismatch+jws', maxLength: 4 * 1024 },
   'hub-key': { typ: 'kotovayla-hub-key+jws', maxLength: 4 * 1024 },
+  'report-decision': { typ: 'kotovayla-report-decision+jws', maxLength: 4 * 1024 },
   'pseudonym-key': { typ: 'kotovayla-pseudonym-key+jws', maxLength: 2 * 1024 },
 } as const;
 export type SignedType = keyof typeof signedTypes;

@@ -137,6 +137,16 @@ describe('statements', () => {
       'agency-key': { v: 1, agency: party.agency, use: 'signing', notBefore: instant, notAfter: later, ...key },
       'agency-key-revocation': { agency: party.agency, kid: party.signing.kid, at: instant, iat },
       mismatch: { manifestHash: someHash('m'), agency: party.agency, code: 'OPENED_MISMATCH', worker: 'w-1', iat },
+      'report-decision': {
+        eventId: 'ab'.repeat(16) as Statements['report-decision']['eventId'],
+        agency: party.agency,
+        subject: subject.pseudonym,
+        outcome: 'refused',
+        ground: 'danger',
+        provision: '1050/2018-34',
+        worker: 'w-17',
+        iat,
+      },
       'hub-key': { service: 'consent', use: 'permit', useFrom: instant, useUntil: later, ...key },
     };
   });

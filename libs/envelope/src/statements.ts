@@ -26,6 +26,7 @@ import {
 } from './key-record.js';
 import type { SigningKey, VerificationKey } from './keys.js';
 import { type Mismatch, type Outcome, mismatch, outcome } from './outcome.js';
+import { type ReportDecision, reportDecision } from './report-decision.js';
 import { type Check, parseAs } from './shape.js';
 
 export type * from './consent-record.js';
@@ -43,6 +44,7 @@ export {
 } from './consent-record.js';
 export type * from './key-record.js';
 export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './outcome.js';
+export type { ReportDecision } from './report-decision.js';
 
 /** Every signed thing that is no part of a message, by its kind. Each has a `typ` of its own. */
 export interface Statements {
@@ -58,6 +60,7 @@ export interface Statements {
   'agency-key-revocation': KeyRevocation;
   mismatch: Mismatch;
   'hub-key': HubKeyRecord;
+  'report-decision': ReportDecision;
 }
 export type StatementType = keyof Statements;
 
@@ -74,6 +77,7 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'agency-key-revocation': keyRevocation,
   mismatch,
   'hub-key': hubKeyRecord,
+  'report-decision': reportDecision,
 };
 
 /** Throws TypeError on a payload that no reader would take. */

@@ -115,6 +115,10 @@ export const errorCodes = {
     409,
     'This would tell where a client lives who is protected. Leave out the fields that tell it, or refuse.',
   ],
+  REPORT_REASON_NEEDED: [
+    422,
+    'So far back the account needs a reason, which stands in it. State it, or ask for a shorter time.',
+  ],
   ROUTE_UNKNOWN: [422, 'Nobody answers for this matter in the directory. See the contact it names.'],
   SENT_ELSEWHERE: [
     409,

@@ -76,6 +76,8 @@ export class FakeHub {
   readonly posts: string[][] = [];
   readonly releaseRequests: string[] = [];
   readonly mismatches: string[] = [];
+  /** Signed decisions about clients' accounts. */
+  readonly reports: string[] = [];
   readonly consents = new Map<string, { token: string; record: ConsentRecord; state: string }>();
   readonly proposals = new Map<string, ConsentProposal>();
   readonly acts: ConsentAct[] = [];
@@ -311,6 +313,10 @@ export class FakeHub {
       this.caller(request, reply);
       this.mismatches.push((request.body as { mismatch: string }).mismatch);
       return { leafIndex: 0 };
+    });
+    server.post('/v1/audit/reports', (request, reply) => {
+      this.caller(request, reply);
+      return { leafIndex: this.reports.push((request.body as { decision: string }).decision) - 1 };
     });
     this.addLogRoutes();
     this.addDirectoryRoutes();

@@ -79,6 +79,13 @@ export class HubClient {
     await this.post('/v1/mismatches', { mismatch });
   }
 
+  /** That a client's account was given or refused. @returns index in the log */
+  async recordReport(decision: string): Promise<number> {
+    const leafIndex = member(await this.post('/v1/audit/reports', { decision }), 'leafIndex');
+    if (!Number.isSafeInteger(leafIndex)) throw unexpected();
+    return leafIndex as number;
+  }
+
   recordConsent(record: string): Promise<unknown> {
     return this.post('/v1/consents', { record });
   }

@@ -212,6 +212,26 @@ export class ExchangeStore {
     });
   }
 
+  /** Looks at several exchanges, newest first. */
+  async looksAt(
+    agency: AgencyId,
+    exchangeIds: readonly ExchangeId[],
+    limit: number,
+  ): Promise<{ exchangeId: ExchangeId; worker: string | null; what: string; at: Date }[]> {
+    const { rows } = await this.database.query<{
+      exchangeId: ExchangeId;
+      worker: string | null;
+      what: string;
+      at: Date;
+    }>({
+      name: 'look-list-of-many',
+      text: `SELECT exchange_id AS "exchangeId", worker, what, at FROM looks
+             WHERE agency = $1 AND exchange_id = ANY($2::uuid[]) ORDER BY id DESC LIMIT $3`,
+      values: [agency, exchangeIds, limit],
+    });
+    return rows;
+  }
+
   async looks(
     agency: AgencyId,
     exchangeId: ExchangeId,

@@ -31,7 +31,8 @@ export interface Concerning {
   readonly disclosures: readonly ClientDisclosureDto[];
 }
 
-interface Seen extends Concerning {
+/** What this agency knows about a client, before names are withheld. */
+export interface SeenClient extends Concerning {
   readonly consents: readonly (KnownConsent & { readonly used: ReturnType<typeof openedUses> })[];
   readonly kept: readonly KeptConsent[];
   readonly proposals: readonly { readonly consentId: string; readonly state: string }[];
@@ -59,7 +60,7 @@ export class SeeClient {
 
   /** @throws AppError IDENTITY_CODE_INVALID, PSEUDONYM_KEY_MISSING, and the hub's when it is away */
   async view(caller: CallingSystem, wish: SeeClientDto): Promise<ClientViewDto> {
-    const { consents, proposals, asked, disclosures, namesWithheld } = await this.see(caller, wish);
+    const { consents, proposals, asked, disclosures, namesWithheld } = await this.seen(caller, wish);
     return {
       consents: consents.map(({ used, ...known }) => {
         const shown = shownRecord(known);
@@ -78,7 +79,7 @@ export class SeeClient {
 
   /** The same as a page in the client's language. @throws AppError as `view`, NOTICE_UNKNOWN */
   async page(caller: CallingSystem, wish: SeeClientDto): Promise<string> {
-    const seen = await this.see(caller, wish);
+    const seen = await this.seen(caller, wish);
     const rows = seen.disclosures.map(({ from, to, categories, basis, provision, at, openedBy }): AccountRow => ({
       categories,
       from: from as AgencyId,
@@ -98,18 +99,23 @@ export class SeeClient {
     });
   }
 
-  private async see(caller: CallingSystem, { client, reader }: SeeClientDto): Promise<Seen> {
+  /** Records the look. @throws AppError as `view` */
+  async seen(
+    caller: CallingSystem,
+    { client, reader }: Pick<SeeClientDto, 'client' | 'reader'>,
+    { limit, what } = { limit: MOST_LISTED, what: 'client view' },
+  ): Promise<SeenClient> {
     const { agency } = caller;
     const { known, numbers } = await this.lookUp(agency, client);
     const [kept, concerning, open] = await Promise.all([
       this.kept.list(agency.id, numbers, MOST_LISTED),
-      this.concerning(agency, numbers),
+      this.concerning(agency, numbers, limit),
       this.proposals.list(agency.id, numbers, MOST_LISTED),
     ]);
     const consents = known.map(({ told, ...consent }) => ({ ...consent, used: openedUses(told, 'used') }));
     const readers = reader ? everyPseudonymOf(agency, reader) : [];
     const isProtected = (await this.protectedClients.among(agency.id, [client])).length > 0;
-    await this.recordLooks(caller, concerning.asked);
+    await this.recordLooks(caller, concerning.asked, what);
     return {
       consents,
       kept,
@@ -142,10 +148,14 @@ export class SeeClient {
   }
 
   /** What the agency's own tables say about a person, and the hub about what it sent. */
-  async concerning(agency: ServedAgency, numbers: readonly Pseudonym[]): Promise<Concerning> {
+  async concerning(
+    agency: ServedAgency,
+    numbers: readonly Pseudonym[],
+    limit: number = MOST_LISTED,
+  ): Promise<Concerning> {
     const [asked, disclosed] = await Promise.all([
-      this.clients.asked(agency.id, numbers, MOST_LISTED),
-      this.clients.disclosures(agency.id, numbers, MOST_LISTED),
+      this.clients.asked(agency.id, numbers, limit),
+      this.clients.disclosures(agency.id, numbers, limit),
     ]);
     return { asked, disclosures: await this.shownDisclosures(agency, disclosed) };
   }
@@ -180,12 +190,16 @@ export class SeeClient {
     });
   }
 
-  private recordLooks({ agency, system, worker }: CallingSystem, asked: readonly AskedAbout[]): Promise<void> {
+  private recordLooks(
+    { agency, system, worker }: CallingSystem,
+    asked: readonly AskedAbout[],
+    what: string,
+  ): Promise<void> {
     const ids = asked.map(({ exchangeId }) => exchangeId);
     return this.exchanges.recordLooks(agency.id, ids, {
       system,
       ...(worker === undefined ? {} : { worker }),
-      what: 'client view',
+      what,
       at: this.clock.now(),
     });
   }

@@ -55,6 +55,8 @@ const auditsOwn: ReadonlySet<string> = new Set([
   ...releaseTypes,
   'message-mismatch',
   'log-search',
+  'report-given',
+  'report-refused',
   'hub-key',
   'hub-key-destroyed',
 ]);

@@ -51,6 +51,7 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/exchanges/{id}',
       'get /v1/mailbox',
       'post /v1/accounts',
+      'post /v1/audit/reports',
       'post /v1/basis-checks',
       'post /v1/consents',
       'post /v1/consents/acts',

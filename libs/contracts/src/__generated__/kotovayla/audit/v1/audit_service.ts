@@ -50,6 +50,15 @@ export interface ReportMismatchResponse {
   leafIndex: bigint;
 }
 
+export interface RecordReportRequest {
+  agency: string;
+  decision: string;
+}
+
+export interface RecordReportResponse {
+  leafIndex: bigint;
+}
+
 export interface GetCheckpointRequest {
 }
 
@@ -750,6 +759,167 @@ export const ReportMismatchResponse: MessageFns<ReportMismatchResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<ReportMismatchResponse>, I>>(object: I): ReportMismatchResponse {
     const message = createBaseReportMismatchResponse();
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    return message;
+  },
+};
+
+function createBaseRecordReportRequest(): RecordReportRequest {
+  return { agency: "", decision: "" };
+}
+
+export const RecordReportRequest: MessageFns<RecordReportRequest> = {
+  encode(message: RecordReportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.decision !== "") {
+      writer.uint32(18).string(message.decision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordReportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordReportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordReportRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      decision: isSet(object.decision) ? globalThis.String(object.decision) : "",
+    };
+  },
+
+  toJSON(message: RecordReportRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.decision !== "") {
+      obj.decision = message.decision;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RecordReportRequest>, I>>(base?: I): RecordReportRequest {
+    return RecordReportRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RecordReportRequest>, I>>(object: I): RecordReportRequest {
+    const message = createBaseRecordReportRequest();
+    message.agency = object.agency ?? "";
+    message.decision = object.decision ?? "";
+    return message;
+  },
+};
+
+function createBaseRecordReportResponse(): RecordReportResponse {
+  return { leafIndex: 0n };
+}
+
+export const RecordReportResponse: MessageFns<RecordReportResponse> = {
+  encode(message: RecordReportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.leafIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordReportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordReportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordReportResponse {
+    return {
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+    };
+  },
+
+  toJSON(message: RecordReportResponse): unknown {
+    const obj: any = {};
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RecordReportResponse>, I>>(base?: I): RecordReportResponse {
+    return RecordReportResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RecordReportResponse>, I>>(object: I): RecordReportResponse {
+    const message = createBaseRecordReportResponse();
     message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
     return message;
   },
@@ -3528,6 +3698,17 @@ export const AuditServiceService = {
       Buffer.from(ReportMismatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportMismatchResponse => ReportMismatchResponse.decode(value),
   },
+  /** An agency's signed word that it gave a client the account of disclosures, or refused it and why. */
+  recordReport: {
+    path: "/kotovayla.audit.v1.AuditService/RecordReport" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecordReportRequest): Buffer => Buffer.from(RecordReportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecordReportRequest => RecordReportRequest.decode(value),
+    responseSerialize: (value: RecordReportResponse): Buffer =>
+      Buffer.from(RecordReportResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RecordReportResponse => RecordReportResponse.decode(value),
+  },
   getCheckpoint: {
     path: "/kotovayla.audit.v1.AuditService/GetCheckpoint" as const,
     requestStream: false as const,
@@ -3624,6 +3805,8 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   release: handleUnaryCall<AuditServiceReleaseRequest, AuditServiceReleaseResponse>;
   /** A signed mismatch by a recipient: what was sealed inside differs from what was released. */
   reportMismatch: handleUnaryCall<ReportMismatchRequest, ReportMismatchResponse>;
+  /** An agency's signed word that it gave a client the account of disclosures, or refused it and why. */
+  recordReport: handleUnaryCall<RecordReportRequest, RecordReportResponse>;
   getCheckpoint: handleUnaryCall<GetCheckpointRequest, GetCheckpointResponse>;
   /** Entries as the tree hashes them; they show no person. */
   getEntries: handleUnaryCall<GetEntriesRequest, GetEntriesResponse>;
@@ -3674,6 +3857,22 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportMismatchResponse) => void,
+  ): ClientUnaryCall;
+  /** An agency's signed word that it gave a client the account of disclosures, or refused it and why. */
+  recordReport(
+    request: RecordReportRequest,
+    callback: (error: ServiceError | null, response: RecordReportResponse) => void,
+  ): ClientUnaryCall;
+  recordReport(
+    request: RecordReportRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RecordReportResponse) => void,
+  ): ClientUnaryCall;
+  recordReport(
+    request: RecordReportRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RecordReportResponse) => void,
   ): ClientUnaryCall;
   getCheckpoint(
     request: GetCheckpointRequest,
