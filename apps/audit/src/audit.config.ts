@@ -73,6 +73,10 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   ENTRY_KEK_FILE: string;
 
+  /** Retention classes and legal grounds. */
+  @IsString()
+  RETENTION_DATA = 'apps/audit/data/retention.json';
+
   /** One file for each month's release key. */
   @IsString()
   RELEASE_KEY_FOLDER: string;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type DynamicModule,
   Inject,
@@ -34,18 +35,26 @@ import {
   readWitnessPolicy,
 } from '#platform';
 import { Appender } from './append-entries/appender.js';
+import { underPresentKek } from './append-entries/prepared-entry.js';
 import { AuditConfig } from './audit.config.js';
 import { recordedTopics } from './domain/entry-types.js';
+import { EraseEntriesController } from './erase-entries/erase-entries.controller.js';
+import { ErasureRun } from './erase-entries/erasure-run.js';
+import { erasureProviders } from './erase-entries/erasure.providers.js';
+import { replayTombstones } from './erase-entries/replay-tombstones.js';
+import { HoldEntriesController } from './hold-entries/hold-entries.controller.js';
 import { AgencyKeys } from './infra/agency-keys.js';
 import { keyLeaves } from './infra/key-leaves.js';
 import { EntryKek } from './infra/entry-kek.js';
+import { ErasureStore } from './infra/erasure-store.js';
 import { HeadFile } from './infra/head-file.js';
 import { LeafOpenings } from './infra/leaf-openings.js';
 import { LogKey } from './infra/log-key.js';
-import { type StoredCheckpoint, committedLog, tileSource } from './infra/log-store.js';
+import { type StoredCheckpoint, committedLog, storedSize, tileSource } from './infra/log-store.js';
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
+import { ListRetentionController } from './list-retention/list-retention.controller.js';
 import { ListConsentWordsController } from './list-consent-words/list-consent-words.controller.js';
 import { FactConsumer } from './log-facts/fact-consumer.js';
 import { FactTransport } from './log-facts/fact-transport.js';
@@ -68,9 +77,12 @@ const COLLECTOR = Symbol('CosignatureCollector');
 /** Longer than the role's own limit, so that the database speaks first. */
 const QUERY_TIMEOUT_MS = 20_000;
 const APPENDER_CONNECT_MS = 2_000;
+const RESUME_EVERY_MS = 500;
 
 @Injectable()
 class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+  private stopping = false;
+
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
@@ -81,6 +93,8 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(LogPublisher) private readonly publisher: LogPublisher,
     @Inject(COLLECTOR) private readonly collector: CosignatureCollector | undefined,
+    @Inject(ErasureRun) private readonly erasureRun: ErasureRun,
+    @Inject(LOGGER) private readonly logger: Logger,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
@@ -96,10 +110,24 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
     this.relay.start();
+    void this.endErasure();
+  }
+
+  /** One that was stopped half-way is ended as soon as something can be appended. */
+  private async endErasure(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        if (this.appender.active) return void (await this.erasureRun.resume());
+      } catch (error) {
+        this.logger.error({ err: error }, 'an erasure that was begun could not be ended; trying again');
+      }
+      await delay(RESUME_EVERY_MS, undefined, { ref: false });
+    }
   }
 
   /** Transports are closed by then: nothing new comes in. */
   async onApplicationShutdown(): Promise<void> {
+    this.stopping = true;
     this.hubKeys.close();
     await this.collector?.close();
     await this.appender.close();
@@ -125,6 +153,9 @@ export class AuditModule {
         SearchEntriesController,
         ShowTransferController,
         ListConsentWordsController,
+        EraseEntriesController,
+        HoldEntriesController,
+        ListRetentionController,
         FactsController,
       ],
       providers: [
@@ -195,9 +226,10 @@ export class AuditModule {
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, OutboxRelay, HeadFile, LogPublisher, LOGGER],
+          inject: [LogKey, EntryKek, OutboxRelay, HeadFile, LogPublisher, LOGGER],
           useFactory: (
             { signer, verifier }: LogKey,
+            kek: EntryKek,
             relay: OutboxRelay,
             head: HeadFile,
             publisher: LogPublisher,
@@ -217,6 +249,8 @@ export class AuditModule {
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
               publishedBefore: async () => largest([await head.read(verifier), await publisher.published()]),
+              onTakeOver: () => kek.reload(),
+              asStoredNow: (entry) => underPresentKek(entry, kek),
               afterCommit: (checkpoint) => {
                 relay.wake();
                 head.keep(checkpoint);
@@ -337,6 +371,7 @@ export class AuditModule {
               logger,
             ),
         },
+        ...erasureProviders(config.RETENTION_DATA),
         AuditConnections,
       ],
     };
@@ -356,7 +391,20 @@ async function loadAuditKey(path: string): Promise<SigningKey> {
   return importSigningKey(await loadOrCreateServiceKey(path, async () => exportPrivateJwk(await generateSigningKey())));
 }
 
-/** Before anything is consumed: Kafka and its topics are there. The appender becomes active beside it. */
+/** Before anything is served or consumed. */
+async function beforeListen(app: NestFastifyApplication): Promise<void> {
+  const database = app.get(Database);
+  await replayTombstones({
+    store: app.get(ErasureStore),
+    folder: app.get(TileFolder),
+    published: await app.get(LogPublisher).published(),
+    size: await storedSize(database),
+    logger: app.get<Logger>(LOGGER),
+  });
+  await connectKafka(app);
+}
+
+/** Kafka and its topics are there. The appender becomes active beside it. */
 async function connectKafka(app: NestFastifyApplication): Promise<void> {
   const kafka = app.get<MessageLog>(MESSAGE_LOG);
   await kafka.connect();
@@ -378,5 +426,5 @@ export const serviceOptions: ServiceOptions<AuditConfig> = {
       }),
     },
   ],
-  beforeListen: connectKafka,
+  beforeListen,
 };

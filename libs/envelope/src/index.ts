@@ -43,3 +43,4 @@ export * from './release.js';
 export * from './seal-message.js';
 export * from './statements.js';
 export * from './verify-complete.js';
+export { type IndexRange, type Tombstone, countOf, indicesOf, maxTombstoneRanges, rangesOf } from './tombstone.js';

@@ -1,17 +1,23 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { type EventId, canonicalJson, unwrap } from '#kernel';
+import fc from 'fast-check';
+import { type AgencyId, type EventId, canonicalJson, unwrap } from '#kernel';
 import { codeOf, someHash } from './envelope.fixture.js';
 import {
   type ClearRecord,
   type LogBody,
+  type Tombstone,
   commitmentKeyOf,
+  countOf,
   decodeEntry,
   encodeClearEntry,
   encodeOpaqueEntry,
+  indicesOf,
+  maxTombstoneRanges,
   newEntrySecret,
   openBody,
   parseLogBody,
+  rangesOf,
   sealBody,
   sealingKeyOf,
 } from './index.js';
@@ -25,6 +31,22 @@ const body: LogBody = {
   at,
   manifestHash: someHash('m'),
   assertedBy: 'agency',
+};
+
+const tombstone: Tombstone = {
+  type: 'tombstone',
+  indices: [
+    { first: 3, last: 3 },
+    { first: 7, last: 9 },
+  ],
+  grounds: ['retention-ended', 'unlawful'],
+  retention: 1,
+  proposers: ['K-235' as AgencyId],
+  approvers: ['A-TSV' as AgencyId],
+  approvals: [someHash('a')],
+  holds: { checkedAt: at, standing: 0 },
+  kek: 'AbCd_-12',
+  at,
 };
 
 describe('log entry', () => {
@@ -71,10 +93,52 @@ describe('log entry', () => {
     ['agency-key-revocation', { type: 'agency-key-revocation', record: 'a.b.c' }],
     ['hub-key', { type: 'hub-key', record: 'a.b.c' }],
     ['catalogue', { type: 'catalogue', version: 3, hash: someHash('c'), at }],
+    ['tombstone', tombstone],
   ])('clear: %s is read back', (_name, record) => {
     const entry = encodeClearEntry(eventId, record);
     expect(entry.subarray(0, 17).toString('hex')).toBe(`02${eventId}`);
     expect(unwrap(decodeEntry(entry))).toEqual({ kind: 'clear', eventId, record });
+  });
+
+  it('clear: a tombstone over as many ranges as it may have fits an entry bundle', () => {
+    const indices = Array.from({ length: maxTombstoneRanges }, (_, at) => {
+      return { first: 9_000_000_000 + at * 3, last: 9_000_000_001 + at * 3 };
+    });
+    expect(encodeClearEntry(eventId, { ...tombstone, indices }).length).toBeLessThan(65_536);
+    const more = [...indices, { first: 9_900_000_000, last: 9_900_000_000 }];
+    expect(() => encodeClearEntry(eventId, { ...tombstone, indices: more })).toThrow(TypeError);
+  });
+
+  it.each([
+    [
+      'that touch',
+      [
+        { first: 1, last: 2 },
+        { first: 3, last: 3 },
+      ],
+    ],
+    [
+      'that fall',
+      [
+        { first: 3, last: 3 },
+        { first: 1, last: 1 },
+      ],
+    ],
+    ['that end before they begin', [{ first: 3, last: 2 }]],
+    ['of nothing', []],
+  ])('clear: never a tombstone over ranges %s', (_name, indices) => {
+    expect(() => encodeClearEntry(eventId, { ...tombstone, indices })).toThrow(TypeError);
+  });
+
+  it('ranges are the fewest that hold the indices', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(60)), (indices) => {
+        const ranges = rangesOf(indices);
+        expect(indicesOf(ranges)).toEqual(indices.toSorted((a, b) => a - b));
+        expect(countOf(ranges)).toBe(indices.length);
+        expect(ranges.every(({ first }, at) => at === 0 || ranges[at - 1]!.last + 1 < first)).toBe(true);
+      }),
+    );
   });
 
   it('clear: never with a member beside its own', () => {

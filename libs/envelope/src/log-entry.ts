@@ -31,6 +31,7 @@ import {
   version,
   worker,
 } from './fields.js';
+import { type Tombstone, tombstone } from './tombstone.js';
 import { type Check, closed, either, integer, isRecord, list, oneOf, optional, parseAs, text, that } from './shape.js';
 
 /** What an entry of the log says. Sealed outside the tree; the leaf commits to it. No content, no identity codes. */
@@ -76,7 +77,10 @@ export interface LogSearch {
   last?: number;
 }
 
-/** Entries that stand in the leaf itself, because agents must be able to find a key of theirs that they did not make. */
+/**
+ * Entries that stand in the leaf itself: because agents must be able to find a key of theirs that they did not make, and
+ * everybody what was erased.
+ */
 export type ClearRecord =
   | {
       type: 'agency';
@@ -89,7 +93,8 @@ export type ClearRecord =
   | { type: 'agency-key'; record: string }
   | { type: 'agency-key-revocation'; record: string }
   | { type: 'hub-key'; record: string }
-  | { type: 'catalogue'; version: number; hash: Sha256; at: string };
+  | { type: 'catalogue'; version: number; hash: Sha256; at: string }
+  | Tombstone;
 
 export type DecodedEntry =
   | {
@@ -179,7 +184,7 @@ const clearShape: Check<ClearRecord> = either(
       type: oneOf('agency-key', 'agency-key-revocation', 'hub-key'),
       record: signedRecord,
     }) as Check<Clear<'agency-key'> | Clear<'agency-key-revocation'> | Clear<'hub-key'>>,
-    closed<Clear<'catalogue'>>({ type: oneOf('catalogue'), version, hash, at: instant }),
+    either(closed<Clear<'catalogue'>>({ type: oneOf('catalogue'), version, hash, at: instant }), tombstone),
   ),
 );
 

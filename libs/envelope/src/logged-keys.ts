@@ -79,6 +79,8 @@ export class LoggedKeys {
         return ok({ type: 'agency', agency: record.agency, status: record.status, leafIndex });
       case 'catalogue':
         return ok({ type: 'catalogue', version: record.version, hash: record.hash, leafIndex });
+      case 'tombstone':
+        return ok({ type: 'known' });
     }
   }
 

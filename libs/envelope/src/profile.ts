@@ -26,6 +26,12 @@ export const signedTypes = {
   'hub-key': { typ: 'kotovayla-hub-key+jws', maxLength: 4 * 1024 },
   'report-decision': { typ: 'kotovayla-report-decision+jws', maxLength: 4 * 1024 },
   'pseudonym-key': { typ: 'kotovayla-pseudonym-key+jws', maxLength: 2 * 1024 },
+  // A selection may name indices.
+  'erasure-proposal': { typ: 'kotovayla-erasure-proposal+jws', maxLength: 128 * 1024 },
+  'erasure-approval': { typ: 'kotovayla-erasure-approval+jws', maxLength: 4 * 1024 },
+  'legal-hold': { typ: 'kotovayla-legal-hold+jws', maxLength: 128 * 1024 },
+  'legal-hold-lift': { typ: 'kotovayla-legal-hold-lift+jws', maxLength: 4 * 1024 },
+  'alert-act': { typ: 'kotovayla-alert-act+jws', maxLength: 4 * 1024 },
 } as const;
 export type SignedType = keyof typeof signedTypes;
 

@@ -22,6 +22,7 @@ describe('statements', () => {
   beforeAll(async () => {
     party = await partyOf('K-235');
     const key = { jwk: party.signing.publicJwk, iat };
+    const signed = { agency: party.agency, worker: 'w-1', jti: id, iat };
     samples = {
       outcome: {
         type: 'rejected',
@@ -148,7 +149,17 @@ describe('statements', () => {
         iat,
       },
       'hub-key': { service: 'consent', use: 'permit', useFrom: instant, useUntil: later, ...key },
-    };
+      'erasure-proposal': {
+        v: 1,
+        selection: { by: 'subject', subject: subject.pseudonym, from: '2026-01-01', to: '2026-09-01' },
+        ground: 'unlawful',
+        ...signed,
+      },
+      'erasure-approval': { v: 1, proposal: someHash('p'), targets: someHash('t'), count: 3, ...signed },
+      'legal-hold': { v: 1, scope: { by: 'agency', agency: party.agency }, matter: 'Dnro 7/2026', ...signed },
+      'legal-hold-lift': { v: 1, hold: someHash('h'), ...signed },
+      'alert-act': { v: 1, alert: id.replaceAll('-', ''), act: 'close', reason: 'planned-work', ...signed },
+    } as unknown as Statements;
   });
 
   const types = [
@@ -164,6 +175,11 @@ describe('statements', () => {
     'agency-key-revocation',
     'mismatch',
     'hub-key',
+    'erasure-proposal',
+    'erasure-approval',
+    'legal-hold',
+    'legal-hold-lift',
+    'alert-act',
   ] as const satisfies readonly StatementType[];
 
   const forged = (type: StatementType, payload: unknown): string =>
@@ -261,6 +277,38 @@ describe('statements', () => {
     const supersedes = { kid: party.signing.kid, until };
     expect(await verifyForged('agency-key', { supersedes, iat: Date.parse(instant) / 1_000 })).toBe(code);
   });
+
+  it.each([
+    [
+      'by a period that ends before it begins',
+      { by: 'subject', subject: subject.pseudonym, from: '2026-02-02', to: '2026-02-01' },
+    ],
+    ['by a plain identity code', { by: 'subject', subject: '131052-9074', from: '2026-01-01', to: '2026-02-01' }],
+    ['of nothing', { by: 'indices', indices: [] }],
+    [
+      'of ranges that touch',
+      {
+        by: 'indices',
+        indices: [
+          { first: 1, last: 2 },
+          { first: 3, last: 3 },
+        ],
+      },
+    ],
+    [
+      'of ranges that fall',
+      {
+        by: 'indices',
+        indices: [
+          { first: 5, last: 5 },
+          { first: 1, last: 1 },
+        ],
+      },
+    ],
+    ['of everything', { by: 'all' }],
+  ])('an erasure %s', async (_name, selection) =>
+    expect(await verifyForged('erasure-proposal', { selection })).toBe('MALFORMED'),
+  );
 
   it('an outcome with an unknown code', async () => {
     expect(await verifyForged('outcome', { code: 'toString' })).toBe('MALFORMED');

@@ -17,6 +17,18 @@ import {
   subjectLink,
 } from './consent-record.js';
 import {
+  type AlertAct,
+  type ErasureApproval,
+  type ErasureProposal,
+  type LegalHold,
+  type LegalHoldLift,
+  alertAct,
+  erasureApproval,
+  erasureProposal,
+  legalHold,
+  legalHoldLift,
+} from './erasure.js';
+import {
   type HubKeyRecord,
   type KeyRecord,
   type KeyRevocation,
@@ -42,6 +54,7 @@ export {
   recipientsOf,
   subjectStandings,
 } from './consent-record.js';
+export type * from './erasure.js';
 export type * from './key-record.js';
 export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './outcome.js';
 export type { ReportDecision } from './report-decision.js';
@@ -61,6 +74,11 @@ export interface Statements {
   mismatch: Mismatch;
   'hub-key': HubKeyRecord;
   'report-decision': ReportDecision;
+  'erasure-proposal': ErasureProposal;
+  'erasure-approval': ErasureApproval;
+  'legal-hold': LegalHold;
+  'legal-hold-lift': LegalHoldLift;
+  'alert-act': AlertAct;
 }
 export type StatementType = keyof Statements;
 
@@ -78,6 +96,11 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   mismatch,
   'hub-key': hubKeyRecord,
   'report-decision': reportDecision,
+  'erasure-proposal': erasureProposal,
+  'erasure-approval': erasureApproval,
+  'legal-hold': legalHold,
+  'legal-hold-lift': legalHoldLift,
+  'alert-act': alertAct,
 };
 
 /** Throws TypeError on a payload that no reader would take. */

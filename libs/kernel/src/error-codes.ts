@@ -106,6 +106,18 @@ export const errorCodes = {
     503,
     'Not enough operators have cosigned the log. Ask the hub and the witnesses; compare checkpoints with others.',
   ],
+  // erasure, holds, alerts
+  ENTRY_KEPT: [422, 'The floor of their retention class keeps these entries. See `kotovayla retention due`.'],
+  GROUND_UNKNOWN: [422, 'The retention data has no such ground or class. See `kotovayla retention list`.'],
+  NOTHING_TO_ERASE: [422, 'No entry that may be erased is selected.'],
+  SAME_HAND: [403, 'Whoever asked does not approve. A second person approves, with another agency’s key.'],
+  TARGETS_DIFFER: [409, 'These are not the entries that the proposal selects. Read it again, then decide.'],
+  NOT_APPROVED: [409, 'No approved erasure waits. See `kotovayla erase status`.'],
+  LEGAL_HOLD: [409, 'A legal hold covers entries of it. It is erased when the hold is lifted.'],
+  TOO_FEW_PERSONS: [
+    409,
+    'A tombstone over so few persons’ entries would show which belong together. It runs with more, or when it has waited as long as the retention data says.',
+  ],
   // the agent
   OPENED_MISMATCH: [422, 'What was sealed inside differs from what was released. Nothing was handed on.'],
   SCHEMA_INVALID: [422, 'The content does not fit the JSON Schema of its category.'],

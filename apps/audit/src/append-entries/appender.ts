@@ -40,6 +40,10 @@ export interface AppenderOptions {
   readonly requireSynchronousStandby?: boolean;
   /** What was given out before this process began; asked once. The stored log must contain it. */
   readonly publishedBefore?: () => Promise<StoredCheckpoint | undefined>;
+  /** With the lock, before the state is read: what another instance changed outside the database. */
+  readonly onTakeOver?: () => Promise<void>;
+  /** The entry as it is stored now. Errors: UNAVAILABLE (it was prepared with what is gone since; prepare it again). */
+  readonly asStoredNow?: (entry: PreparedEntry) => PreparedEntry;
   /** After each commit, and when this instance takes over: wakes the relay and the publisher. */
   readonly afterCommit?: (checkpoint: StoredCheckpoint) => void;
   /** The log must not go on: its state contradicts what was given out, or the database may lose commits. */
@@ -198,6 +202,7 @@ export class Appender {
         await client.end();
         return undefined;
       }
+      await this.options.onTakeOver?.();
       const loggedAt = await lastLoggedAt(client);
       session = { client, ...(await this.readState(client)), chains: new ChainHeads(), loggedAt, broken: undefined };
       return session;
@@ -295,7 +300,8 @@ export class Appender {
     const decided: { ticket: Ticket; outcome: unknown; leaves: number[] }[] = [];
     for (const ticket of tickets) {
       try {
-        const { entries, outcome } = ticket.proposal.decide(view);
+        const { entries: decidedOn, outcome } = ticket.proposal.decide(view);
+        const entries = decidedOn.map((entry) => this.options.asStoredNow?.(entry) ?? entry);
         const leaves = entries.map((entry) => {
           const known = view.leafOf(entry.eventId);
           if (known !== undefined) return known;

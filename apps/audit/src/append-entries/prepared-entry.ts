@@ -16,7 +16,7 @@ import {
   sealEvidence,
   sealingKeyOf,
 } from '#envelope';
-import { type AgencyId, type EventId, type Pseudonym, type Sha256, canonicalJson } from '#kernel';
+import { type AgencyId, AppError, type EventId, type Pseudonym, type Sha256, canonicalJson } from '#kernel';
 import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
@@ -138,6 +138,15 @@ export function prepareOpaque(
       return { body: canonicalJson(body), commitmentKey };
     },
   };
+}
+
+/** Errors: UNAVAILABLE: the key that wrapped its secret is gone since. */
+export function underPresentKek(entry: PreparedEntry, kek: EntryKek): PreparedEntry {
+  const { sealed } = entry;
+  if (!sealed || sealed.kek === kek.id) return entry;
+  const wrapped = kek.rewrap(sealed.wrappedSecret, sealed.kek);
+  if (!wrapped.ok) throw new AppError('UNAVAILABLE', 'the entry was prepared under a key that is gone');
+  return { ...entry, sealed: { ...sealed, kek: kek.id, wrappedSecret: wrapped.value } };
 }
 
 const consentColumns = (

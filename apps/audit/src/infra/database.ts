@@ -4,16 +4,24 @@ import { Log1763800000001, logRestrictions } from './migrations/1-log.migration.
 import { EntryEvidence1764115200001, evidenceRestrictions } from './migrations/2-entry-evidence.migration.js';
 import { Places1764115200002, placeRestrictions } from './migrations/3-places.migration.js';
 import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations/4-cosignatures.migration.js';
+import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasure.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
   schema: auditSchema,
-  migrations: [Log1763800000001, EntryEvidence1764115200001, Places1764115200002, Cosignatures1764115200003],
+  migrations: [
+    Log1763800000001,
+    EntryEvidence1764115200001,
+    Places1764115200002,
+    Cosignatures1764115200003,
+    Erasure1764117000001,
+  ],
   restrictions: [
     ...logRestrictions,
     ...evidenceRestrictions,
     ...placeRestrictions,
     ...cosignatureRestrictions,
+    ...erasureRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

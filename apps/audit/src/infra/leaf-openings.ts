@@ -20,11 +20,33 @@ export class LeafOpenings {
 
   async read(leaves: readonly number[]): Promise<Map<number, ReadOpening>> {
     const openings = new Map<number, ReadOpening>();
-    for (const { leafIndex, entry, body, wrapped } of await sealedOpenings(this.client, leaves)) {
-      const secret = this.kek.unwrap(wrapped);
+    const shut = await this.openInto(openings, leaves);
+    // The secret was wrapped anew between the read and here, and the key that wrapped it before is gone.
+    const still = shut.length === 0 ? [] : await this.openInto(openings, shut);
+    for (const leafIndex of still) this.logger.error({ leafIndex }, 'the body of this entry does not open');
+    return openings;
+  }
+
+  /** The signed statements kept with these entries; none for an entry without, and none that does not open. */
+  async evidence(leaves: readonly number[]): Promise<Map<number, EntryEvidence>> {
+    const evidence = new Map<number, EntryEvidence>();
+    for (const { leafIndex, sealed, wrapped, kek } of await sealedEvidence(this.client, leaves)) {
+      const secret = this.kek.unwrap(wrapped, kek);
+      const opened = secret.ok ? openEvidence(sealed, secret.value) : secret;
+      if (opened.ok) evidence.set(leafIndex, opened.value);
+      else this.logger.error({ leafIndex }, 'the evidence of this entry does not open');
+    }
+    return evidence;
+  }
+
+  /** Gives those that do not open. */
+  private async openInto(openings: Map<number, ReadOpening>, leaves: readonly number[]): Promise<number[]> {
+    const shut: number[] = [];
+    for (const { leafIndex, entry, body, wrapped, kek } of await sealedOpenings(this.client, leaves)) {
+      const secret = this.kek.unwrap(wrapped, kek);
       const opened = secret.ok ? openBody(body, sealingKeyOf(secret.value)) : secret;
       if (!secret.ok || !opened.ok) {
-        this.logger.error({ leafIndex }, 'the body of this entry does not open');
+        shut.push(leafIndex);
         continue;
       }
       const leaf = decodeEntry(entry);
@@ -34,18 +56,6 @@ export class LeafOpenings {
         places: (leaf.ok && leaf.value.kind === 'opaque' && leaf.value.places) || Buffer.alloc(0),
       });
     }
-    return openings;
-  }
-
-  /** The signed statements kept with these entries; none for an entry without, and none that does not open. */
-  async evidence(leaves: readonly number[]): Promise<Map<number, EntryEvidence>> {
-    const evidence = new Map<number, EntryEvidence>();
-    for (const { leafIndex, sealed, wrapped } of await sealedEvidence(this.client, leaves)) {
-      const secret = this.kek.unwrap(wrapped);
-      const opened = secret.ok ? openEvidence(sealed, secret.value) : secret;
-      if (opened.ok) evidence.set(leafIndex, opened.value);
-      else this.logger.error({ leafIndex }, 'the evidence of this entry does not open');
-    }
-    return evidence;
+    return shut;
   }
 }

@@ -141,7 +141,7 @@ const statements = {
   },
   evidence: {
     name: `${s}.evidence`,
-    text: `SELECT leaf_index::float8 AS "leafIndex", sealed, wrapped
+    text: `SELECT leaf_index::float8 AS "leafIndex", sealed, wrapped, kek
            FROM ${s}.entry_evidence JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
   },
   ofAgency: {
@@ -332,6 +332,7 @@ export interface SealedEvidence {
   readonly leafIndex: number;
   readonly sealed: Buffer;
   readonly wrapped: Buffer;
+  readonly kek: string;
 }
 
 /** Sealed statements of those entries that have any, with their wrapped secrets. */

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JWK } from 'jose';
 import {
@@ -11,6 +10,7 @@ import {
   importReceivingKey,
 } from '#envelope';
 import { AppError, type Clock, type Result, type Thumbprint, err, numericDate, ok } from '#kernel';
+import { shredFile } from './shred-file.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Senders may still seal to a month's key for a day after the month. */
@@ -56,7 +56,7 @@ export class ReleaseKeyring {
     for (const month of [monthOf(now, 0), monthOf(now, 1)]) await this.makeUnlessThere(month);
     const destroyed: Thumbprint[] = [];
     const names = (await readdir(this.folder)).sort();
-    for (const name of names.filter((file) => file.endsWith(condemned))) await this.shred(join(this.folder, name));
+    for (const name of names.filter((file) => file.endsWith(condemned))) await shredFile(join(this.folder, name));
     for (const name of names.filter((file) => file.endsWith('.json'))) {
       let file = await this.read(name);
       if (file.privateJwk && Date.parse(file.destroyAfter) <= now.getTime()) file = await this.destroy(name, file);
@@ -122,19 +122,8 @@ export class ReleaseKeyring {
     const rest: KeyFile = { kid, useFrom, useUntil, destroyAfter, jwk };
     await link(path, `${path}${condemned}`);
     await this.write(path, rest);
-    await this.shred(`${path}${condemned}`);
+    await shredFile(`${path}${condemned}`);
     return rest;
-  }
-
-  private async shred(path: string): Promise<void> {
-    const old = await open(path, 'r+');
-    try {
-      await old.write(randomBytes((await old.stat()).size), 0);
-      await old.sync();
-    } finally {
-      await old.close();
-    }
-    await unlink(path);
   }
 
   private async write(path: string, file: KeyFile): Promise<void> {

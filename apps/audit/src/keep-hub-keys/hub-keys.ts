@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type HubKeyRecord,
   type PublicJwk,
@@ -7,10 +6,11 @@ import {
   signStatement,
   thumbprintOf,
 } from '#envelope';
-import { type Clock, type EventId, type Sha256, type Thumbprint, isEventId, numericDate, unwrap } from '#kernel';
+import { type Clock, type Sha256, type Thumbprint, numericDate, unwrap } from '#kernel';
 import type { Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
 import { type PreparedEntry, prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js';
+import { eventIdOf } from '../append-entries/own-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import type { ReleaseKeyring } from '../infra/release-keyring.js';
@@ -123,11 +123,4 @@ export class HubKeys {
     };
     return prepareOpaque(unwrap(parseLogBody(body)), this.options.kek);
   }
-}
-
-/** These entries are about public keys, so their ids may follow from them; then no second leaf can arise. */
-function eventIdOf(parts: readonly string[]): EventId {
-  const id = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-  if (!isEventId(id)) throw new Error('not an event id');
-  return id;
 }

@@ -99,7 +99,9 @@ export class RecordPreparer {
   }
 }
 
-/** Only audit logs keys of the hub: a release key that anybody else could name would open every message. */
+/**
+ * Only audit logs keys of the hub: a release key that anybody else could name would open every message. Only audit erases.
+ */
 function signedAsItSays(record: ClearRecord): boolean {
   switch (record.type) {
     case 'agency-key':
@@ -107,6 +109,7 @@ function signedAsItSays(record: ClearRecord): boolean {
     case 'agency-key-revocation':
       return readStatement('agency-key-revocation', record.record).ok;
     case 'hub-key':
+    case 'tombstone':
       return false;
     case 'agency':
     case 'catalogue':

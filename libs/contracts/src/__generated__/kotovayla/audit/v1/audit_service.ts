@@ -265,6 +265,137 @@ export interface ConsentWord {
   statement: string;
 }
 
+export interface ListRetentionRequest {
+  /** Counts entries too, which reads the whole index. */
+  count: boolean;
+}
+
+export interface ListRetentionResponse {
+  /** The retention data as JSON. */
+  dataJson: string;
+  counts: RetentionCount[];
+}
+
+export interface RetentionCount {
+  classId: string;
+  kept: bigint;
+  erasable: bigint;
+  /** Their ceiling is reached. */
+  due: bigint;
+}
+
+export interface ErasedRange {
+  first: bigint;
+  /** Inclusive. */
+  last: bigint;
+}
+
+export interface Erasure {
+  /** Hash of the signed proposal. */
+  proposal: string;
+  /** proposed, approved, lapsed, erasing, erased */
+  state: string;
+  ground: string;
+  proposer: string;
+  proposedAt: Date | undefined;
+  approver: string;
+  approvedAt: Date | undefined;
+  indices: ErasedRange[];
+  /** Hash of the canonical list of ranges, for the approval. */
+  targets: string;
+  entries: number;
+  persons: number;
+  /** Index of the tombstone's leaf. */
+  tombstone?: bigint | undefined;
+  erasedAt:
+    | Date
+    | undefined;
+  /** Hashes of the holds that block it. */
+  holds: string[];
+}
+
+export interface ProposeErasureRequest {
+  proposal: string;
+}
+
+export interface ProposeErasureResponse {
+  erasure:
+    | Erasure
+    | undefined;
+  /** Selected, and not erased: their floor is not reached, they are kept for good, or others of the same consent are kept. */
+  kept: number;
+}
+
+export interface ApproveErasureRequest {
+  approval: string;
+}
+
+export interface ApproveErasureResponse {
+  erasure: Erasure | undefined;
+}
+
+export interface RunErasureRequest {
+}
+
+export interface RunErasureResponse {
+  /** Leaves of the tombstones; none where nothing was approved and an earlier run was ended only. */
+  tombstones: bigint[];
+  erased: number;
+  persons: number;
+  /** Secrets of other entries that were wrapped anew. */
+  rewrapped: bigint;
+  /** Of the key-encryption key that is destroyed; empty where none was left. */
+  destroyedKek: string;
+  /** When Kafka and the outboxes have forgotten what passed through them. */
+  transportForgetsAt:
+    | Date
+    | undefined;
+  /** Proposals that a hold blocks. */
+  held: string[];
+}
+
+export interface ListErasuresRequest {
+}
+
+export interface ListErasuresResponse {
+  erasures: Erasure[];
+}
+
+export interface Hold {
+  /** Hash of the signed hold. */
+  hold: string;
+  agency: string;
+  matter: string;
+  /** What it covers: one of subject, agency, indices. */
+  scope: string;
+  placedAt: Date | undefined;
+  liftedBy: string;
+  liftedAt: Date | undefined;
+}
+
+export interface PlaceHoldRequest {
+  hold: string;
+}
+
+export interface PlaceHoldResponse {
+  hold: Hold | undefined;
+}
+
+export interface LiftHoldRequest {
+  lift: string;
+}
+
+export interface LiftHoldResponse {
+  hold: Hold | undefined;
+}
+
+export interface ListHoldsRequest {
+}
+
+export interface ListHoldsResponse {
+  holds: Hold[];
+}
+
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
   return { items: [] };
 }
@@ -3671,6 +3802,1922 @@ export const ConsentWord: MessageFns<ConsentWord> = {
   },
 };
 
+function createBaseListRetentionRequest(): ListRetentionRequest {
+  return { count: false };
+}
+
+export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
+  encode(message: ListRetentionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== false) {
+      writer.uint32(8).bool(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRetentionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRetentionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListRetentionRequest {
+    return { count: isSet(object.count) ? globalThis.Boolean(object.count) : false };
+  },
+
+  toJSON(message: ListRetentionRequest): unknown {
+    const obj: any = {};
+    if (message.count !== false) {
+      obj.count = message.count;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListRetentionRequest>, I>>(base?: I): ListRetentionRequest {
+    return ListRetentionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRetentionRequest>, I>>(object: I): ListRetentionRequest {
+    const message = createBaseListRetentionRequest();
+    message.count = object.count ?? false;
+    return message;
+  },
+};
+
+function createBaseListRetentionResponse(): ListRetentionResponse {
+  return { dataJson: "", counts: [] };
+}
+
+export const ListRetentionResponse: MessageFns<ListRetentionResponse> = {
+  encode(message: ListRetentionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dataJson !== "") {
+      writer.uint32(10).string(message.dataJson);
+    }
+    for (const v of message.counts) {
+      RetentionCount.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRetentionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRetentionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dataJson = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.counts.push(RetentionCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListRetentionResponse {
+    return {
+      dataJson: isSet(object.dataJson)
+        ? globalThis.String(object.dataJson)
+        : isSet(object.data_json)
+        ? globalThis.String(object.data_json)
+        : "",
+      counts: globalThis.Array.isArray(object?.counts) ? object.counts.map((e: any) => RetentionCount.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListRetentionResponse): unknown {
+    const obj: any = {};
+    if (message.dataJson !== "") {
+      obj.dataJson = message.dataJson;
+    }
+    if (message.counts?.length) {
+      obj.counts = message.counts.map((e) => RetentionCount.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListRetentionResponse>, I>>(base?: I): ListRetentionResponse {
+    return ListRetentionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRetentionResponse>, I>>(object: I): ListRetentionResponse {
+    const message = createBaseListRetentionResponse();
+    message.dataJson = object.dataJson ?? "";
+    message.counts = object.counts?.map((e) => RetentionCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRetentionCount(): RetentionCount {
+  return { classId: "", kept: 0n, erasable: 0n, due: 0n };
+}
+
+export const RetentionCount: MessageFns<RetentionCount> = {
+  encode(message: RetentionCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.classId !== "") {
+      writer.uint32(10).string(message.classId);
+    }
+    if (message.kept !== 0n) {
+      if (BigInt.asUintN(64, message.kept) !== message.kept) {
+        throw new globalThis.Error("value provided for field message.kept of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.kept);
+    }
+    if (message.erasable !== 0n) {
+      if (BigInt.asUintN(64, message.erasable) !== message.erasable) {
+        throw new globalThis.Error("value provided for field message.erasable of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.erasable);
+    }
+    if (message.due !== 0n) {
+      if (BigInt.asUintN(64, message.due) !== message.due) {
+        throw new globalThis.Error("value provided for field message.due of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.due);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetentionCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetentionCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.classId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kept = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.erasable = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.due = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetentionCount {
+    return {
+      classId: isSet(object.classId)
+        ? globalThis.String(object.classId)
+        : isSet(object.class_id)
+        ? globalThis.String(object.class_id)
+        : "",
+      kept: isSet(object.kept) ? BigInt(object.kept) : 0n,
+      erasable: isSet(object.erasable) ? BigInt(object.erasable) : 0n,
+      due: isSet(object.due) ? BigInt(object.due) : 0n,
+    };
+  },
+
+  toJSON(message: RetentionCount): unknown {
+    const obj: any = {};
+    if (message.classId !== "") {
+      obj.classId = message.classId;
+    }
+    if (message.kept !== 0n) {
+      obj.kept = message.kept.toString();
+    }
+    if (message.erasable !== 0n) {
+      obj.erasable = message.erasable.toString();
+    }
+    if (message.due !== 0n) {
+      obj.due = message.due.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RetentionCount>, I>>(base?: I): RetentionCount {
+    return RetentionCount.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RetentionCount>, I>>(object: I): RetentionCount {
+    const message = createBaseRetentionCount();
+    message.classId = object.classId ?? "";
+    message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
+    message.erasable = (object.erasable !== undefined && object.erasable !== null) ? BigInt(object.erasable) : 0n;
+    message.due = (object.due !== undefined && object.due !== null) ? BigInt(object.due) : 0n;
+    return message;
+  },
+};
+
+function createBaseErasedRange(): ErasedRange {
+  return { first: 0n, last: 0n };
+}
+
+export const ErasedRange: MessageFns<ErasedRange> = {
+  encode(message: ErasedRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0n) {
+      if (BigInt.asUintN(64, message.first) !== message.first) {
+        throw new globalThis.Error("value provided for field message.first of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.first);
+    }
+    if (message.last !== 0n) {
+      if (BigInt.asUintN(64, message.last) !== message.last) {
+        throw new globalThis.Error("value provided for field message.last of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasedRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasedRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.last = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasedRange {
+    return {
+      first: isSet(object.first) ? BigInt(object.first) : 0n,
+      last: isSet(object.last) ? BigInt(object.last) : 0n,
+    };
+  },
+
+  toJSON(message: ErasedRange): unknown {
+    const obj: any = {};
+    if (message.first !== 0n) {
+      obj.first = message.first.toString();
+    }
+    if (message.last !== 0n) {
+      obj.last = message.last.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasedRange>, I>>(base?: I): ErasedRange {
+    return ErasedRange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasedRange>, I>>(object: I): ErasedRange {
+    const message = createBaseErasedRange();
+    message.first = (object.first !== undefined && object.first !== null) ? BigInt(object.first) : 0n;
+    message.last = (object.last !== undefined && object.last !== null) ? BigInt(object.last) : 0n;
+    return message;
+  },
+};
+
+function createBaseErasure(): Erasure {
+  return {
+    proposal: "",
+    state: "",
+    ground: "",
+    proposer: "",
+    proposedAt: undefined,
+    approver: "",
+    approvedAt: undefined,
+    indices: [],
+    targets: "",
+    entries: 0,
+    persons: 0,
+    tombstone: undefined,
+    erasedAt: undefined,
+    holds: [],
+  };
+}
+
+export const Erasure: MessageFns<Erasure> = {
+  encode(message: Erasure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proposal !== "") {
+      writer.uint32(10).string(message.proposal);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.ground !== "") {
+      writer.uint32(26).string(message.ground);
+    }
+    if (message.proposer !== "") {
+      writer.uint32(34).string(message.proposer);
+    }
+    if (message.proposedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.proposedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.approver !== "") {
+      writer.uint32(50).string(message.approver);
+    }
+    if (message.approvedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.approvedAt), writer.uint32(58).fork()).join();
+    }
+    for (const v of message.indices) {
+      ErasedRange.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.targets !== "") {
+      writer.uint32(74).string(message.targets);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(80).uint32(message.entries);
+    }
+    if (message.persons !== 0) {
+      writer.uint32(88).uint32(message.persons);
+    }
+    if (message.tombstone !== undefined) {
+      if (BigInt.asUintN(64, message.tombstone) !== message.tombstone) {
+        throw new globalThis.Error("value provided for field message.tombstone of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.tombstone);
+    }
+    if (message.erasedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.erasedAt), writer.uint32(106).fork()).join();
+    }
+    for (const v of message.holds) {
+      writer.uint32(114).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Erasure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proposal = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ground = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.proposer = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.proposedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.approver = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.approvedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.indices.push(ErasedRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.targets = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.persons = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.tombstone = reader.uint64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.erasedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.holds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Erasure {
+    return {
+      proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      ground: isSet(object.ground) ? globalThis.String(object.ground) : "",
+      proposer: isSet(object.proposer) ? globalThis.String(object.proposer) : "",
+      proposedAt: isSet(object.proposedAt)
+        ? fromJsonTimestamp(object.proposedAt)
+        : isSet(object.proposed_at)
+        ? fromJsonTimestamp(object.proposed_at)
+        : undefined,
+      approver: isSet(object.approver) ? globalThis.String(object.approver) : "",
+      approvedAt: isSet(object.approvedAt)
+        ? fromJsonTimestamp(object.approvedAt)
+        : isSet(object.approved_at)
+        ? fromJsonTimestamp(object.approved_at)
+        : undefined,
+      indices: globalThis.Array.isArray(object?.indices) ? object.indices.map((e: any) => ErasedRange.fromJSON(e)) : [],
+      targets: isSet(object.targets) ? globalThis.String(object.targets) : "",
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+      persons: isSet(object.persons) ? globalThis.Number(object.persons) : 0,
+      tombstone: isSet(object.tombstone) ? BigInt(object.tombstone) : undefined,
+      erasedAt: isSet(object.erasedAt)
+        ? fromJsonTimestamp(object.erasedAt)
+        : isSet(object.erased_at)
+        ? fromJsonTimestamp(object.erased_at)
+        : undefined,
+      holds: globalThis.Array.isArray(object?.holds)
+        ? object.holds.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Erasure): unknown {
+    const obj: any = {};
+    if (message.proposal !== "") {
+      obj.proposal = message.proposal;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.ground !== "") {
+      obj.ground = message.ground;
+    }
+    if (message.proposer !== "") {
+      obj.proposer = message.proposer;
+    }
+    if (message.proposedAt !== undefined) {
+      obj.proposedAt = message.proposedAt.toISOString();
+    }
+    if (message.approver !== "") {
+      obj.approver = message.approver;
+    }
+    if (message.approvedAt !== undefined) {
+      obj.approvedAt = message.approvedAt.toISOString();
+    }
+    if (message.indices?.length) {
+      obj.indices = message.indices.map((e) => ErasedRange.toJSON(e));
+    }
+    if (message.targets !== "") {
+      obj.targets = message.targets;
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    if (message.persons !== 0) {
+      obj.persons = Math.round(message.persons);
+    }
+    if (message.tombstone !== undefined) {
+      obj.tombstone = message.tombstone.toString();
+    }
+    if (message.erasedAt !== undefined) {
+      obj.erasedAt = message.erasedAt.toISOString();
+    }
+    if (message.holds?.length) {
+      obj.holds = message.holds;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Erasure>, I>>(base?: I): Erasure {
+    return Erasure.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Erasure>, I>>(object: I): Erasure {
+    const message = createBaseErasure();
+    message.proposal = object.proposal ?? "";
+    message.state = object.state ?? "";
+    message.ground = object.ground ?? "";
+    message.proposer = object.proposer ?? "";
+    message.proposedAt = object.proposedAt ?? undefined;
+    message.approver = object.approver ?? "";
+    message.approvedAt = object.approvedAt ?? undefined;
+    message.indices = object.indices?.map((e) => ErasedRange.fromPartial(e)) || [];
+    message.targets = object.targets ?? "";
+    message.entries = object.entries ?? 0;
+    message.persons = object.persons ?? 0;
+    message.tombstone = (object.tombstone !== undefined && object.tombstone !== null)
+      ? BigInt(object.tombstone)
+      : undefined;
+    message.erasedAt = object.erasedAt ?? undefined;
+    message.holds = object.holds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseProposeErasureRequest(): ProposeErasureRequest {
+  return { proposal: "" };
+}
+
+export const ProposeErasureRequest: MessageFns<ProposeErasureRequest> = {
+  encode(message: ProposeErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proposal !== "") {
+      writer.uint32(10).string(message.proposal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProposeErasureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProposeErasureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proposal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProposeErasureRequest {
+    return { proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "" };
+  },
+
+  toJSON(message: ProposeErasureRequest): unknown {
+    const obj: any = {};
+    if (message.proposal !== "") {
+      obj.proposal = message.proposal;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProposeErasureRequest>, I>>(base?: I): ProposeErasureRequest {
+    return ProposeErasureRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProposeErasureRequest>, I>>(object: I): ProposeErasureRequest {
+    const message = createBaseProposeErasureRequest();
+    message.proposal = object.proposal ?? "";
+    return message;
+  },
+};
+
+function createBaseProposeErasureResponse(): ProposeErasureResponse {
+  return { erasure: undefined, kept: 0 };
+}
+
+export const ProposeErasureResponse: MessageFns<ProposeErasureResponse> = {
+  encode(message: ProposeErasureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.erasure !== undefined) {
+      Erasure.encode(message.erasure, writer.uint32(10).fork()).join();
+    }
+    if (message.kept !== 0) {
+      writer.uint32(16).uint32(message.kept);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProposeErasureResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProposeErasureResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.erasure = Erasure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kept = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProposeErasureResponse {
+    return {
+      erasure: isSet(object.erasure) ? Erasure.fromJSON(object.erasure) : undefined,
+      kept: isSet(object.kept) ? globalThis.Number(object.kept) : 0,
+    };
+  },
+
+  toJSON(message: ProposeErasureResponse): unknown {
+    const obj: any = {};
+    if (message.erasure !== undefined) {
+      obj.erasure = Erasure.toJSON(message.erasure);
+    }
+    if (message.kept !== 0) {
+      obj.kept = Math.round(message.kept);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProposeErasureResponse>, I>>(base?: I): ProposeErasureResponse {
+    return ProposeErasureResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProposeErasureResponse>, I>>(object: I): ProposeErasureResponse {
+    const message = createBaseProposeErasureResponse();
+    message.erasure = (object.erasure !== undefined && object.erasure !== null)
+      ? Erasure.fromPartial(object.erasure)
+      : undefined;
+    message.kept = object.kept ?? 0;
+    return message;
+  },
+};
+
+function createBaseApproveErasureRequest(): ApproveErasureRequest {
+  return { approval: "" };
+}
+
+export const ApproveErasureRequest: MessageFns<ApproveErasureRequest> = {
+  encode(message: ApproveErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.approval !== "") {
+      writer.uint32(10).string(message.approval);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApproveErasureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApproveErasureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApproveErasureRequest {
+    return { approval: isSet(object.approval) ? globalThis.String(object.approval) : "" };
+  },
+
+  toJSON(message: ApproveErasureRequest): unknown {
+    const obj: any = {};
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApproveErasureRequest>, I>>(base?: I): ApproveErasureRequest {
+    return ApproveErasureRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApproveErasureRequest>, I>>(object: I): ApproveErasureRequest {
+    const message = createBaseApproveErasureRequest();
+    message.approval = object.approval ?? "";
+    return message;
+  },
+};
+
+function createBaseApproveErasureResponse(): ApproveErasureResponse {
+  return { erasure: undefined };
+}
+
+export const ApproveErasureResponse: MessageFns<ApproveErasureResponse> = {
+  encode(message: ApproveErasureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.erasure !== undefined) {
+      Erasure.encode(message.erasure, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApproveErasureResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApproveErasureResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.erasure = Erasure.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApproveErasureResponse {
+    return { erasure: isSet(object.erasure) ? Erasure.fromJSON(object.erasure) : undefined };
+  },
+
+  toJSON(message: ApproveErasureResponse): unknown {
+    const obj: any = {};
+    if (message.erasure !== undefined) {
+      obj.erasure = Erasure.toJSON(message.erasure);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApproveErasureResponse>, I>>(base?: I): ApproveErasureResponse {
+    return ApproveErasureResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApproveErasureResponse>, I>>(object: I): ApproveErasureResponse {
+    const message = createBaseApproveErasureResponse();
+    message.erasure = (object.erasure !== undefined && object.erasure !== null)
+      ? Erasure.fromPartial(object.erasure)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunErasureRequest(): RunErasureRequest {
+  return {};
+}
+
+export const RunErasureRequest: MessageFns<RunErasureRequest> = {
+  encode(_: RunErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunErasureRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunErasureRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): RunErasureRequest {
+    return {};
+  },
+
+  toJSON(_: RunErasureRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunErasureRequest>, I>>(base?: I): RunErasureRequest {
+    return RunErasureRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunErasureRequest>, I>>(_: I): RunErasureRequest {
+    const message = createBaseRunErasureRequest();
+    return message;
+  },
+};
+
+function createBaseRunErasureResponse(): RunErasureResponse {
+  return {
+    tombstones: [],
+    erased: 0,
+    persons: 0,
+    rewrapped: 0n,
+    destroyedKek: "",
+    transportForgetsAt: undefined,
+    held: [],
+  };
+}
+
+export const RunErasureResponse: MessageFns<RunErasureResponse> = {
+  encode(message: RunErasureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tombstones.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.tombstones) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field tombstones of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.erased !== 0) {
+      writer.uint32(16).uint32(message.erased);
+    }
+    if (message.persons !== 0) {
+      writer.uint32(24).uint32(message.persons);
+    }
+    if (message.rewrapped !== 0n) {
+      if (BigInt.asUintN(64, message.rewrapped) !== message.rewrapped) {
+        throw new globalThis.Error("value provided for field message.rewrapped of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.rewrapped);
+    }
+    if (message.destroyedKek !== "") {
+      writer.uint32(42).string(message.destroyedKek);
+    }
+    if (message.transportForgetsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.transportForgetsAt), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.held) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunErasureResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunErasureResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.tombstones.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tombstones.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.erased = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.persons = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rewrapped = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.destroyedKek = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.transportForgetsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.held.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunErasureResponse {
+    return {
+      tombstones: globalThis.Array.isArray(object?.tombstones) ? object.tombstones.map((e: any) => BigInt(e)) : [],
+      erased: isSet(object.erased) ? globalThis.Number(object.erased) : 0,
+      persons: isSet(object.persons) ? globalThis.Number(object.persons) : 0,
+      rewrapped: isSet(object.rewrapped) ? BigInt(object.rewrapped) : 0n,
+      destroyedKek: isSet(object.destroyedKek)
+        ? globalThis.String(object.destroyedKek)
+        : isSet(object.destroyed_kek)
+        ? globalThis.String(object.destroyed_kek)
+        : "",
+      transportForgetsAt: isSet(object.transportForgetsAt)
+        ? fromJsonTimestamp(object.transportForgetsAt)
+        : isSet(object.transport_forgets_at)
+        ? fromJsonTimestamp(object.transport_forgets_at)
+        : undefined,
+      held: globalThis.Array.isArray(object?.held) ? object.held.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: RunErasureResponse): unknown {
+    const obj: any = {};
+    if (message.tombstones?.length) {
+      obj.tombstones = message.tombstones.map((e) => e.toString());
+    }
+    if (message.erased !== 0) {
+      obj.erased = Math.round(message.erased);
+    }
+    if (message.persons !== 0) {
+      obj.persons = Math.round(message.persons);
+    }
+    if (message.rewrapped !== 0n) {
+      obj.rewrapped = message.rewrapped.toString();
+    }
+    if (message.destroyedKek !== "") {
+      obj.destroyedKek = message.destroyedKek;
+    }
+    if (message.transportForgetsAt !== undefined) {
+      obj.transportForgetsAt = message.transportForgetsAt.toISOString();
+    }
+    if (message.held?.length) {
+      obj.held = message.held;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunErasureResponse>, I>>(base?: I): RunErasureResponse {
+    return RunErasureResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunErasureResponse>, I>>(object: I): RunErasureResponse {
+    const message = createBaseRunErasureResponse();
+    message.tombstones = object.tombstones?.map((e) => BigInt(e)) || [];
+    message.erased = object.erased ?? 0;
+    message.persons = object.persons ?? 0;
+    message.rewrapped = (object.rewrapped !== undefined && object.rewrapped !== null) ? BigInt(object.rewrapped) : 0n;
+    message.destroyedKek = object.destroyedKek ?? "";
+    message.transportForgetsAt = object.transportForgetsAt ?? undefined;
+    message.held = object.held?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListErasuresRequest(): ListErasuresRequest {
+  return {};
+}
+
+export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
+  encode(_: ListErasuresRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListErasuresRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListErasuresRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListErasuresRequest {
+    return {};
+  },
+
+  toJSON(_: ListErasuresRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListErasuresRequest>, I>>(base?: I): ListErasuresRequest {
+    return ListErasuresRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListErasuresRequest>, I>>(_: I): ListErasuresRequest {
+    const message = createBaseListErasuresRequest();
+    return message;
+  },
+};
+
+function createBaseListErasuresResponse(): ListErasuresResponse {
+  return { erasures: [] };
+}
+
+export const ListErasuresResponse: MessageFns<ListErasuresResponse> = {
+  encode(message: ListErasuresResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.erasures) {
+      Erasure.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListErasuresResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListErasuresResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.erasures.push(Erasure.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListErasuresResponse {
+    return {
+      erasures: globalThis.Array.isArray(object?.erasures) ? object.erasures.map((e: any) => Erasure.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListErasuresResponse): unknown {
+    const obj: any = {};
+    if (message.erasures?.length) {
+      obj.erasures = message.erasures.map((e) => Erasure.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListErasuresResponse>, I>>(base?: I): ListErasuresResponse {
+    return ListErasuresResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListErasuresResponse>, I>>(object: I): ListErasuresResponse {
+    const message = createBaseListErasuresResponse();
+    message.erasures = object.erasures?.map((e) => Erasure.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHold(): Hold {
+  return { hold: "", agency: "", matter: "", scope: "", placedAt: undefined, liftedBy: "", liftedAt: undefined };
+}
+
+export const Hold: MessageFns<Hold> = {
+  encode(message: Hold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== "") {
+      writer.uint32(10).string(message.hold);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.matter !== "") {
+      writer.uint32(26).string(message.matter);
+    }
+    if (message.scope !== "") {
+      writer.uint32(34).string(message.scope);
+    }
+    if (message.placedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.placedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.liftedBy !== "") {
+      writer.uint32(50).string(message.liftedBy);
+    }
+    if (message.liftedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.liftedAt), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Hold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.matter = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.placedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.liftedBy = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.liftedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Hold {
+    return {
+      hold: isSet(object.hold) ? globalThis.String(object.hold) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      matter: isSet(object.matter) ? globalThis.String(object.matter) : "",
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      placedAt: isSet(object.placedAt)
+        ? fromJsonTimestamp(object.placedAt)
+        : isSet(object.placed_at)
+        ? fromJsonTimestamp(object.placed_at)
+        : undefined,
+      liftedBy: isSet(object.liftedBy)
+        ? globalThis.String(object.liftedBy)
+        : isSet(object.lifted_by)
+        ? globalThis.String(object.lifted_by)
+        : "",
+      liftedAt: isSet(object.liftedAt)
+        ? fromJsonTimestamp(object.liftedAt)
+        : isSet(object.lifted_at)
+        ? fromJsonTimestamp(object.lifted_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Hold): unknown {
+    const obj: any = {};
+    if (message.hold !== "") {
+      obj.hold = message.hold;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.matter !== "") {
+      obj.matter = message.matter;
+    }
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.placedAt !== undefined) {
+      obj.placedAt = message.placedAt.toISOString();
+    }
+    if (message.liftedBy !== "") {
+      obj.liftedBy = message.liftedBy;
+    }
+    if (message.liftedAt !== undefined) {
+      obj.liftedAt = message.liftedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Hold>, I>>(base?: I): Hold {
+    return Hold.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Hold>, I>>(object: I): Hold {
+    const message = createBaseHold();
+    message.hold = object.hold ?? "";
+    message.agency = object.agency ?? "";
+    message.matter = object.matter ?? "";
+    message.scope = object.scope ?? "";
+    message.placedAt = object.placedAt ?? undefined;
+    message.liftedBy = object.liftedBy ?? "";
+    message.liftedAt = object.liftedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBasePlaceHoldRequest(): PlaceHoldRequest {
+  return { hold: "" };
+}
+
+export const PlaceHoldRequest: MessageFns<PlaceHoldRequest> = {
+  encode(message: PlaceHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== "") {
+      writer.uint32(10).string(message.hold);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlaceHoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlaceHoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlaceHoldRequest {
+    return { hold: isSet(object.hold) ? globalThis.String(object.hold) : "" };
+  },
+
+  toJSON(message: PlaceHoldRequest): unknown {
+    const obj: any = {};
+    if (message.hold !== "") {
+      obj.hold = message.hold;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PlaceHoldRequest>, I>>(base?: I): PlaceHoldRequest {
+    return PlaceHoldRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlaceHoldRequest>, I>>(object: I): PlaceHoldRequest {
+    const message = createBasePlaceHoldRequest();
+    message.hold = object.hold ?? "";
+    return message;
+  },
+};
+
+function createBasePlaceHoldResponse(): PlaceHoldResponse {
+  return { hold: undefined };
+}
+
+export const PlaceHoldResponse: MessageFns<PlaceHoldResponse> = {
+  encode(message: PlaceHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlaceHoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlaceHoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlaceHoldResponse {
+    return { hold: isSet(object.hold) ? Hold.fromJSON(object.hold) : undefined };
+  },
+
+  toJSON(message: PlaceHoldResponse): unknown {
+    const obj: any = {};
+    if (message.hold !== undefined) {
+      obj.hold = Hold.toJSON(message.hold);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PlaceHoldResponse>, I>>(base?: I): PlaceHoldResponse {
+    return PlaceHoldResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlaceHoldResponse>, I>>(object: I): PlaceHoldResponse {
+    const message = createBasePlaceHoldResponse();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    return message;
+  },
+};
+
+function createBaseLiftHoldRequest(): LiftHoldRequest {
+  return { lift: "" };
+}
+
+export const LiftHoldRequest: MessageFns<LiftHoldRequest> = {
+  encode(message: LiftHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lift !== "") {
+      writer.uint32(10).string(message.lift);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LiftHoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLiftHoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lift = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LiftHoldRequest {
+    return { lift: isSet(object.lift) ? globalThis.String(object.lift) : "" };
+  },
+
+  toJSON(message: LiftHoldRequest): unknown {
+    const obj: any = {};
+    if (message.lift !== "") {
+      obj.lift = message.lift;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LiftHoldRequest>, I>>(base?: I): LiftHoldRequest {
+    return LiftHoldRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LiftHoldRequest>, I>>(object: I): LiftHoldRequest {
+    const message = createBaseLiftHoldRequest();
+    message.lift = object.lift ?? "";
+    return message;
+  },
+};
+
+function createBaseLiftHoldResponse(): LiftHoldResponse {
+  return { hold: undefined };
+}
+
+export const LiftHoldResponse: MessageFns<LiftHoldResponse> = {
+  encode(message: LiftHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LiftHoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLiftHoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LiftHoldResponse {
+    return { hold: isSet(object.hold) ? Hold.fromJSON(object.hold) : undefined };
+  },
+
+  toJSON(message: LiftHoldResponse): unknown {
+    const obj: any = {};
+    if (message.hold !== undefined) {
+      obj.hold = Hold.toJSON(message.hold);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LiftHoldResponse>, I>>(base?: I): LiftHoldResponse {
+    return LiftHoldResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LiftHoldResponse>, I>>(object: I): LiftHoldResponse {
+    const message = createBaseLiftHoldResponse();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    return message;
+  },
+};
+
+function createBaseListHoldsRequest(): ListHoldsRequest {
+  return {};
+}
+
+export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
+  encode(_: ListHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListHoldsRequest {
+    return {};
+  },
+
+  toJSON(_: ListHoldsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(base?: I): ListHoldsRequest {
+    return ListHoldsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(_: I): ListHoldsRequest {
+    const message = createBaseListHoldsRequest();
+    return message;
+  },
+};
+
+function createBaseListHoldsResponse(): ListHoldsResponse {
+  return { holds: [] };
+}
+
+export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
+  encode(message: ListHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      Hold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(Hold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHoldsResponse {
+    return { holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => Hold.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: ListHoldsResponse): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => Hold.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldsResponse>, I>>(base?: I): ListHoldsResponse {
+    return ListHoldsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldsResponse>, I>>(object: I): ListHoldsResponse {
+    const message = createBaseListHoldsResponse();
+    message.holds = object.holds?.map((e) => Hold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** The only writer of the Merkle log and the holder of the release key. */
 export type AuditServiceService = typeof AuditServiceService;
 export const AuditServiceService = {
@@ -3798,6 +5845,87 @@ export const AuditServiceService = {
       Buffer.from(ListConsentWordsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListConsentWordsResponse => ListConsentWordsResponse.decode(value),
   },
+  /** Retention classes and legal grounds, and how many entries of each class are kept, erasable and due. */
+  listRetention: {
+    path: "/kotovayla.audit.v1.AuditService/ListRetention" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRetentionRequest): Buffer => Buffer.from(ListRetentionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRetentionRequest => ListRetentionRequest.decode(value),
+    responseSerialize: (value: ListRetentionResponse): Buffer =>
+      Buffer.from(ListRetentionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRetentionResponse => ListRetentionResponse.decode(value),
+  },
+  /** Erasure: proposed and approved by signed statements of two agencies, then run for a batch of several persons' entries. */
+  proposeErasure: {
+    path: "/kotovayla.audit.v1.AuditService/ProposeErasure" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ProposeErasureRequest): Buffer =>
+      Buffer.from(ProposeErasureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProposeErasureRequest => ProposeErasureRequest.decode(value),
+    responseSerialize: (value: ProposeErasureResponse): Buffer =>
+      Buffer.from(ProposeErasureResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProposeErasureResponse => ProposeErasureResponse.decode(value),
+  },
+  approveErasure: {
+    path: "/kotovayla.audit.v1.AuditService/ApproveErasure" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApproveErasureRequest): Buffer =>
+      Buffer.from(ApproveErasureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApproveErasureRequest => ApproveErasureRequest.decode(value),
+    responseSerialize: (value: ApproveErasureResponse): Buffer =>
+      Buffer.from(ApproveErasureResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApproveErasureResponse => ApproveErasureResponse.decode(value),
+  },
+  runErasure: {
+    path: "/kotovayla.audit.v1.AuditService/RunErasure" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RunErasureRequest): Buffer => Buffer.from(RunErasureRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RunErasureRequest => RunErasureRequest.decode(value),
+    responseSerialize: (value: RunErasureResponse): Buffer => Buffer.from(RunErasureResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RunErasureResponse => RunErasureResponse.decode(value),
+  },
+  listErasures: {
+    path: "/kotovayla.audit.v1.AuditService/ListErasures" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListErasuresRequest): Buffer => Buffer.from(ListErasuresRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListErasuresRequest => ListErasuresRequest.decode(value),
+    responseSerialize: (value: ListErasuresResponse): Buffer =>
+      Buffer.from(ListErasuresResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListErasuresResponse => ListErasuresResponse.decode(value),
+  },
+  /** A legal hold keeps entries from erasure until it is lifted. Both are signed statements. */
+  placeHold: {
+    path: "/kotovayla.audit.v1.AuditService/PlaceHold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PlaceHoldRequest): Buffer => Buffer.from(PlaceHoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PlaceHoldRequest => PlaceHoldRequest.decode(value),
+    responseSerialize: (value: PlaceHoldResponse): Buffer => Buffer.from(PlaceHoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlaceHoldResponse => PlaceHoldResponse.decode(value),
+  },
+  liftHold: {
+    path: "/kotovayla.audit.v1.AuditService/LiftHold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LiftHoldRequest): Buffer => Buffer.from(LiftHoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LiftHoldRequest => LiftHoldRequest.decode(value),
+    responseSerialize: (value: LiftHoldResponse): Buffer => Buffer.from(LiftHoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LiftHoldResponse => LiftHoldResponse.decode(value),
+  },
+  listHolds: {
+    path: "/kotovayla.audit.v1.AuditService/ListHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHoldsRequest): Buffer => Buffer.from(ListHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHoldsRequest => ListHoldsRequest.decode(value),
+    responseSerialize: (value: ListHoldsResponse): Buffer => Buffer.from(ListHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHoldsResponse => ListHoldsResponse.decode(value),
+  },
 } as const;
 
 export interface AuditServiceServer extends UntypedServiceImplementation {
@@ -3823,6 +5951,17 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   showTransfer: handleUnaryCall<ShowTransferRequest, ShowTransferResponse>;
   /** What the log says about consents from an index on: a consent service restored from a backup replays it. */
   listConsentWords: handleUnaryCall<ListConsentWordsRequest, ListConsentWordsResponse>;
+  /** Retention classes and legal grounds, and how many entries of each class are kept, erasable and due. */
+  listRetention: handleUnaryCall<ListRetentionRequest, ListRetentionResponse>;
+  /** Erasure: proposed and approved by signed statements of two agencies, then run for a batch of several persons' entries. */
+  proposeErasure: handleUnaryCall<ProposeErasureRequest, ProposeErasureResponse>;
+  approveErasure: handleUnaryCall<ApproveErasureRequest, ApproveErasureResponse>;
+  runErasure: handleUnaryCall<RunErasureRequest, RunErasureResponse>;
+  listErasures: handleUnaryCall<ListErasuresRequest, ListErasuresResponse>;
+  /** A legal hold keeps entries from erasure until it is lifted. Both are signed statements. */
+  placeHold: handleUnaryCall<PlaceHoldRequest, PlaceHoldResponse>;
+  liftHold: handleUnaryCall<LiftHoldRequest, LiftHoldResponse>;
+  listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
 }
 
 export interface AuditServiceClient extends Client {
@@ -4001,6 +6140,129 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListConsentWordsResponse) => void,
+  ): ClientUnaryCall;
+  /** Retention classes and legal grounds, and how many entries of each class are kept, erasable and due. */
+  listRetention(
+    request: ListRetentionRequest,
+    callback: (error: ServiceError | null, response: ListRetentionResponse) => void,
+  ): ClientUnaryCall;
+  listRetention(
+    request: ListRetentionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRetentionResponse) => void,
+  ): ClientUnaryCall;
+  listRetention(
+    request: ListRetentionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRetentionResponse) => void,
+  ): ClientUnaryCall;
+  /** Erasure: proposed and approved by signed statements of two agencies, then run for a batch of several persons' entries. */
+  proposeErasure(
+    request: ProposeErasureRequest,
+    callback: (error: ServiceError | null, response: ProposeErasureResponse) => void,
+  ): ClientUnaryCall;
+  proposeErasure(
+    request: ProposeErasureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ProposeErasureResponse) => void,
+  ): ClientUnaryCall;
+  proposeErasure(
+    request: ProposeErasureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ProposeErasureResponse) => void,
+  ): ClientUnaryCall;
+  approveErasure(
+    request: ApproveErasureRequest,
+    callback: (error: ServiceError | null, response: ApproveErasureResponse) => void,
+  ): ClientUnaryCall;
+  approveErasure(
+    request: ApproveErasureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApproveErasureResponse) => void,
+  ): ClientUnaryCall;
+  approveErasure(
+    request: ApproveErasureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApproveErasureResponse) => void,
+  ): ClientUnaryCall;
+  runErasure(
+    request: RunErasureRequest,
+    callback: (error: ServiceError | null, response: RunErasureResponse) => void,
+  ): ClientUnaryCall;
+  runErasure(
+    request: RunErasureRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RunErasureResponse) => void,
+  ): ClientUnaryCall;
+  runErasure(
+    request: RunErasureRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RunErasureResponse) => void,
+  ): ClientUnaryCall;
+  listErasures(
+    request: ListErasuresRequest,
+    callback: (error: ServiceError | null, response: ListErasuresResponse) => void,
+  ): ClientUnaryCall;
+  listErasures(
+    request: ListErasuresRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListErasuresResponse) => void,
+  ): ClientUnaryCall;
+  listErasures(
+    request: ListErasuresRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListErasuresResponse) => void,
+  ): ClientUnaryCall;
+  /** A legal hold keeps entries from erasure until it is lifted. Both are signed statements. */
+  placeHold(
+    request: PlaceHoldRequest,
+    callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,
+  ): ClientUnaryCall;
+  placeHold(
+    request: PlaceHoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,
+  ): ClientUnaryCall;
+  placeHold(
+    request: PlaceHoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,
+  ): ClientUnaryCall;
+  liftHold(
+    request: LiftHoldRequest,
+    callback: (error: ServiceError | null, response: LiftHoldResponse) => void,
+  ): ClientUnaryCall;
+  liftHold(
+    request: LiftHoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LiftHoldResponse) => void,
+  ): ClientUnaryCall;
+  liftHold(
+    request: LiftHoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LiftHoldResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,580 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import {
+  type ErasureProposal,
+  type HoldScope,
+  type LogBody,
+  countOf,
+  encodeClearEntry,
+  exportPrivateJwk,
+  rangesOf,
+} from '#envelope';
+import { type ConsentId, type Pseudonym, newConsentId, newEventId, unwrap } from '#kernel';
+import { decodeEntryBundle, encodeEntryBundle, entryBundlePath, tileWidth } from '#merkle';
+import { prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase, until } from '#testing';
+import { databaseSpec } from '../infra/database.js';
+import { auditSchema } from '../infra/schema.js';
+import { ErasingHub, type HubPlaces, kekPathIn, publicLogIn, somebody } from '../testing/erasing-hub.fixture.js';
+import { type Party, party } from '../testing/parties.fixture.js';
+
+/** Compiled: the process is a real one, and `kill -9` too. */
+const program = fileURLToPath(
+  new URL('../../../../dist/apps/audit/src/erase-entries/erasing-process.fixture.js', import.meta.url),
+);
+const runProcess = promisify(execFile);
+
+/** The places at which an erasure changes something, in their order. */
+const steps = ['append', 'erase', 'begin', 'rewrap', 'destroy', 'finish'] as const;
+
+let database: TestDatabase;
+let folder: string;
+let places: HubPlaces;
+let city: Party;
+let county: Party;
+let ombudsman: Party;
+let parties: Party[];
+let running: ErasingHub[] = [];
+
+const servicePlace = (url: string): string => serviceDatabaseUrl(url, auditSchema);
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await prepareDatabase(database.url, databaseSpec);
+  folder = await mkdtemp(join(tmpdir(), 'erasing-'));
+  places = { databaseUrl: servicePlace(database.url), folder };
+  parties = await Promise.all(['K-235', 'H-03', 'A-TSV'].map((id) => party(id)));
+  [city, county, ombudsman] = parties as [Party, Party, Party];
+});
+afterEach(async () => {
+  for (const hub of running.splice(0)) await hub.stop();
+});
+afterAll(async () => {
+  await database.drop();
+  await rm(folder, { recursive: true });
+});
+
+async function start(at: HubPlaces = places): Promise<ErasingHub> {
+  const hub = await ErasingHub.start(at, parties);
+  running.push(hub);
+  await until('the appender is active', () => hub.appender.active);
+  return hub;
+}
+
+async function stop(hub: ErasingHub): Promise<void> {
+  running = running.filter((one) => one !== hub);
+  await hub.stop();
+}
+
+async function owner<R extends pg.QueryResultRow>(text: string, url = database.url): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<R>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'OK',
+    (error: { code?: string; message?: string }) => error.code ?? String(error.message),
+  );
+
+const yearsAgo = (years: number): string => new Date(Date.now() - years * 365.25 * 24 * 3_600_000).toISOString();
+const about = (subject: Pseudonym, members: Partial<LogBody> = {}): Partial<LogBody> => ({
+  subjects: [subject],
+  sender: city.id,
+  recipient: county.id,
+  ...members,
+});
+const bySubject = (subject: Pseudonym): ErasureProposal['selection'] => ({
+  by: 'subject',
+  subject,
+  from: '2000-01-01',
+  to: '2099-12-31',
+});
+const byIndices = (...leaves: number[]): ErasureProposal['selection'] => ({
+  by: 'indices',
+  indices: rangesOf(leaves),
+});
+
+/** Three persons with an entry each, whose erasure is approved; gives their leaves. */
+async function threeApproved(hub: ErasingHub): Promise<number[]> {
+  const leaves: number[] = [];
+  for (const person of [somebody(), somebody(), somebody()]) {
+    leaves.push(...(await hub.log(about(person), {})).slice(0, 1));
+    await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
+  }
+  return leaves;
+}
+
+describe('an erasure', () => {
+  it('takes body, secret, index and parties of what two agencies agreed on, and nothing else', async () => {
+    const hub = await start();
+    const former = hub.kek.id;
+    const bystanders = await hub.log(about(somebody()), {});
+    const leaves = await threeApproved(hub);
+    const report = await hub.erasureRun.run();
+    expect(report).toMatchObject({ erased: 3, persons: 3, destroyedKek: former, held: [] });
+    expect(report.tombstones).toHaveLength(1);
+    expect(await hub.left(leaves)).toEqual([]);
+    expect(await hub.open(leaves)).toEqual([]);
+    expect(await hub.open(bystanders)).toEqual(bystanders);
+    const [found] = await hub.store.tombstones();
+    expect(found).toMatchObject({
+      leafIndex: report.tombstones[0],
+      tombstone: { grounds: ['unlawful'], proposers: ['K-235'], approvers: ['A-TSV'], kek: former },
+    });
+    expect(countOf(found!.tombstone.indices)).toBe(3);
+    expect((await hub.erasures.list()).every(({ state, proposal }) => state === 'erased' && proposal === null)).toBe(
+      true,
+    );
+  });
+
+  it('leaves a row of an erased entry in no table but those of leaves and numbers', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    await hub.erasureRun.run();
+    const tables = await owner<{ table_name: string }>(
+      `SELECT table_name FROM information_schema.columns
+       WHERE table_schema = 'audit' AND column_name = 'leaf_index' AND table_name NOT IN ('entry', 'entry_place')`,
+    );
+    expect(tables.length).toBeGreaterThan(2);
+    for (const { table_name: table } of tables) {
+      const left = await owner(`SELECT FROM audit.${table} WHERE leaf_index IN (${leaves.join(', ')})`);
+      expect({ table, left: left.length }).toEqual({ table, left: 0 });
+    }
+  });
+
+  it('leaves of a person’s chain the newest number alone, and the next entry goes on from it', async () => {
+    const hub = await start();
+    const person = somebody();
+    const leaves = await hub.log(about(person), about(person), about(person));
+    const numbers = () =>
+      owner(`SELECT leaf_index::float8 AS leaf, number::float8 AS number FROM audit.entry_place
+             WHERE chain = '${person}' ORDER BY leaf_index`);
+    await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    expect(await numbers()).toEqual([{ leaf: leaves[2], number: 3 }]);
+    const [later] = await hub.log(about(person));
+    expect(await numbers()).toEqual([
+      { leaf: leaves[2], number: 3 },
+      { leaf: later, number: 4 },
+    ]);
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    expect(await numbers()).toEqual([{ leaf: later, number: 4 }]);
+    const ofCity = await owner(
+      `SELECT FROM audit.entry_place WHERE chain = '${city.id}' AND leaf_index IN (${leaves.join(', ')})`,
+    );
+    expect(ofCity).toHaveLength(3);
+  });
+
+  it('stands in public before anything goes', async () => {
+    const hub = await start();
+    await threeApproved(hub);
+    const seen: number[] = [];
+    const erase = hub.store.erase.bind(hub.store);
+    hub.store.erase = async (leaves, tombstone) => {
+      seen.push(((await hub.publisher.published())?.size ?? 0) - tombstone);
+      return erase(leaves, tombstone);
+    };
+    await hub.erasureRun.run();
+    expect(seen.length).toBeGreaterThan(0);
+    expect(Math.min(...seen)).toBeGreaterThan(0);
+  });
+
+  it('goes on while entries are appended, each of which opens afterwards', async () => {
+    const hub = await start();
+    const earlier = (await Promise.all(Array.from({ length: 30 }, () => hub.log({}, {}, {})))).flat();
+    await threeApproved(hub);
+    let ended = false;
+    const appended: number[] = [];
+    const appending = (async () => {
+      while (!ended) appended.push(...(await hub.log({}, {})));
+    })();
+    const reads: number[] = [];
+    const reading = (async () => {
+      while (!ended) reads.push((await hub.open(earlier)).length);
+    })();
+    await hub.erasureRun.run();
+    ended = true;
+    await Promise.all([appending, reading]);
+    expect(appended.length).toBeGreaterThan(0);
+    expect(await hub.open(appended)).toEqual(appended.toSorted((a, b) => a - b));
+    expect(reads.every((count) => count === earlier.length)).toBe(true);
+    expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${hub.kek.id}'`)).toEqual([]);
+  });
+
+  it('takes what was prepared under the former key and comes later, or refuses it when that key is gone', async () => {
+    const hub = await start();
+    const other = await ErasingHub.start(places, parties);
+    running.push(other);
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    // It stood by with the former key in memory; nothing that it prepared then may be stored.
+    expect(other.kek.id).not.toBe(hub.kek.id);
+    const late = other.log({});
+    await stop(hub);
+    expect(await codeOf(late)).toBe('UNAVAILABLE');
+    await until('the other one appends', () => other.appender.active);
+    const leaves = await other.log({});
+    expect(await other.open(leaves)).toEqual(leaves);
+  });
+});
+
+describe('who may erase', () => {
+  it('never one agency alone', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person));
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    expect(await codeOf(hub.approval(city, erasure).then((token) => hub.erasures.approve(token)))).toBe('SAME_HAND');
+    expect((await hub.erasures.list()).find(({ proposalHash }) => proposalHash === erasure.proposalHash)?.state).toBe(
+      'proposed',
+    );
+  });
+
+  it('only parties of every entry, and supervising authorities', async () => {
+    const hub = await start();
+    const person = somebody();
+    const [own, foreign] = (await hub.log(about(person, { recipient: city.id }), {})) as [number, number];
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    const byCounty = await hub.approval(county, erasure);
+    expect(await codeOf(hub.erasures.approve(byCounty))).toBe('FORBIDDEN');
+    expect(await codeOf(hub.proposal(city, byIndices(own, foreign)).then((t) => hub.erasures.propose(t)))).toBe(
+      'NOT_FOUND',
+    );
+    expect(await codeOf(hub.proposal(ombudsman, byIndices(foreign)).then((t) => hub.erasures.propose(t)))).toBe('OK');
+  });
+
+  it('nobody with another list than the proposal selects', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person));
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    const wider = await hub.approval(ombudsman, { ...erasure, entries: erasure.entries + 1 });
+    expect(await codeOf(hub.erasures.approve(wider))).toBe('TARGETS_DIFFER');
+  });
+
+  it('nobody by a key that is not the agency’s', async () => {
+    const hub = await start();
+    const token = await hub.proposal({ ...city, signing: county.signing }, bySubject(somebody()));
+    expect(await codeOf(hub.erasures.propose(token))).toBe('KEY_NOT_LOGGED');
+  });
+
+  it('each statement has one leaf, however often it is posted', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person));
+    const token = await hub.proposal(city, bySubject(person));
+    const [first, again] = [await hub.erasures.propose(token), await hub.erasures.propose(token)];
+    expect(again.erasure).toEqual(first.erasure);
+    const rows = await owner<{ type: string }>(`SELECT type FROM audit.entry_index ORDER BY leaf_index DESC LIMIT 2`);
+    expect(rows.filter(({ type }) => type === 'erasure-proposed')).toHaveLength(1);
+  });
+});
+
+describe('what may be erased', () => {
+  it('nothing below its floor, and what is kept is counted', async () => {
+    const hub = await start();
+    const person = somebody();
+    const [kept, free] = (await hub.log(
+      about(person, { type: 'message-accepted' }),
+      about(person, { type: 'message-accepted', at: yearsAgo(12.1) }),
+    )) as [number, number];
+    const { erasure, kept: stayed } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    expect(erasure.indices).toEqual([{ first: free, last: free }]);
+    expect(stayed).toBe(1);
+    expect(await codeOf(hub.proposal(city, byIndices(kept)).then((t) => hub.erasures.propose(t)))).toBe('ENTRY_KEPT');
+  });
+
+  it('by ceiling: what is due of a class, and nothing a day younger', async () => {
+    const hub = await start();
+    const [due] = (await hub.log(
+      { type: 'edge-refused', at: yearsAgo(1.01) },
+      { type: 'edge-refused', at: yearsAgo(0.99) },
+      { type: 'basis-asked', at: yearsAgo(1.5) },
+    )) as [number];
+    const token = await hub.proposal(ombudsman, { by: 'ceiling', class: 'edge-refusal' }, 'retention-ended');
+    const { erasure } = await hub.erasures.propose(token);
+    expect(erasure.indices).toEqual([{ first: due, last: due }]);
+  });
+
+  it('of a consent all entries or none: a withdrawal never goes alone', async () => {
+    const hub = await start();
+    const person = somebody();
+    const consent = (id: ConsentId, type: string, at: string): Partial<LogBody> =>
+      about(person, { type, at, consent: { id, version: 1 }, assertedBy: 'agency' });
+    const [whole, half] = [newConsentId(), newConsentId()];
+    const [first, second] = (await hub.log(
+      consent(whole, 'consent-recorded', yearsAgo(14)),
+      consent(whole, 'consent-withdrawn', yearsAgo(13)),
+      consent(half, 'consent-recorded', yearsAgo(1)),
+      consent(half, 'consent-withdrawn', yearsAgo(13)),
+    )) as [number, number];
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    expect(erasure.indices).toEqual([{ first, last: second }]);
+    expect(await codeOf(hub.proposal(city, byIndices(second)).then((t) => hub.erasures.propose(t)))).toBe('ENTRY_KEPT');
+  });
+
+  it('nothing in clear, and no proof of an erasure', async () => {
+    const hub = await start();
+    const [tombstone] = await hub.store.tombstones();
+    const propose = (leaf: number) => hub.proposal(ombudsman, byIndices(leaf)).then((t) => hub.erasures.propose(t));
+    expect(await codeOf(propose(tombstone!.leafIndex))).toBe('NOT_FOUND');
+    const [proof] = await owner<{ leaf: number }>(
+      `SELECT leaf_index::float8 AS leaf FROM audit.entry_index WHERE type = 'erasure-approved' LIMIT 1`,
+    );
+    expect(await codeOf(propose(proof!.leaf))).toBe('ENTRY_KEPT');
+  });
+});
+
+describe('a run', () => {
+  it('is refused when nothing is approved', async () => {
+    const hub = await start();
+    expect(await codeOf(hub.erasureRun.run())).toBe('NOT_APPROVED');
+  });
+
+  it('does not group one person’s entries: it waits for others', async () => {
+    const hub = await start();
+    const person = somebody();
+    const leaves = await hub.log(about(person), about(person));
+    await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
+    expect(await codeOf(hub.erasureRun.run())).toBe('TOO_FEW_PERSONS');
+    expect(await hub.left(leaves)).toEqual(leaves);
+    const others = await threeApproved(hub);
+    expect(await hub.erasureRun.run()).toMatchObject({ erased: 5, persons: 4 });
+    expect(await hub.left([...leaves, ...others])).toEqual([]);
+  });
+
+  it('erases nothing that a legal hold covers until it is lifted, and everything else', async () => {
+    const hub = await start();
+    const person = somebody();
+    const leaves = await hub.log(about(person));
+    await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
+    const hold = await hub.holds.place(await hub.hold(county, { by: 'subject', subject: person }));
+    expect(await codeOf(hub.erasureRun.run())).toBe('LEGAL_HOLD');
+    const others = await threeApproved(hub);
+    const report = await hub.erasureRun.run();
+    expect(report.held).toHaveLength(1);
+    expect(await hub.left(others)).toEqual([]);
+    expect(await hub.left(leaves)).toEqual(leaves);
+
+    expect(await codeOf(hub.lift(city, hold.holdHash).then((token) => hub.holds.lift(token)))).toBe('FORBIDDEN');
+    await hub.holds.lift(await hub.lift(county, hold.holdHash));
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    expect(await hub.left(leaves)).toEqual([]);
+    const types = await owner<{ type: string }>(`SELECT type FROM audit.entry_index WHERE type LIKE 'legal-hold-%'`);
+    expect(types.map(({ type }) => type).sort()).toEqual(['legal-hold-lifted', 'legal-hold-placed']);
+    const [row] = await owner(`SELECT subject, hold FROM audit.legal_hold`);
+    expect(row).toEqual({ subject: null, hold: null });
+  });
+
+  it.each([
+    ['of an agency', (): HoldScope => ({ by: 'agency', agency: county.id })],
+    ['of entries', (leaf: number): HoldScope => ({ by: 'indices', indices: [{ first: leaf, last: leaf }] })],
+  ])('is blocked by a hold %s', async (_name, scopeOf) => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const hold = await hub.holds.place(await hub.hold(ombudsman, scopeOf(leaves[0]!)));
+    const first = await hub.erasureRun.run().catch((error: { code: string }) => error.code);
+    if (typeof first !== 'string') expect(first.held).toHaveLength(1);
+    expect((await hub.left(leaves)).includes(leaves[0]!)).toBe(true);
+    await hub.holds.lift(await hub.lift(ombudsman, hold.holdHash));
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    expect(await hub.left(leaves)).toEqual([]);
+  });
+});
+
+describe('the database', () => {
+  const asService = (text: string): Promise<string> => codeOf(owner(text, places.databaseUrl));
+
+  it('lets nobody past the triggers but by a tombstone', async () => {
+    const hub = await start();
+    const [leaf] = (await hub.log(about(somebody()))) as [number];
+    const [tombstone] = await hub.store.tombstones();
+    const at = tombstone!.leafIndex;
+    expect(await asService(`DELETE FROM audit.entry_index WHERE leaf_index = ${leaf}`)).toBe('42501');
+    expect(await asService(`SELECT audit.erase_entries(ARRAY[${leaf}]::bigint[], ${leaf})`)).toBe('42501');
+    expect(await asService(`SELECT audit.erase_entries(ARRAY[${leaf}]::bigint[], ${at})`)).toBe('42501');
+    expect(
+      await asService(
+        `SELECT audit.rewrap_secrets(ARRAY[${leaf}]::bigint[], ARRAY['\\x00']::bytea[], '${hub.kek.id}', 'x')`,
+      ),
+    ).toBe('42501');
+    expect(await codeOf(owner(`DELETE FROM audit.entry_secret WHERE leaf_index = ${leaf}`))).toBe('42501');
+    expect(await hub.open([leaf])).toEqual([leaf]);
+  });
+});
+
+describe('a run that was killed with kill -9', () => {
+  it.each(steps.flatMap((step) => ['before', 'after'].map((when) => [when, step] as const)))(
+    '%s the step %s is ended by the next start',
+    async (when, step) => {
+      const hub = await start();
+      const former = hub.kek.id;
+      const survivors = await hub.log({}, {}, {});
+      const leaves = await threeApproved(hub);
+      await stop(hub);
+      const partiesFile = join(folder, 'parties.json');
+      const secrets = parties.map(({ id, signing }) => ({ id, jwk: exportPrivateJwk(signing) }));
+      await writeFile(partiesFile, JSON.stringify(secrets));
+      const died = await runProcess(process.execPath, [
+        program,
+        places.databaseUrl,
+        folder,
+        partiesFile,
+        step,
+        when,
+      ]).then(
+        ({ stdout }) => stdout,
+        (error: { signal?: string }) => error.signal,
+      );
+      expect(died).toBe('SIGKILL');
+
+      const next = await start();
+      await next.erasureRun.resume();
+      // Killed before the tombstone stood, nothing was begun, and it is done by the next run.
+      if (step === 'append' && when === 'before') await next.erasureRun.run();
+      expect(await next.left(leaves)).toEqual([]);
+      expect(await next.open(survivors)).toEqual(survivors);
+      expect(next.kek.id).not.toBe(former);
+      expect(next.kek.formerId).toBeUndefined();
+      expect((await readdir(folder)).filter((name) => name.startsWith('kek.'))).toEqual(['kek.jwk']);
+      expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${next.kek.id}'`)).toEqual([]);
+      const own = (await next.store.tombstones()).filter(({ tombstone }) => tombstone.kek === former);
+      expect(own).toHaveLength(1);
+      expect((await next.erasures.list()).filter(({ state }) => ['approved', 'erasing'].includes(state))).toEqual([]);
+    },
+  );
+});
+
+describe('a database restored from before an erasure', () => {
+  /** Before: a copy of database and folder. Then the erasure. */
+  async function erasedWithCopies(): Promise<{
+    leaves: number[];
+    others: number[];
+    old: TestDatabase;
+    oldFolder: string;
+  }> {
+    const hub = await start();
+    const others = await hub.log({}, {});
+    const leaves = await threeApproved(hub);
+    await until('all is published', async () => {
+      const { checkpoint } = hub.appender.current();
+      return (await hub.publisher.published())?.size === checkpoint.size;
+    });
+    await stop(hub);
+    const old = await createTestDatabase(undefined, database.url);
+    const oldFolder = await mkdtemp(join(tmpdir(), 'erasing-old-'));
+    await cp(folder, oldFolder, { recursive: true });
+    const again = await start();
+    await again.erasureRun.run();
+    await stop(again);
+    return { leaves, others, old, oldFolder };
+  }
+  const clear = async (old: TestDatabase, ...folders: string[]): Promise<void> => {
+    for (const hub of running.splice(0)) await hub.stop();
+    await old.drop();
+    for (const one of folders) await rm(one, { recursive: true, force: true });
+  };
+
+  it('is brought to the tombstones of the public log before anything is served, and is not appended to', async () => {
+    const { leaves, others, old, oldFolder } = await erasedWithCopies();
+    const hub = await ErasingHub.start({ databaseUrl: servicePlace(old.url), folder }, parties);
+    running.push(hub);
+    expect(hub.replayed).toBe(leaves.length);
+    expect(await hub.left(leaves)).toEqual([]);
+    expect(await hub.open(leaves)).toEqual([]);
+    expect(await codeOf(hub.log({}))).toBe('LOG_INCONSISTENT');
+    // The price: what was not erased is sealed under the key that is gone, and comes back from a later backup only.
+    expect(await hub.open(others)).toEqual([]);
+    await clear(old, oldFolder);
+  });
+
+  it('opens nothing where the public log was put back too: the key is gone', async () => {
+    const { leaves, old, oldFolder } = await erasedWithCopies();
+    await cp(kekPathIn(folder), kekPathIn(oldFolder), { force: true });
+    const hub = await start({ databaseUrl: servicePlace(old.url), folder: oldFolder });
+    expect(await hub.left(leaves)).toEqual(leaves);
+    expect(await hub.open(leaves)).toEqual([]);
+    await clear(old, oldFolder);
+  });
+
+  it('loses the bodies also where the former key file was put back and the public log was not', async () => {
+    const { leaves, old, oldFolder } = await erasedWithCopies();
+    const mixed = await mkdtemp(join(tmpdir(), 'erasing-mixed-'));
+    await cp(folder, mixed, { recursive: true });
+    await cp(kekPathIn(oldFolder), kekPathIn(mixed), { force: true });
+    const hub = await ErasingHub.start({ databaseUrl: servicePlace(old.url), folder: mixed }, parties);
+    running.push(hub);
+    expect(await hub.left(leaves)).toEqual([]);
+    expect(await hub.open(leaves)).toEqual([]);
+    await clear(old, oldFolder, mixed);
+  });
+
+  it('to a moment after the tombstone stood and before it was done is erased again, and goes on', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const erase = hub.store.erase.bind(hub.store);
+    hub.store.erase = () => Promise.reject(new Error('the machine stops here'));
+    await hub.erasureRun.run().catch(() => undefined);
+    hub.store.erase = erase;
+    await stop(hub);
+    const old = await createTestDatabase(undefined, database.url);
+    const oldFolder = await mkdtemp(join(tmpdir(), 'erasing-old-'));
+    await cp(folder, oldFolder, { recursive: true });
+    const again = await start({ databaseUrl: servicePlace(old.url), folder: oldFolder });
+    expect(again.replayed).toBe(leaves.length);
+    expect(await again.left(leaves)).toEqual([]);
+    await again.erasureRun.resume();
+    const fresh = await again.log({});
+    expect(await again.open(fresh)).toEqual(fresh);
+    await clear(old, oldFolder);
+  });
+
+  it('erases nothing by what somebody wrote into the folder', async () => {
+    const { others, old, oldFolder } = await erasedWithCopies();
+    const forged = await mkdtemp(join(tmpdir(), 'erasing-forged-'));
+    await cp(folder, forged, { recursive: true });
+    const size = Number((await readFile(join(publicLogIn(forged), 'checkpoint'), 'utf8')).split('\n')[1]);
+    const n = Math.floor((size - 1) / tileWidth);
+    const path = join(publicLogIn(forged), entryBundlePath(n, size - n * tileWidth));
+    await writeFile(path, await forgedBundle(path, others));
+    const started = ErasingHub.start({ databaseUrl: servicePlace(old.url), folder: forged }, parties);
+    expect(await codeOf(started)).toBe('RECEIPT_INVALID');
+    await clear(old, oldFolder, forged);
+  });
+});
+
+/** The bundle with a tombstone over these leaves in the place of its last entry. */
+async function forgedBundle(path: string, leaves: readonly number[]): Promise<Buffer> {
+  const width = path.includes('.p/') ? Number(path.split('/').at(-1)) : tileWidth;
+  const entries = unwrap(decodeEntryBundle(await readFile(path), width));
+  const at = new Date().toISOString();
+  const forged = encodeClearEntry(newEventId(), {
+    type: 'tombstone',
+    indices: leaves.slice(0, 1).map((leaf) => ({ first: leaf, last: leaf })),
+    grounds: ['unlawful'],
+    retention: 1,
+    proposers: [city.id],
+    approvers: [ombudsman.id],
+    approvals: ['A'.repeat(43) as never],
+    holds: { checkedAt: at, standing: 0 },
+    kek: 'AAAAAAAA',
+    at,
+  });
+  return Buffer.from(encodeEntryBundle([...entries.slice(0, -1), forged]));
+}

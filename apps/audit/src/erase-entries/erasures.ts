@@ -1,0 +1,159 @@
+import { type IndexRange, countOf, indicesOf, maxTombstoneRanges, rangesOf } from '#envelope';
+import { type AgencyId, AppError, type Clock, type Sha256, canonicalJson, partyKindOf, sha256 } from '#kernel';
+import type { Appender } from '../append-entries/appender.js';
+import { entryOfWord } from '../append-entries/own-entry.js';
+import { plainProposal } from '../append-entries/proposal.js';
+import { type CandidateEntry, chooseTargets, personsIn } from '../domain/erasure-targets.js';
+import { holdsOver } from '../domain/legal-holds.js';
+import { type RetentionClass, type RetentionData, after, groundOf } from '../domain/retention.js';
+import type { AgencyKeys } from '../infra/agency-keys.js';
+import type { EntryKek } from '../infra/entry-kek.js';
+import { type ErasureStore, type SelectOptions, type StoredErasure, type StoredHold } from '../infra/erasure-store.js';
+import { signedWord } from '../infra/signed-word.js';
+
+export interface ErasureContext {
+  readonly store: ErasureStore;
+  readonly keys: AgencyKeys;
+  readonly kek: EntryKek;
+  readonly appender: Appender;
+  readonly clock: Clock;
+  readonly data: RetentionData;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+export type ErasureState = 'proposed' | 'approved' | 'lapsed' | 'erasing' | 'erased';
+
+export interface SeenErasure extends StoredErasure {
+  readonly state: ErasureState;
+  readonly holds: readonly Sha256[];
+}
+
+/** Hash of what is to be erased, which proposal and approval name alike. */
+export const targetsHash = (ranges: readonly IndexRange[]): Sha256 => sha256(canonicalJson(ranges));
+
+/** Supervising authorities act for everybody, other agencies on the entries in which they are a party. */
+export const isSupervising = (agency: AgencyId): boolean => partyKindOf(agency) === 'A';
+
+/** Erasures as far as people decide them: what is asked, and that a second person with another key agrees. */
+export class Erasures {
+  constructor(private readonly context: ErasureContext) {}
+
+  /**
+   * Errors: those of a statement, GROUND_UNKNOWN, ENTRY_KEPT (an index was named that must be kept), NOT_FOUND (an index that
+   * is not the agency's), NOTHING_TO_ERASE. The same proposal again is the same.
+   */
+  async propose(token: string): Promise<{ readonly erasure: SeenErasure; readonly kept: number }> {
+    const { store, appender, clock, kek, data } = this.context;
+    const word = await signedWord('erasure-proposal', token, this.context);
+    const { agency, ground, selection } = word.payload;
+    const known = await store.erasure(word.hash);
+    if (known) return { erasure: await this.seen(known), kept: 0 };
+    const now = clock.now();
+    if (!groundOf(data, ground, now)) throw new AppError('GROUND_UNKNOWN');
+    const options: SelectOptions = {
+      ...(!isSupervising(agency) && { agency }),
+      ...(selection.by === 'ceiling' && { ofClass: this.dueClass(selection.class, now) }),
+    };
+    const candidates = await store.select(selection, options);
+    if (selection.by === 'indices' && candidates.length < countOf(selection.indices)) throw new AppError('NOT_FOUND');
+    const { targets, kept } = await this.choose(candidates);
+    if (selection.by === 'indices' && kept > 0) throw new AppError('ENTRY_KEPT');
+    const ranges = rangesOf(targets.map(({ leafIndex }) => leafIndex)).slice(0, maxTombstoneRanges);
+    if (ranges.length === 0) throw kept > 0 ? new AppError('ENTRY_KEPT') : new AppError('NOTHING_TO_ERASE');
+    const chosen = new Set(indicesOf(ranges));
+    const entry = entryOfWord('erasure-proposed', word, { kek, at: now, purpose: ground }, 'erasure-proposal');
+    await appender.append(plainProposal([entry]));
+    await store.propose({
+      proposalHash: word.hash,
+      proposal: token,
+      ground,
+      proposer: agency,
+      proposedAt: now,
+      indices: ranges,
+      targets: targetsHash(ranges),
+      entries: chosen.size,
+      persons: personsIn(targets.filter(({ leafIndex }) => chosen.has(leafIndex))),
+    });
+    return { erasure: await this.find(word.hash), kept };
+  }
+
+  /** Errors: those of a statement, NOT_FOUND, SAME_HAND, TARGETS_DIFFER, FORBIDDEN, CONFLICT (lapsed, or approved by another). */
+  async approve(token: string): Promise<SeenErasure> {
+    const { store, appender, clock, kek } = this.context;
+    const word = await signedWord('erasure-approval', token, this.context);
+    const { agency, proposal, targets, count } = word.payload;
+    const erasure = await store.erasure(proposal);
+    if (!erasure) throw new AppError('NOT_FOUND');
+    if (erasure.approvalHash === word.hash) return this.seen(erasure);
+    if (erasure.proposer === agency) throw new AppError('SAME_HAND');
+    if (erasure.targets !== targets || erasure.entries !== count) throw new AppError('TARGETS_DIFFER');
+    if (erasure.approvalHash !== null || this.lapsed(erasure)) throw new AppError('CONFLICT');
+    if (!isSupervising(agency) && (await store.ownAmong(agency, erasure.indices)) < count)
+      throw new AppError('FORBIDDEN');
+    const now = clock.now();
+    const entry = entryOfWord('erasure-approved', word, { kek, at: now, purpose: erasure.ground }, 'erasure-approval');
+    await appender.append(plainProposal([entry]));
+    await store.approve({
+      proposalHash: proposal,
+      approval: token,
+      approvalHash: word.hash,
+      approver: agency,
+      approvedAt: now,
+    });
+    return this.find(proposal);
+  }
+
+  async list(): Promise<SeenErasure[]> {
+    const holds = await this.context.store.holds({ standing: true });
+    return Promise.all((await this.context.store.erasures()).map((one) => this.seen(one, holds)));
+  }
+
+  /** What of these entries may go now. */
+  async choose(candidates: readonly CandidateEntry[]): Promise<ReturnType<typeof chooseTargets>> {
+    const { store, clock, data } = this.context;
+    const consents = [...new Set(candidates.flatMap(({ decidesConsent }) => decidesConsent ?? []))];
+    const leaves = candidates.map(({ leafIndex }) => leafIndex);
+    const keptConsents = consents.length === 0 ? new Set<string>() : await store.consentsBeyond(consents, leaves);
+    return chooseTargets(candidates, { data, now: clock.now(), keptConsents });
+  }
+
+  /** Entries of an erasure that still have a body. */
+  candidatesOf({ indices }: Pick<StoredErasure, 'indices'>): Promise<CandidateEntry[]> {
+    return this.context.store.select({ by: 'indices', indices: [...indices] }, {});
+  }
+
+  private async find(proposalHash: Sha256): Promise<SeenErasure> {
+    const found = await this.context.store.erasure(proposalHash);
+    if (!found) throw new AppError('NOT_FOUND');
+    return this.seen(found);
+  }
+
+  private async seen(erasure: StoredErasure, standing?: readonly StoredHold[]): Promise<SeenErasure> {
+    if (erasure.erasedAt !== null) return { ...erasure, state: 'erased', holds: [] };
+    const holds = standing ?? (await this.context.store.holds({ standing: true }));
+    const over = holds.length === 0 ? [] : holdsOver(holds, await this.candidatesOf(erasure));
+    const state =
+      erasure.tombstone !== null
+        ? 'erasing'
+        : erasure.approvalHash !== null
+          ? 'approved'
+          : this.lapsed(erasure)
+            ? 'lapsed'
+            : 'proposed';
+    return { ...erasure, state, holds: over.map(({ holdHash }) => holdHash) };
+  }
+
+  private lapsed({ proposedAt }: StoredErasure): boolean {
+    const { clock, data } = this.context;
+    return clock.now().getTime() - proposedAt.getTime() > data.proposalDays * DAY_MS;
+  }
+
+  /** The class with the instant before which its entries are due. */
+  private dueClass(id: string, now: Date): { types: readonly string[]; before: Date } {
+    const found = this.context.data.classes.find((one): one is RetentionClass => one.id === id);
+    if (!found?.ceiling) throw new AppError('GROUND_UNKNOWN');
+    const { unit, count } = found.ceiling;
+    return { types: found.types, before: after(now, { unit, count: -count }) };
+  }
+}

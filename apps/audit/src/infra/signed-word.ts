@@ -1,0 +1,33 @@
+import { type Statements, readStatement, statementHash, verifyStatement } from '#envelope';
+import { type AgencyId, AppError, type Clock, type Sha256, fromNumericDate, unwrap } from '#kernel';
+import type { AgencyKeys } from './agency-keys.js';
+
+/** Statements by which an agency acts on the log itself. */
+type ActingStatement = 'erasure-proposal' | 'erasure-approval' | 'legal-hold' | 'legal-hold-lift' | 'alert-act';
+
+export interface SignedWord<T> {
+  readonly payload: T;
+  /** Names what was signed. */
+  readonly hash: Sha256;
+}
+
+const SKEW_MS = 60_000;
+/** A statement is posted when it is signed; one that turns up later is not what the agency wants now. */
+const MAX_AGE_MS = 24 * 60 * 60 * 1_000;
+
+/** Verified by the agency's logged key. Throws the errors of a statement, SIGNATURE_INVALID also for one of long ago. */
+export async function signedWord<T extends ActingStatement>(
+  type: T,
+  token: string,
+  { keys, clock }: { readonly keys: AgencyKeys; readonly clock: Clock },
+): Promise<SignedWord<Statements[T] & { readonly agency: AgencyId; readonly worker: string }>> {
+  unwrap(keys.directory.fresh());
+  const { kid, payload } = unwrap(readStatement<ActingStatement>(type, token));
+  const signedAt = fromNumericDate(payload.iat);
+  const age = clock.now().getTime() - signedAt.getTime();
+  if (age < -SKEW_MS) throw new AppError('IAT_IN_FUTURE');
+  if (age > MAX_AGE_MS)
+    throw new AppError('SIGNATURE_INVALID', 'The statement was signed too long ago. Sign it again.');
+  const key = unwrap(await keys.signing(payload.agency, kid, signedAt));
+  return { payload: unwrap(await verifyStatement(type, token, key)), hash: statementHash(token) };
+}
