@@ -94,6 +94,12 @@ describe('a permit', () => {
     expect(await uses()).toEqual([{ exchange_id: exchange(1), recipient: 'K-235' }]);
   });
 
+  it('for the same exchange again, within one batch, takes no use from another', async () => {
+    await record({ uses: { kind: 'repeated', max: 2 } });
+    const items = await Promise.all([answer(), answer(), answer({ exchangeId: exchange(2) })]);
+    expect(await outcomes(...items)).toEqual(['first', 'repeat', 'first']);
+  });
+
   it('under two consents of which the exchange has used one already counts a first use of the other', async () => {
     await record();
     const second = newConsentId();
@@ -204,6 +210,13 @@ describe('a permit', () => {
       const [header, , signature] = item.manifest.split('.');
       const manifest = [header, other.manifest.split('.')[1], signature].join('.');
       await refusedWith({ ...item, manifest }, 'SIGNATURE_INVALID');
+    });
+
+    it('when the request was changed', async () => {
+      const [item, later] = await Promise.all([answer(), answer({}, { iat: numericDate(now) + 1 })]);
+      const [header, , signature] = item.releaseRequest.split('.');
+      const releaseRequest = [header, later.releaseRequest.split('.')[1], signature].join('.');
+      await refusedWith({ ...item, releaseRequest }, 'SIGNATURE_INVALID');
     });
 
     it('when manifest or request are none', async () => {
