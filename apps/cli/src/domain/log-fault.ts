@@ -19,6 +19,8 @@ export const faultCodes = {
   'body-changed': 'LEAF_MISMATCH',
   'body-missing': 'LEAF_MISMATCH',
   'body-extra': 'LEAF_MISMATCH',
+  'body-not-erased': 'LEAF_MISMATCH',
+  'tombstone-without-leaf': 'LOG_INCONSISTENT',
   'body-out-of-order': 'LEAF_MISMATCH',
   'body-unreadable': 'MALFORMED',
   'index-reused': 'LOG_INCONSISTENT',

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { decodeEntry } from '#envelope';
+import { type IndexRange, decodeEntry } from '#envelope';
 import {
   CompactRange,
   decodeEntryBundle,
@@ -13,6 +13,7 @@ import {
   widthAt,
 } from '#merkle';
 import { openBodyLine, parseBodyLine } from '../domain/body-line.js';
+import { Buried } from '../domain/buried.js';
 import { type LogFiles, bodiesFile } from '../domain/log-files.js';
 
 /** Bundles that are fetched while one is computed. */
@@ -29,7 +30,10 @@ export interface CheckedRange {
   /** Something is not as it should be: another pass says what and where. */
   readonly wrong: boolean;
   readonly opaque: number;
-  readonly clear: number;
+  /** Indices of the entries in clear. */
+  readonly clear: readonly number[];
+  /** What tombstones among them name. */
+  readonly buried: readonly IndexRange[];
   /** Roots of the full bundles, one after another; after them the leaf hashes of a partial one. */
   readonly roots: Uint8Array;
   readonly partial: Uint8Array;
@@ -37,10 +41,12 @@ export interface CheckedRange {
 
 /** Recomputes bundles and the lowest tiles over them, and stops at the first that is wrong. */
 export async function checkRange(files: LogFiles, { first, end, size }: BundleRange): Promise<CheckedRange> {
-  const counts = { opaque: 0, clear: 0 };
+  let opaque = 0;
+  const clear: number[] = [];
+  const buried: IndexRange[] = [];
   const roots: Buffer[] = [];
   let partial = Buffer.alloc(0);
-  const nothing = { wrong: true, ...counts, roots: Buffer.alloc(0), partial };
+  const nothing = { wrong: true, opaque, clear, buried, roots: Buffer.alloc(0), partial };
   const fetched = new Map<number, Promise<[Buffer | undefined, Buffer | undefined]>>();
   for (let n = first; n < end; n += 1) {
     for (let next = n; next < Math.min(end, n + ahead); next += 1)
@@ -52,10 +58,14 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
     if (!entries.ok) return settled(fetched, nothing);
     const hashes = entries.value.map(leafHash);
     if (!tile?.equals(encodeTile(hashes))) return settled(fetched, nothing);
-    for (const bytes of entries.value) {
+    for (const [at, bytes] of entries.value.entries()) {
       const entry = decodeEntry(bytes);
       if (!entry.ok) return settled(fetched, nothing);
-      counts[entry.value.kind] += 1;
+      if (entry.value.kind === 'opaque') opaque += 1;
+      else {
+        clear.push(n * tileWidth + at);
+        if (entry.value.record.type === 'tombstone') buried.push(...entry.value.record.indices);
+      }
     }
     if (width < tileWidth) partial = Buffer.from(encodeTile(hashes));
     else {
@@ -64,7 +74,7 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
       roots.push(subtree.root());
     }
   }
-  return { wrong: false, ...counts, roots: Buffer.concat(roots), partial };
+  return { wrong: false, opaque, clear, buried, roots: Buffer.concat(roots), partial };
 }
 
 const fetchBoth = (files: LogFiles, n: number, width: number): Promise<[Buffer | undefined, Buffer | undefined]> =>
@@ -81,6 +91,8 @@ export interface BodyRange {
   readonly begin: number;
   readonly end: number;
   readonly size: number;
+  /** Of which no body may be there. */
+  readonly buried: readonly IndexRange[];
 }
 
 export interface CheckedBodies {
@@ -95,15 +107,16 @@ export interface CheckedBodies {
 export async function checkBodies(
   files: LogFiles,
   path: string,
-  { begin, end, size }: BodyRange,
+  { begin, end, size, buried: ranges }: BodyRange,
 ): Promise<CheckedBodies> {
+  const buried = new Buried(ranges);
   let [count, first, last] = [0, -1, -1];
   let tile: { readonly n: number; readonly bytes: Buffer | undefined } | undefined;
   for await (const text of linesBeginningIn(join(path, bodiesFile), begin, end)) {
     const line = parseBodyLine(text);
     const opened = line.ok ? openBodyLine(line.value) : line;
     const index = line.ok ? line.value.index : size;
-    if (!opened.ok || !('leafHash' in opened.value) || index <= last || index >= size)
+    if (!opened.ok || !('leafHash' in opened.value) || index <= last || index >= size || buried.has(index))
       return { wrong: true, count, first, last };
     const n = Math.floor(index / tileWidth);
     if (tile?.n !== n) tile = { n, bytes: await files.read(tilePath(0, n, widthAt(n, size))) };

@@ -13,7 +13,7 @@ import { checkCheckpoints } from './check-checkpoints.js';
 import { checkEarlier } from './check-earlier.js';
 import { checkRows } from './check-rows.js';
 import { checkWitnessed, type WitnessedReport } from './check-witnessed.js';
-import { recomputeLog } from './recompute-log.js';
+import { type RecomputedLog, recomputeLog } from './recompute-log.js';
 
 export interface FsckRequest {
   /** Checkpoints, proof files and exports that were kept: the log must have grown from each. */
@@ -86,7 +86,7 @@ export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<F
 
 function wholeReport(
   { origin, size, root }: { readonly origin: string; readonly size: number; readonly root: Buffer },
-  { bodies, ...entries }: { readonly opaque: number; readonly clear: number; readonly bodies?: number },
+  { bodies, erased, ...entries }: RecomputedLog,
 ): VerifyLogReport {
   return {
     ok: true,
@@ -94,6 +94,7 @@ function wholeReport(
     size,
     root: root.toString('base64'),
     entries,
+    erased,
     ...(bodies !== undefined && { bodies }),
     receipts: [],
     faults: [],

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Checkpoint, TileBuilder, hashLength, tileWidth } from '#merkle';
+import { Buried } from '../domain/buried.js';
 import { bodiesFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
 import type { OpenedLog } from '../infra/open-log.js';
@@ -16,6 +17,8 @@ const bytesPerRange = 32 * 1024 * 1024;
 export interface RecomputedLog {
   readonly opaque: number;
   readonly clear: number;
+  /** Opaque entries that a tombstone names. */
+  readonly erased: number;
   /** Undefined where the log comes without bodies. */
   readonly bodies?: number;
 }
@@ -37,27 +40,34 @@ export async function recomputeLog(
   const entryTasks = cut(bundles, bundlesPerRange).map(([first, end]): RangeTask => {
     return { kind: 'bundles', range: { first, end, size } };
   });
-  const bodyTasks = cut(bodyBytes ?? 0, bytesPerRange).map(([begin, end]): RangeTask => {
-    return { kind: 'bodies', range: { begin, end, size } };
-  });
   let done = 0;
-  const results = await checkAll([...entryTasks, ...bodyTasks], log, (task) => {
+  const ranges = (await checkAll(entryTasks, log, (task) => {
     if (task.kind === 'bundles') done += Math.min(size, task.range.end * tileWidth) - task.range.first * tileWidth;
     options.onProgress?.(done, size);
+  })) as CheckedRange[];
+  if (ranges.some(({ wrong }) => wrong)) return undefined;
+  const buried = new Buried(ranges.flatMap((range) => range.buried));
+  // What is in clear was never erased, and what is not there neither.
+  if (ranges.some(({ clear }) => clear.some((index) => buried.has(index)))) return undefined;
+  if ((buried.ranges.at(-1)?.last ?? -1) >= size) return undefined;
+  const bodyTasks = cut(bodyBytes ?? 0, bytesPerRange).map(([begin, end]): RangeTask => {
+    return { kind: 'bodies', range: { begin, end, size, buried: buried.ranges } };
   });
-  const ranges = results.slice(0, entryTasks.length) as CheckedRange[];
-  const bodies = results.slice(entryTasks.length) as CheckedBodies[];
-  if ([...ranges, ...bodies].some(({ wrong }) => wrong)) return undefined;
+  const bodies = (await checkAll(bodyTasks, log, () => undefined)) as CheckedBodies[];
+  if (bodies.some(({ wrong }) => wrong)) return undefined;
 
   if (!(await upperTilesFit(log, ranges, { size, root }))) return undefined;
   const opaque = ranges.reduce((sum, range) => sum + range.opaque, 0);
-  const clear = ranges.reduce((sum, range) => sum + range.clear, 0);
-  if (bodyBytes === undefined) return { opaque, clear };
+  const clear = ranges.reduce((sum, range) => sum + range.clear.length, 0);
+  const erased = buried.count;
+  if (bodyBytes === undefined) return { opaque, clear, erased };
   const count = bodies.reduce((sum, range) => sum + range.count, 0);
   const firsts = bodies.filter((range) => range.count > 0);
   const inOrder = firsts.every(({ first }, at) => first > (firsts[at - 1]?.last ?? -1));
-  // Each leads to the leaf of another index: as many as there are opaque entries are one for each.
-  return inOrder && (options.someBodies || count === opaque) ? { opaque, clear, bodies: count } : undefined;
+  // Each leads to the leaf of another index, none to an erased one: as many as there are opaque entries beside those are one
+  // for each.
+  const whole = options.someBodies || count + erased === opaque;
+  return inOrder && whole ? { opaque, clear, erased, bodies: count } : undefined;
 }
 
 const cut = (length: number, step: number): [number, number][] =>

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { encodeEntryBundle, encodeTile, leafHash, parseTilePath, tileWidth } from '#merkle';
+import type { Tombstone } from '#envelope';
+import { tombstoneIn } from '../domain/buried.js';
 import { type LogFiles, checkpointFile, cosignedFile } from '../domain/log-files.js';
 
 const schema = 'audit';
@@ -23,6 +25,11 @@ const statements = {
     name: 'log-entries',
     text: `SELECT (leaf_index - $1)::integer AS place, entry FROM ${schema}.entry
            WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index`,
+  },
+  tombstones: {
+    name: 'log-tombstones',
+    text: `SELECT leaf_index::float8 AS index, entry FROM ${schema}.entry
+           WHERE get_byte(entry, 0) = 2 AND position('"type":"tombstone"'::bytea IN entry) > 0 ORDER BY leaf_index`,
   },
   tile: { name: 'log-tile', text: `SELECT hashes FROM ${schema}.tile WHERE tile_level = $1 AND n = $2` },
   roots: {
@@ -88,6 +95,15 @@ export class LogInDatabase implements LogFiles {
        WHERE tree_size > $1 ORDER BY tree_size LIMIT $2`,
       [after, limit],
     );
+  }
+
+  /** From the leaves themselves: an index can say what it likes. */
+  async tombstones(): Promise<{ readonly index: number; readonly tombstone: Tombstone }[]> {
+    const { rows } = await this.pool.query<{ index: number; entry: Buffer }>(statements.tombstones);
+    return rows.flatMap(({ index, entry }) => {
+      const tombstone = tombstoneIn(entry);
+      return tombstone ? [{ index, tombstone }] : [];
+    });
   }
 
   async query<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<R[]> {

@@ -9,6 +9,7 @@ import {
   encodeClearEntry,
   encodeOpaqueEntry,
   newEntrySecret,
+  rangesOf,
 } from '#envelope';
 import { agencyId, canonicalJson, newEventId, newExchangeId } from '#kernel';
 import {
@@ -95,6 +96,31 @@ export class SmallLog {
 
   addRecord(record: ClearRecord): number {
     return this.add(encodeClearEntry(newEventId(), record));
+  }
+
+  /** Names these indices as erased, whether they are or not. */
+  addTombstone(...indices: number[]): number {
+    const at = '2026-11-23T02:00:00.000Z';
+    return this.add(
+      encodeClearEntry(newEventId(), {
+        type: 'tombstone',
+        indices: rangesOf(indices),
+        grounds: ['unlawful'],
+        retention: 1,
+        proposers: [agencyId('K-235')],
+        approvers: [agencyId('A-TSV')],
+        approvals: [Buffer.alloc(32, 1).toString('base64url') as never],
+        holds: { checkedAt: at, standing: 0 },
+        kek: 'AbCdEf12',
+        at,
+      }),
+    );
+  }
+
+  /** What an erasure does to an export. */
+  dropBodies(...indices: number[]): void {
+    const kept = this.bodies.filter(({ index }) => !indices.includes(index));
+    this.bodies.splice(0, this.bodies.length, ...kept);
   }
 
   checkpoint(size = this.size): string {

@@ -5,7 +5,7 @@ const label = (text: string): string => `  ${text.padEnd(12)}`;
 
 /** The report for people: what was checked, what is wrong and where. */
 export function reportLines(report: VerifyLogReport, key: { readonly id: string; readonly from: string }): string[] {
-  const { origin, size, root, entries, bodies, receipts, faults, furtherFaults, gaps } = report;
+  const { origin, size, root, entries, erased, bodies, receipts, faults, furtherFaults, gaps } = report;
   return [
     ...(size === undefined
       ? []
@@ -14,6 +14,7 @@ export function reportLines(report: VerifyLogReport, key: { readonly id: string;
           `${label('checkpoint')}signed by ${key.id} (${key.from})`,
           `${label('entries')}${entries.opaque} opaque, ${entries.clear} in clear`,
           `${label('bodies')}${bodies === undefined ? 'none exported' : `${bodies} of ${entries.opaque} opaque entries open`}`,
+          ...(erased === 0 ? [] : [`${label('erased')}${erased} of them, each named by a tombstone`]),
         ]),
     ...receipts.map(({ path, index, type }) => `${label('receipt')}${path}: entry ${index}, ${type}`),
     ...gaps.map(

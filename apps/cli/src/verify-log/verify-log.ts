@@ -1,4 +1,4 @@
-import { decodeEntry } from '#envelope';
+import { type DecodedEntry, type IndexRange, decodeEntry } from '#envelope';
 import {
   type Checkpoint,
   type NoteVerifier,
@@ -12,6 +12,7 @@ import {
 } from '#merkle';
 import { type AlignedLeaf, type FoundLeaf, LeafAlignment } from '../domain/align-leaves.js';
 import { openBodyLine } from '../domain/body-line.js';
+import { Buried } from '../domain/buried.js';
 import { ExchangeNumbers, type NumberGap } from '../domain/exchange-numbers.js';
 import { FaultList, type LogFault, faultOf } from '../domain/log-fault.js';
 import { type LogFiles, bodiesFile, checkpointFile } from '../domain/log-files.js';
@@ -40,6 +41,8 @@ export interface VerifyLogReport {
   /** Base64, of the signed checkpoint. */
   readonly root?: string;
   readonly entries: { readonly opaque: number; readonly clear: number };
+  /** Opaque entries that a tombstone names: body or tombstone is demanded for each. */
+  readonly erased: number;
   /** Bodies that open their entries; undefined where the export has none. */
   readonly bodies?: number;
   readonly receipts: readonly { readonly path: string; readonly index: number; readonly type: string }[];
@@ -90,6 +93,12 @@ class LogVerification {
   private readonly upperTileFaults = { fromEntries: new FaultList(), fromTiles: new FaultList() };
   private readonly differences: Difference[] = [];
   private readonly numbers = new ExchangeNumbers();
+  private readonly named: IndexRange[] = [];
+  /** What is looked at again when all tombstones are known. */
+  private readonly bodiless: { readonly index: number; readonly eventId?: string }[] = [];
+  private readonly bodied: IndexRange[] = [];
+  private readonly clear: number[] = [];
+  private erased = 0;
   private unlisted = 0;
   private hasBodies = false;
 
@@ -105,6 +114,7 @@ class LogVerification {
     this.hasBodies = (await this.folder?.has(bodiesFile)) ?? false;
     await this.walk(checkpoint, new Set([checkpoint.size, ...receipts.map((receipt) => receipt.checkpoint.size)]));
     this.judge(checkpoint);
+    this.demandBodyOrTombstone(checkpoint.size);
     await this.refuseWhatIsBeyond(checkpoint.size);
     for (const receipt of receipts) {
       const fault = checkReceipt(receipt, { size: checkpoint.size, rootAt: this.rootAt });
@@ -176,8 +186,38 @@ class LogVerification {
     if (leaf.verdict !== 'same') return this.remember({ leaf, ...(bodyFits && { bodyFits }) });
     if (found?.hash === undefined) return;
     const entry = decodeEntry(found.entry);
-    if (entry.ok) this.counts[entry.value.kind] += 1;
+    if (entry.ok) this.count(leaf.at, entry.value);
     else this.faults.add(faultOf('entry-unreadable', 'The bytes are no entry of this log.', { index: leaf.at }));
+  }
+
+  private count(index: number, entry: DecodedEntry): void {
+    this.counts[entry.kind] += 1;
+    if (entry.kind !== 'clear') return;
+    this.clear.push(index);
+    if (entry.record.type === 'tombstone') this.named.push(...entry.record.indices);
+  }
+
+  /** For every index; with one agency's bodies only, what is not there was perhaps another's. */
+  private demandBodyOrTombstone(size: number): void {
+    const buried = new Buried(this.named);
+    this.erased = buried.count;
+    for (const { index, eventId } of this.bodiless) {
+      if (buried.has(index)) continue;
+      const place = { index, ...(eventId !== undefined && { eventId }), path: bodiesFile };
+      this.faults.add(faultOf('body-missing', 'The export has neither a body nor a tombstone for this entry.', place));
+    }
+    for (const { first, last } of this.bodied) {
+      for (let index = first; index <= last; index += 1) {
+        if (!buried.has(index)) continue;
+        const place = { index, path: bodiesFile };
+        this.faults.add(faultOf('body-not-erased', 'A tombstone says that this body was erased.', place));
+      }
+    }
+    const beyond = buried.ranges.at(-1)?.last ?? -1;
+    for (const index of [...this.clear.filter((one) => buried.has(one)), ...(beyond >= size ? [beyond] : [])])
+      this.faults.add(
+        faultOf('tombstone-without-leaf', 'A tombstone names an entry that was never sealed.', { index }),
+      );
   }
 
   private async checkBody(
@@ -191,7 +231,7 @@ class LogVerification {
     const place = { index, ...(entry?.ok && { eventId: entry.value.eventId }), path: bodiesFile };
     if (line === undefined) {
       if (kind === 'opaque' && !this.request.someBodies)
-        this.faults.add(faultOf('body-missing', 'The export has no body for this entry.', place));
+        this.bodiless.push({ index, ...(entry?.ok && { eventId: entry.value.eventId }) });
       return undefined;
     }
     if (kind === 'clear') {
@@ -207,6 +247,9 @@ class LogVerification {
           : 'neither';
     if (opened.ok && fits !== 'neither') {
       this.counts.bodies += 1;
+      const before = this.bodied.at(-1);
+      if (before && before.last + 1 === index) before.last = index;
+      else this.bodied.push({ first: index, last: index });
       const { exchangeId, seq } = opened.value.body;
       if (exchangeId !== undefined && seq !== undefined) this.numbers.add(exchangeId, seq);
     } else if (found?.hash !== undefined || logged !== undefined) {
@@ -331,6 +374,7 @@ class LogVerification {
         root: checkpoint.root.toString('base64'),
       }),
       entries: { opaque, clear },
+      erased: this.erased,
       ...(this.hasBodies && { bodies }),
       receipts: receipts.map(({ path, index, body }) => ({ path, index, type: body.type })),
       faults: this.faults.kept,
