@@ -28,6 +28,19 @@ export class ConsentConfig extends ServiceConfig {
   @IsString()
   ACCOUNT_HOSTS?: string;
 
+  /**
+   * How often an agency may ask beforehand about one person on a day. Far above what a case worker needs, far below what it
+   * would take to follow somebody.
+   */
+  @IsInt()
+  @Min(1)
+  QUESTIONS_PER_SUBJECT = 50;
+
+  /** About how many persons an agency may ask beforehand on a day: finding out who is a client would take more. */
+  @IsInt()
+  @Min(1)
+  SUBJECTS_ASKED_ABOUT = 500;
+
   /** Milliseconds between two sweeps for what has ended by itself. */
   @IsInt()
   @Min(10)

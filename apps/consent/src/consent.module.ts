@@ -34,6 +34,7 @@ import {
 } from '#platform';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { AskBasis } from './ask-basis/ask-basis.handler.js';
+import { ASK_LIMITS, type AskLimits } from './ask-basis/asked-counts.js';
 import { CheckBasis } from './check-basis/check-basis.handler.js';
 import { ConsentConfig } from './consent.config.js';
 import { ConsentController } from './consent.controller.js';
@@ -156,6 +157,13 @@ export class ConsentModule {
         {
           provide: ACCOUNT_HOSTS,
           useFactory: () => new Set((config.ACCOUNT_HOSTS ?? '').split(',').filter(isAgencyId)),
+        },
+        {
+          provide: ASK_LIMITS,
+          useFactory: (): AskLimits => ({
+            perSubject: config.QUESTIONS_PER_SUBJECT,
+            subjects: config.SUBJECTS_ASKED_ABOUT,
+          }),
         },
         {
           provide: PERMIT_KEY,

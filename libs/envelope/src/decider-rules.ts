@@ -37,7 +37,7 @@ export const neededRoles: Readonly<Record<SubjectStanding, readonly (readonly De
  * Are these the ones who may decide? Whether a mandate is still good is judged again at each release.
  *
  * @param excluded who may not decide for this subject
- * Errors: DECIDER_EXCLUDED, DECIDER_NOT_ENTITLED, CUSTODIANS_INCOMPLETE, DECIDER_UNVERIFIED, MANDATE_STALE
+ * Errors: DECIDER_EXCLUDED, DECIDER_NOT_ENTITLED, CUSTODIANS_INCOMPLETE, DECIDER_UNVERIFIED, MANDATE_ENDED
  */
 export function judgeDeciders(
   record: Pick<ConsentRecord, 'subject' | 'standing' | 'deciders' | 'custody'>,
@@ -69,6 +69,21 @@ export function judgeDeciders(
   return ok(undefined);
 }
 
+/**
+ * Do these decisions rest on somebody who may not decide? Without those who are excluded, somebody whose decision the law
+ * demands is missing.
+ */
+export const restsOnExcluded = (
+  { standing, deciders }: Pick<ConsentRecord, 'standing' | 'deciders'>,
+  excluded: (decider: Pseudonym) => boolean,
+): boolean => {
+  const left = deciders.filter(({ pseudonym }) => pseudonym === undefined || !excluded(pseudonym));
+  return (
+    left.length < deciders.length &&
+    neededRoles[standing].some((group) => !left.some(({ role }) => group.includes(role)))
+  );
+};
+
 const custodiansSuffice = (count: number, custody: ConsentRecord['custody']): boolean =>
   custody === 'joint' ? count >= 2 : custody === 'sole' && count === 1;
 
@@ -82,6 +97,6 @@ function judgeProof({ role, reference, verifiedAt, validUntil }: Decider, now: D
   ];
   if (missing.length > 0) return err(new AppError('DECIDER_UNVERIFIED', undefined, { role, fields: missing }));
   return validUntil !== undefined && new Date(validUntil) <= now
-    ? err(new AppError('MANDATE_STALE', undefined, { role }))
+    ? err(new AppError('MANDATE_ENDED', undefined, { role }))
     : ok(undefined);
 }

@@ -1,6 +1,6 @@
 export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
 export * from './entry-places.js';
-export { type ExcludedDeciders, judgeDeciders, neededRoles, roleRules } from './decider-rules.js';
+export { type ExcludedDeciders, judgeDeciders, neededRoles, restsOnExcluded, roleRules } from './decider-rules.js';
 export {
   consentTermsFromJsonLd,
   consentTermsToJsonLd,

@@ -90,7 +90,7 @@ export const errorCodes = {
   CUSTODIANS_INCOMPLETE: [422, 'Say whether custody is sole or joint. Where it is joint, both custodians decide.'],
   DECIDER_UNVERIFIED: [422, 'Who decides for another needs the time of verification, and an order its reference.'],
   DECIDER_EXCLUDED: [403, 'This person may not decide here. Ask another custodian, or for a substitute guardian.'],
-  MANDATE_STALE: [403, 'The right to decide has ended or was verified too long ago. Verify it again.'],
+  MANDATE_STALE: [403, 'The right to decide was verified too long ago. Verify it again.'],
   NOT_IN_MAILBOX: [404, 'There is no such message in the mailbox of this agency.'],
   MESSAGE_FINAL: [409, 'The message has reached a final state and can no longer be released.'],
   RELEASE_REQUEST_INVALID: [422, 'The release request does not fit the message or is too old. Sign a fresh one.'],

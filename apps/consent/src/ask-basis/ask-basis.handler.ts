@@ -7,7 +7,7 @@ import { decideBasis, type Decision } from '../domain/decide-basis.js';
 import { CatalogueView } from '../infra/catalogue-view.js';
 import { basisAskedEvent } from '../infra/consent-event.js';
 import { activeAmong, readFacts } from '../infra/read-facts.js';
-import { countAsked, forgetAsked, usualAskLimits } from './asked-counts.js';
+import { ASK_LIMITS, type AskLimits, countAsked, forgetAsked } from './asked-counts.js';
 
 @Injectable()
 export class AskBasis {
@@ -17,6 +17,7 @@ export class AskBasis {
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(ASK_LIMITS) private readonly limits: AskLimits,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -37,7 +38,7 @@ export class AskBasis {
     const decision = await this.database.transaction(async (client) => {
       const now = this.clock.now();
       await forgetAsked(client, agency, now);
-      await countAsked(client, usualAskLimits, { agency, subjects: [...new Set(context.subjects)], at: now });
+      await countAsked(client, this.limits, { agency, subjects: [...new Set(context.subjects)], at: now });
       const stored = await readFacts(client, [context]);
       await this.outbox.enqueue(client, [basisAskedEvent(context, agency, now)]);
       return decideBasis(context, {

@@ -2,14 +2,13 @@ import { addDays, dayInHelsinki, startOfDay } from '#calendar';
 import { type AgencyId, AppError, type ErrorCode, type Pseudonym } from '#kernel';
 import type { Queryable } from '#platform';
 
+export const ASK_LIMITS = Symbol('AskLimits');
+
 /** How much one agency may ask beforehand on a day, whatever the answers. */
 export interface AskLimits {
   readonly perSubject: number;
   readonly subjects: number;
 }
-
-/** Far above what a case worker needs, far below what trawling one person or finding out who is a client would take. */
-export const usualAskLimits: AskLimits = { perSubject: 50, subjects: 500 };
 
 /**
  * Counts a question about these persons. Counts stand in the database, so that a restart forgives nothing; a question over

@@ -90,6 +90,8 @@ export const transitions = {
     event: 'consent-invalidated',
     act: 'invalidate',
   },
+  // What was decided by somebody alone who may not decide is nobody's decision any more.
+  'lose-decider': { from: running, to: 'invalidated', by: ['hub'], event: 'consent-invalidated' },
   'end-plan': { from: running, to: 'expired', by: ['collecting-agency'], event: 'consent-expired', act: 'end-plan' },
   expire: { from: running, to: 'expired', by: ['hub'], event: 'consent-expired' },
 } as const satisfies Record<string, TransitionRule>;

@@ -68,7 +68,7 @@ ${table(
 )}
 
 Custodians state whether custody is sole or joint; where it is joint, both decide. Whoever is excluded for a conflict of
-interest decides nothing that opens, and may still withdraw, suspend and refuse.
+interest decides nothing that opens, and may still withdraw, suspend and refuse; what runs on that decision alone ends.
 `;
 
 describe('the page on the states of a consent', () => {

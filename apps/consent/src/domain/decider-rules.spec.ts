@@ -6,6 +6,7 @@ import {
   deciderRoles,
   judgeDeciders,
   neededRoles,
+  restsOnExcluded,
   roleRules,
   subjectStandings,
 } from '#envelope';
@@ -87,7 +88,7 @@ describe('who may decide', () => {
       decider('guardian', { verifiedAt: daysLater(1).toISOString() }),
       'DECIDER_UNVERIFIED',
     ],
-    ['whose order has ended', decider('guardian', { validUntil: now.toISOString() }), 'MANDATE_STALE'],
+    ['whose order has ended', decider('guardian', { validUntil: now.toISOString() }), 'MANDATE_ENDED'],
     ['whose order ends tomorrow', decider('guardian', { validUntil: daysLater(1).toISOString() }), 'may decide'],
     ['with a mandate without its reference', without(decider('mandate'), 'reference'), 'DECIDER_UNVERIFIED'],
   ])('for an adult somebody %s', (_who, one, outcome) => {
@@ -99,6 +100,24 @@ describe('who may decide', () => {
     expect(outcomeOf({ deciders })).toBe('may decide');
     expect(outcomeOf({ deciders }, [somebodyElse])).toBe('DECIDER_EXCLUDED');
     expect(outcomeOf({ deciders }, [another])).toBe('may decide');
+  });
+});
+
+describe('what rests on somebody who is excluded', () => {
+  const custodians = [decider('custodian'), decider('custodian', { pseudonym: another })];
+  it.each<[string, Pick<ConsentRecord, 'standing' | 'deciders'>, boolean]>([
+    ['is what that person decided alone for a child', { standing: 'child', deciders: [decider('custodian')] }, true],
+    ['is not what another custodian decided too', { standing: 'child', deciders: custodians }, false],
+    [
+      'is what a fifteen-year-old decided beside that person alone',
+      { standing: 'fifteen', deciders: [decider('self'), decider('custodian')] },
+      true,
+    ],
+    ['is not what an adult decided', { standing: 'adult', deciders: [decider('self'), decider('guardian')] }, false],
+    ['is what a guardian alone decided for an adult', { standing: 'adult', deciders: [decider('guardian')] }, true],
+  ])('%s', (_what, record, rests) => {
+    expect(restsOnExcluded(record, (one) => one === somebodyElse)).toBe(rests);
+    expect(restsOnExcluded(record, () => false)).toBe(false);
   });
 });
 

@@ -5,6 +5,7 @@ import { Outbox, OutboxRelay } from '#messaging';
 import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { subjectEvent } from '../infra/consent-event.js';
+import { endUndecided } from './end-undecided.js';
 import { bringAgain, isLost, keepStatement, type KeptStatement } from '../infra/subjects.js';
 
 @Injectable()
@@ -19,7 +20,8 @@ export class ExcludeDecider {
 
   /**
    * Somebody may not decide for a person, because their interests conflict: holds for what is recorded and resumed from now
-   * on, at every agency. What is excluded already is answered as before.
+   * on, at every agency, and ends what runs on that decision alone. What is excluded already is answered as before, and what
+   * was lost with a restored backup may be brought again.
    *
    * @throws AppError as `verifyByAgency` and `keepStatement`
    */
@@ -46,7 +48,8 @@ export class ExcludeDecider {
       const before = await bringAgain(client, 'decider-exclusion', { ...said, hash, at });
       const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
       const exclusion = await keepStatement(client, 'decider-exclusion', { ...said, jti, token, eventId, recordedAt });
-      if (exclusion.isNew && !before) await this.outbox.enqueue(client, [event]);
+      const ended = exclusion.isNew ? await endUndecided(client, subject, { agency, worker }, at) : [];
+      await this.outbox.enqueue(client, exclusion.isNew && !before ? [event, ...ended] : ended);
       return exclusion;
     });
     this.relay.wake();

@@ -34,7 +34,7 @@ export async function readFacts(
 }
 
 /** Everything that links join with these persons over however many steps, and who may not decide for any of them. */
-async function readJoinsAndExclusions(
+export async function readJoinsAndExclusions(
   client: Queryable,
   persons: readonly Pseudonym[],
 ): Promise<Pick<StoredFacts, 'links' | 'lostLinks' | 'exclusions'>> {

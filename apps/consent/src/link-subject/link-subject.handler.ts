@@ -6,6 +6,7 @@ import { CLOCK, Database, type DirectoryView, DirectoryWatch } from '#platform';
 import { assertFresh, verifyByAgency } from '../infra/agency-statement.js';
 import { subjectEvent } from '../infra/consent-event.js';
 import { mattersAbout } from '../infra/consents.js';
+import { endUndecided } from '../exclude-decider/end-undecided.js';
 import { bringAgain, isLost, keepStatement, type KeptStatement } from '../infra/subjects.js';
 
 @Injectable()
@@ -50,7 +51,9 @@ export class LinkSubject {
       const before = await bringAgain(client, 'subject-link', { ...said, hash, at });
       const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
       const link = await keepStatement(client, 'subject-link', { ...said, jti, token, eventId, recordedAt });
-      if (link.isNew && !before) await this.outbox.enqueue(client, [event]);
+      // An exclusion reaches over the link from now on.
+      const ended = link.isNew ? await endUndecided(client, subject, { agency, worker }, at) : [];
+      await this.outbox.enqueue(client, link.isNew && !before ? [event, ...ended] : ended);
       return link;
     });
     this.relay.wake();

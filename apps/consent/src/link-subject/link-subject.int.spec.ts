@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readStatement } from '#envelope';
-import { FixedClock, newConsentId, newEventId, type Pseudonym, unwrap } from '#kernel';
+import { type ConsentId, FixedClock, newConsentId, newEventId, type Pseudonym, unwrap } from '#kernel';
 import { ConsentGround, type Instance } from '../testing/consent-ground.fixture.js';
 import { county, kela, municipality, now } from '../testing/facts.fixture.js';
 
@@ -77,14 +77,13 @@ describe('excluding a decider', () => {
   });
   afterAll(() => ground.clear());
 
-  const record = async (id = newConsentId(), changes = {}) => {
-    const decider = { role: 'custodian', pseudonym: custodian, verifiedAt: '2026-11-20T10:00:00Z' } as const;
+  const byCustodian = { role: 'custodian', pseudonym: custodian, verifiedAt: '2026-11-20T10:00:00Z' } as const;
+  const record = async (id = newConsentId(), changes: object = { custody: 'sole' }) => {
     const token = await ground.parties.record({
       id,
       subject: child,
       standing: 'child',
-      custody: 'sole',
-      deciders: [decider],
+      deciders: [byCustodian],
       ...changes,
     });
     await service.record.record(municipality, token);
@@ -92,7 +91,8 @@ describe('excluding a decider', () => {
   };
 
   it('refuses what that person decides from then on, at every agency and under every pseudonym of the child', async () => {
-    const before = await record();
+    const beside = { role: 'custodian', pseudonym: person('P'), verifiedAt: '2026-11-20T10:00:00Z' } as const;
+    const before = await record(newConsentId(), { custody: 'joint', deciders: [byCustodian, beside] });
     await service.links.link(municipality, await ground.parties.link(ground.parties.municipality, later, child));
     const act = (name: 'suspend' | 'resume' | 'withdraw') =>
       ground.parties.act(ground.parties.municipality, {
@@ -119,5 +119,49 @@ describe('excluding a decider', () => {
     await service.exclusions.exclude(municipality, again);
     const events = (await ground.events()).filter(({ log }) => log?.type === 'decider-excluded');
     expect(events.map(({ log }) => log?.subjects)).toEqual([[later]]);
+  });
+
+  describe('ends what runs on that decision alone', () => {
+    const [second, secondLater, guardian] = [person('R'), person('S'), person('T')];
+    const stateOf = async (id: ConsentId): Promise<string | undefined> =>
+      (await service.list.list(county, second)).consents.find(({ consentId }) => consentId === id)?.state;
+    const endings = async (id: ConsentId) =>
+      (await ground.events()).filter(({ log }) => log?.consentId === id && log.type === 'consent-invalidated');
+    const guarded = { role: 'guardian', pseudonym: guardian, reference: 'HO-1', verifiedAt: '2026-11-20T10:00:00Z' };
+    const other = { role: 'representative', pseudonym: person('V'), reference: 'HO-2', verifiedAt: guarded.verifiedAt };
+    const of = (changes: object) => record(newConsentId(), { subject: second, ...changes });
+
+    it('suspended or not, at once and for good, under every number, and tells every party', async () => {
+      const alone = await of({ deciders: [guarded] });
+      const suspended = await of({ deciders: [guarded] });
+      const both = await of({ deciders: [guarded, other] });
+      const own = await of({ standing: 'adult', deciders: [{ role: 'self' }] });
+      const { municipality: teller } = ground.parties;
+      const act = { consentId: suspended, act: 'suspend', by: 'authority', reason: 'error' } as const;
+      await service.acts.act(municipality, await ground.parties.act(teller, act));
+      await service.links.link(municipality, await ground.parties.link(teller, secondLater, second));
+      const exclusion = await ground.parties.exclusion(ground.parties.county, secondLater, guardian);
+      await service.exclusions.exclude(county, exclusion);
+
+      for (const id of [alone, suspended]) {
+        expect(await stateOf(id)).toBe('invalidated');
+        expect(await endings(id)).toMatchObject([
+          { state: 'invalidated', parties: [county, municipality], log: { actorAgency: county } },
+        ]);
+      }
+      // The other's decision stands; it opens nothing until it is decided anew without the one who is excluded.
+      expect(await stateOf(both)).toBe('active');
+      expect(await stateOf(own)).toBe('active');
+    });
+
+    it('also where a link brings the exclusion to it', async () => {
+      const [third, thirdLater] = [person('W'), person('X')];
+      const id = await record(newConsentId(), { subject: third, deciders: [guarded] });
+      const { municipality: teller } = ground.parties;
+      await service.exclusions.exclude(municipality, await ground.parties.exclusion(teller, thirdLater, guardian));
+      expect(await endings(id)).toEqual([]);
+      await service.links.link(municipality, await ground.parties.link(teller, thirdLater, third));
+      expect(await endings(id)).toHaveLength(1);
+    });
   });
 });

@@ -20,6 +20,7 @@ import {
 import { createTestDatabase, type TestDatabase, until } from '#testing';
 import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
 import { AskBasis } from '../ask-basis/ask-basis.handler.js';
+import type { AskLimits } from '../ask-basis/asked-counts.js';
 import { CheckBasis } from '../check-basis/check-basis.handler.js';
 import { Sweep } from '../end-by-itself/sweep.js';
 import { ExcludeDecider } from '../exclude-decider/exclude-decider.handler.js';
@@ -49,6 +50,8 @@ export interface Instance {
   readonly replay: LogReplay;
   readonly sweep: Sweep;
 }
+
+const askLimits: AskLimits = { perSubject: 50, subjects: 500 };
 
 /** A log without any entry about a consent. */
 const emptyLog: AuditLog = { listConsentWords: () => Promise.resolve({ words: [], next: 0n, more: false }) };
@@ -123,7 +126,7 @@ export class ConsentGround {
       links: new LinkSubject(database, directory, outbox, relay, clock),
       exclusions: new ExcludeDecider(database, directory, outbox, relay, clock),
       list: new ListConsents(database, clock),
-      ask: new AskBasis(database, directory, catalogue, outbox, relay, clock),
+      ask: new AskBasis(database, directory, catalogue, outbox, relay, askLimits, clock),
       check: new CheckBasis(database, directory, catalogue, clock),
       permit: new PermitRelease(database, directory, catalogue, this.permitKey, replay, clock),
       accounts: new ShowAccount(database, directory, outbox, relay, new Set([this.parties.municipality.id]), clock),
