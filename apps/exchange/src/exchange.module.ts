@@ -47,6 +47,7 @@ import { SubmissionQuotas } from './receive-submissions/submission-quotas.js';
 import { SubmissionsConsumer } from './receive-submissions/submissions.consumer.js';
 import { GatewayRefusalsConsumer } from './refuse-at-edge/gateway-refusals.consumer.js';
 import { ReleaseMessagesController } from './release-messages/release-messages.controller.js';
+import { LogRefusals } from './release-messages/log-refusals.js';
 import { ReleaseMessages } from './release-messages/release-messages.handler.js';
 import { SettleReleases } from './release-messages/settle-releases.js';
 import { ShowExchangeController } from './show-exchange/show-exchange.controller.js';
@@ -249,7 +250,18 @@ export class ExchangeModule {
             settle: SettleReleases,
             clock: Clock,
             afterCommit: () => void,
-          ) => new ReleaseMessages({ database, ledger, directory, consent, audit, settle, clock, afterCommit }),
+          ) =>
+            new ReleaseMessages({
+              database,
+              ledger,
+              directory,
+              consent,
+              audit,
+              settle,
+              refusals: new LogRefusals(database, ledger, clock, afterCommit),
+              clock,
+              afterCommit,
+            }),
         },
         {
           provide: ShowExchange,

@@ -5,7 +5,10 @@ import { type ExchangeState, eventOfOpeningMessage, nextExchangeState } from './
 import type { OpeningKind } from './message-kinds.js';
 import { type MessageEvent, type MessageState, nextMessageState } from './message-state.js';
 
-/** Types of log entries of which exchange is the source; audit's own releases are not among them. */
+/**
+ * Types of log entries of which exchange is the source; audit's own releases are not among them, nor what audit refuses:
+ * `message-release-refused` is what did not get as far.
+ */
 export type FactType =
   | 'message-accepted'
   | 'message-rejected'
@@ -15,6 +18,7 @@ export type FactType =
   | 'message-undeliverable'
   | 'message-discarded'
   | 'message-parked'
+  | 'message-release-refused'
   | 'exchange-answered'
   | 'exchange-refused'
   | 'exchange-expired'

@@ -9,23 +9,14 @@ import {
   type ReleaseResult,
 } from '#contracts';
 import type { SignedReleaseRequest } from '#envelope';
-import {
-  type AgencyId,
-  AppError,
-  type Clock,
-  type ExchangeId,
-  type Result,
-  type Sha256,
-  err,
-  ok,
-  unwrap,
-} from '#kernel';
+import { type AgencyId, AppError, type Clock, type Result, type Sha256, err, ok, unwrap } from '#kernel';
 import { isTransient } from '#messaging';
 import type { Database, DirectoryView, GrpcClient } from '#platform';
 import { isUnopened } from '../domain/message-state.js';
 import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
 import type { MessageRow } from '../infra/rows.js';
 import { checkReleaseItem } from './check-release-requests.js';
+import { type LogRefusals, messagesFor } from './log-refusals.js';
 import type { ReleaseOutcome, SettleReleases } from './settle-releases.js';
 
 /**
@@ -43,6 +34,12 @@ interface Releasable {
   readonly accepted: LogRecord | undefined;
 }
 
+/** With what consent says. */
+interface Decided {
+  readonly one: Releasable;
+  readonly permit: PermitResult;
+}
+
 type Checked = Result<{ readonly request: SignedReleaseRequest; readonly item: ReleaseItem }>;
 
 /** From the recipient's signed wish to the one-time key (design 1, step 5): exchange → consent → audit, in batches. */
@@ -55,6 +52,7 @@ export class ReleaseMessages {
       readonly consent: GrpcClient<ConsentServiceClient>;
       readonly audit: GrpcClient<AuditServiceClient>;
       readonly settle: SettleReleases;
+      readonly refusals: LogRefusals;
       readonly clock: Clock;
       readonly afterCommit: () => void;
     },
@@ -76,10 +74,23 @@ export class ReleaseMessages {
       }),
     );
     const found = await this.beginReleases(agency, checked);
-    const releasable = found.flatMap((one) => (one.ok ? [one.value] : []));
-    const answers = await this.ask(releasable);
+    const permits = await this.permits(found.flatMap((one) => (one.ok ? [one.value] : [])));
     let next = 0;
-    return found.map((one) => (one.ok ? answers[next++]! : refusedBy(one.error)));
+    const decided = found.map((one): Result<Decided> => {
+      if (!one.ok) return one;
+      const permit = permits[next++]!;
+      return permit.ok ? ok({ one: one.value, permit: permit.value }) : permit;
+    });
+    // Audit logs what it refuses itself. What does not get as far is in the outbox for the log before it is answered.
+    await this.parts.refusals.log(
+      agency,
+      decided.flatMap((one, index) =>
+        one.ok ? [] : [{ code: one.error.code, token: items[index]!.releaseRequest, request: valueOf(checked[index]) }],
+      ),
+    );
+    const answers = await this.askAudit(decided.flatMap((one) => (one.ok ? [one.value] : [])));
+    next = 0;
+    return decided.map((one) => (one.ok ? answers[next++]! : refusedBy(one.error)));
   }
 
   /** Finds the messages, takes undelivered ones as delivered, and holds off whatever else could end them meanwhile. */
@@ -87,7 +98,7 @@ export class ReleaseMessages {
     const { database, ledger: parts, clock } = this.parts;
     const wanted = [...new Set(checked.flatMap((one) => (one.ok ? [one.value.request.manifestHash] : [])))];
     if (wanted.length === 0) return checked.map((one) => (one.ok ? err(new AppError('NOT_IN_MAILBOX')) : one));
-    const places = await this.exchangesOf(wanted, agency);
+    const places = await messagesFor(database, wanted, agency);
     const now = clock.now();
     const { rows, bodies } = await database.transaction(async (client) => {
       const ledger = await ExchangeLedger.lock(
@@ -137,33 +148,9 @@ export class ReleaseMessages {
     });
   }
 
-  private async exchangesOf(
-    hashes: readonly Sha256[],
-    agency: AgencyId,
-  ): Promise<readonly { readonly manifest_hash: Sha256; readonly exchange_id: ExchangeId }[]> {
-    const { rows } = await this.parts.database.query<{ manifest_hash: Sha256; exchange_id: ExchangeId }>({
-      name: 'exchange.releasable',
-      text: `SELECT manifest_hash, exchange_id FROM exchange.messages
-             WHERE manifest_hash = ANY($1::text[]) AND recipient = $2 AND state <> 'rejected'`,
-      values: [hashes, agency],
-    });
-    return rows;
-  }
-
-  private async ask(releasable: readonly Releasable[]): Promise<ReleaseResult[]> {
-    if (releasable.length === 0) return [];
-    const permits = await this.permits(releasable);
-    const decided = releasable.flatMap((one, index) => {
-      const permit = permits[index];
-      return permit?.ok ? [{ one, permit: permit.value }] : [];
-    });
-    const answers = await this.askAudit(decided);
-    let next = 0;
-    return permits.map((permit) => (permit.ok ? answers[next++]! : refusedBy(permit.error)));
-  }
-
   /** One call; when consent finds one request that is not even to be answered, the others are asked singly. */
   private async permits(releasable: readonly Releasable[]): Promise<Result<PermitResult>[]> {
+    if (releasable.length === 0) return [];
     const { consent } = this.parts;
     try {
       const { results } = await consent.permit({
@@ -182,9 +169,7 @@ export class ReleaseMessages {
     }
   }
 
-  private async askAudit(
-    decided: readonly { readonly one: Releasable; readonly permit: PermitResult }[],
-  ): Promise<ReleaseResult[]> {
+  private async askAudit(decided: readonly Decided[]): Promise<ReleaseResult[]> {
     if (decided.length === 0) return [];
     const { audit, database, settle, afterCommit } = this.parts;
     const { results } = await audit.release({
@@ -226,6 +211,9 @@ function outcomeOf(
     result: result.$case === 'released' ? 'released' : { refused: result.value.code, final: result.value.final },
   };
 }
+
+const valueOf = (checked: Checked | undefined): SignedReleaseRequest | undefined =>
+  checked?.ok ? checked.value.request : undefined;
 
 const finalError = ({ state, code }: MessageRow): AppError =>
   new AppError('MESSAGE_FINAL', code === undefined ? state : `${state}: ${code}`);

@@ -102,6 +102,53 @@ describe('releasing messages', () => {
     expect(results.map(({ result }) => result?.$case)).toEqual(['released', 'refused', 'released']);
   });
 
+  describe('logs a refusal that does not get as far as audit', () => {
+    const refusals = async (agency: string) => {
+      await stack.allLogged();
+      return stack.doubles.records.filter(
+        ({ type, actorAgency }) => type === 'message-release-refused' && actorAgency === agency,
+      );
+    };
+
+    it('about a message in the mailbox in its exchange, with the request', async () => {
+      const { kela } = stack.network;
+      const consentId = newConsentId();
+      const sent = await delivered({ consentId });
+      await announceWithdrawal(consentId);
+      await stateBecomes(sent, 'withdrawn');
+      expect(await stack.release(kela, sent)).toMatchObject({ released: false, code: 'MESSAGE_FINAL' });
+      const logged = (await refusals(kela.id)).filter(({ manifestHash }) => manifestHash === sent.manifestHash);
+      expect(logged).toMatchObject([
+        { code: 'MESSAGE_FINAL', exchangeId: sent.context.exchangeId, evidence: [{ kind: 'release-request' }] },
+      ]);
+      const numbers = await stack.numbersOf(sent.context.exchangeId);
+      expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    });
+
+    it('that concerns no mail of the caller without a word about the message, the requests of one call together', async () => {
+      const { county, kela } = stack.network;
+      const sent = await delivered();
+      const before = (await refusals(county.id)).length;
+      const own = await Promise.all(
+        Array.from({ length: 17 }, () => stack.network.releaseRequest(county, sent.manifestHash)),
+      );
+      const another = await stack.network.releaseRequest(kela, sent.manifestHash);
+      const items = [...own, another].map((releaseRequest) => ({ releaseRequest, seenSize: 0n }));
+      await stack.exchange.release({ agency: county.id, items });
+      const logged = (await refusals(county.id)).slice(before);
+      const summary = logged.map(({ code, evidence, manifestHash, messageId }) => [
+        code,
+        evidence.length,
+        manifestHash + messageId,
+      ]);
+      expect(summary.sort()).toEqual([
+        ['NOT_IN_MAILBOX', 1, ''],
+        ['NOT_IN_MAILBOX', 16, ''],
+        ['SENDER_MISMATCH', 1, ''],
+      ]);
+    });
+  });
+
   it.each(['consentDown', 'auditDown'] as const)('releases nothing with %s, and the message stays', async (down) => {
     const sent = await delivered();
     stack.doubles[down] = true;
