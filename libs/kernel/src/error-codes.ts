@@ -62,7 +62,10 @@ export const errorCodes = {
   CONSENT_WITHDRAWN: [403, 'The client has withdrawn the consent.'],
   CONSENT_EXPIRED: [403, 'The consent has ended.'],
   CONSENT_NOT_YET_VALID: [403, 'The consent does not hold yet.'],
-  CONSENT_SUPERSEDED: [403, 'A newer version of the consent replaces this one.'],
+  CONSENT_SUPERSEDED: [
+    403,
+    'A newer version of the consent replaces this one. Send it again: it then rests on the newest.',
+  ],
   CONSENT_INACTIVE: [403, 'The consent is not in force.'],
   CONSENT_TOO_NARROW: [403, 'The consent does not cover these parties, categories or purpose.'],
   CONSENT_USED_TOO_OFTEN: [403, 'The consent allows no more uses in this time. Try again when the time is over.'],

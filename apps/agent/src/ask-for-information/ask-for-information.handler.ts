@@ -82,9 +82,16 @@ interface Sealed {
   readonly basis: readonly Basis[];
 }
 
+export const ASK_AGAIN_BATCH = 16;
+/** What could not be asked again in so long is left to a person. */
+const ASK_AGAIN_WITHIN_MS = 3_600_000;
+const TRY_AGAIN_AFTER_MS = 60_000;
+
 /** Asks for information about a client: routes, chooses the basis, seals, and leaves the rest to the outbox. */
 @Injectable()
 export class AskForInformation {
+  private readonly triedAgain = new Map<ExchangeId, Date>();
+
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(Directory) private readonly directory: Directory,
@@ -169,21 +176,56 @@ export class AskForInformation {
   async forward(agency: ServedAgency, id: ExchangeId, to?: AgencyId): Promise<OpenedExchange> {
     const exchange = await this.askedExchange(agency, id);
     const { holder, categories } = namedHolder(await this.inbox.ofExchange(agency.id, id), to);
+    return openedExchange(await this.askInstead(agency, exchange, holder, categories));
+  }
+
+  /**
+   * Requests that ended because a newer version replaced the consent on which they or their answers rested: asked again by
+   * themselves, once, where the newest version or the law covers it. The ended one is opened by nobody any more, so nothing is
+   * asked twice; what nothing covers stays ended, for a person to see.
+   *
+   * @returns how many were asked again
+   */
+  async askAgain(agency: ServedAgency): Promise<number> {
+    const now = this.clock.now();
+    const since = new Date(now.getTime() - ASK_AGAIN_WITHIN_MS);
+    let again = 0;
+    for (const exchange of await this.exchanges.endedBySupersession(agency.id, since, ASK_AGAIN_BATCH)) {
+      if ((this.triedAgain.get(exchange.id) ?? since).getTime() > now.getTime() - TRY_AGAIN_AFTER_MS) continue;
+      this.triedAgain.set(exchange.id, now);
+      try {
+        await this.askInstead(agency, exchange, exchange.counterpart, exchange.categories);
+        this.triedAgain.delete(exchange.id);
+        again += 1;
+      } catch (error) {
+        if (!(error instanceof AppError) || error.status >= 500) throw error;
+      }
+    }
+    return again;
+  }
+
+  /** In a new exchange, linked to the old one, which is never asked instead of twice. */
+  private async askInstead(
+    agency: ServedAgency,
+    exchange: Exchange,
+    recipient: AgencyId,
+    categories: readonly number[],
+  ): Promise<Sealed> {
     const sealed = await this.sealRequest(agency, questionOf(exchange), {
-      recipient: holder,
+      recipient,
       categories,
       exchangeId: newExchangeId(),
-      forwardedFrom: id,
+      forwardedFrom: exchange.id,
     });
     const at = this.clock.now();
     await this.database.transaction(async (client) => {
-      const first = await this.exchanges.markForwarded(client, agency.id, id, sealed.exchange.id, at);
+      const first = await this.exchanges.markForwarded(client, agency.id, exchange.id, sealed.exchange.id, at);
       if (!first) throw new AppError('CONFLICT', 'it was sent on before');
       await this.exchanges.open(client, agency.id, sealed.exchange);
       await this.outbox.add(client, sealed.row, at);
     });
     this.wakeup.notify(agency.id, 'send');
-    return openedExchange(sealed);
+    return sealed;
   }
 
   private async sealRequest(

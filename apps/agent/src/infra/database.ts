@@ -1,4 +1,5 @@
 import type { DatabaseSpec } from '#platform';
+import { SupersededExchanges1790000000010 } from './migrations/10-superseded-exchanges.migration.js';
 import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.js';
 import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
 import { ConsentAsking1790000000003 } from './migrations/3-consent-asking.migration.js';
@@ -22,6 +23,7 @@ export const databaseSpec: DatabaseSpec = {
     ProtectedClients1790000000007,
     SubjectLinks1790000000008,
     Witnesses1790000000009,
+    SupersededExchanges1790000000010,
   ],
   restrictions: [
     'REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role',

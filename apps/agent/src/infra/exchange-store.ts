@@ -135,6 +135,19 @@ export class ExchangeStore {
     return rowCount === 1;
   }
 
+  /** Own questions that ended with their consent's version and were not asked again; the last changed last. */
+  async endedBySupersession(agency: AgencyId, since: Date, limit: number): Promise<Exchange[]> {
+    const { rows } = await this.database.query<ExchangeRow>({
+      name: 'exchanges-superseded',
+      text: `SELECT * FROM exchanges
+             WHERE agency = $1 AND code = 'CONSENT_SUPERSEDED' AND forwarded_to IS NULL AND role = 'asker'
+               AND state IN ('withdrawn', 'rejected') AND request IS NOT NULL AND changed_at > $2
+             ORDER BY changed_at LIMIT $3`,
+      values: [agency, since, limit],
+    });
+    return rows.map(exchangeOf);
+  }
+
   async findAll(agency: AgencyId, ids: readonly ExchangeId[]): Promise<ReadonlyMap<ExchangeId, Exchange>> {
     const { rows } = await this.database.query<ExchangeRow>({
       name: 'exchange-find-all',

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AppError } from '#kernel';
 import { Database, LOGGER, type Logger, Readiness } from '#platform';
+import { ASK_AGAIN_BATCH, AskForInformation } from '../ask-for-information/ask-for-information.handler.js';
 import { DRAFT_BATCH, Drafter } from '../draft-answer/drafter.js';
 import { SendReplies } from '../draft-answer/send-replies.js';
 import { LogFollower } from '../follow-log/log-follower.js';
@@ -58,6 +59,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(KeyKeeper) private readonly keys: KeyKeeper,
     @Inject(ReSignConsents) private readonly reSigning: ReSignConsents,
     @Inject(TellStatements) private readonly statements: TellStatements,
+    @Inject(AskForInformation) private readonly asking: AskForInformation,
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(Database) private readonly database: Database,
     @Inject(Readiness) private readonly readiness: Readiness,
@@ -77,7 +79,8 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
       this.loops.push(this.fetch(agency));
       const steps: readonly Step[] = [
         { work: 'open', batch: MAX_BATCH, run: () => this.opener.runOnce(agency), next: ['draft', 'report'] },
-        { work: 'notices', batch: MAX_BATCH, run: () => this.notices.runOnce(agency), next: [] },
+        { work: 'notices', batch: MAX_BATCH, run: () => this.notices.runOnce(agency), next: ['ask-again'] },
+        { work: 'ask-again', batch: ASK_AGAIN_BATCH, run: () => this.asking.askAgain(agency), next: ['send'] },
         { work: 'send', batch: MAX_BATCH, run: () => this.sender.runOnce(agency), next: [] },
         { work: 'draft', batch: DRAFT_BATCH, run: () => this.drafter.runOnce(agency), next: ['reply'] },
         { work: 'reply', batch: MAX_BATCH, run: () => this.replies.runOnce(agency), next: ['send'] },

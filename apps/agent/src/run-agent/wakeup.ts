@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { AgencyId } from '#kernel';
 
 /** Kinds of work that wait for something to do. */
-export type Work = 'open' | 'notices' | 'send' | 'draft' | 'reply' | 'report' | 'consents' | 'keys' | 're-sign';
+export type Work =
+  'open' | 'notices' | 'send' | 'draft' | 'reply' | 'report' | 'consents' | 'keys' | 're-sign' | 'ask-again';
 
 /** Wakes an agency's work as soon as there is some, so that nothing waits for the next look at the database. */
 @Injectable()

@@ -13,6 +13,8 @@ const endings: Readonly<Record<string, ErrorCode>> = {
   revoked: 'CONSENT_INACTIVE',
   invalidated: 'CONSENT_INACTIVE',
   expired: 'CONSENT_EXPIRED',
+  // One version only: the consent goes on, and what was asked on it can be asked again.
+  superseded: 'CONSENT_SUPERSEDED',
 };
 
 /** consent.events.v1. */
@@ -32,7 +34,8 @@ export class ConsentEventsConsumer extends InboxConsumer<ConsentEvent> {
         const ended = messages.flatMap(({ body }): EndedConsent[] => {
           const code = endings[body.state];
           const consentId = body.log?.consentId;
-          return code !== undefined && isConsentId(consentId) ? [{ consentId, code }] : [];
+          if (code === undefined || !isConsentId(consentId)) return [];
+          return [{ consentId, code, ...(body.state === 'superseded' && { upTo: body.log?.consentVersion ?? 0 }) }];
         });
         const told = await notices.of(messages.map(({ body }) => body));
         if (ended.length > 0 || told.length > 0) await withdraw.withdraw(client, ended, told);

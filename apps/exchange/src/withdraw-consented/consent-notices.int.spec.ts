@@ -16,14 +16,20 @@ describe('what happens to a consent', () => {
 
   const announce = async (
     consentId: ConsentId,
-    { state, type, parties, by }: { state: string; type: string; parties: AgencyId[]; by?: AgencyId },
+    {
+      state,
+      type,
+      parties,
+      by,
+      version = 1,
+    }: { state: string; type: string; parties: AgencyId[]; by?: AgencyId; version?: number },
   ): Promise<void> => {
     const log = LogRecord.fromPartial({
       eventId: newEventId(),
       type,
       at: new Date('2026-11-25T10:00:00Z'),
       consentId,
-      consentVersion: 1,
+      consentVersion: version,
       subjects: [subject],
       actorAgency: by ?? '',
     });
@@ -70,6 +76,42 @@ describe('what happens to a consent', () => {
       await eventually(async () => (await noticesOf(kela, consentId)).length === 1, 'the notice');
       // The notice is put in the transaction that ends.
       expect(await stack.stateOf(sent)).toBe(ends ? 'withdrawn' : 'available');
+    });
+  });
+
+  describe('of which a newer version is made', () => {
+    const superseded = async (version: number) => {
+      const { municipality, kela } = stack.network;
+      const consentId = newConsentId();
+      const sent: Sent = await stack.network.seal({ from: municipality, to: kela, kind: 'request', consentId });
+      await stack.post(sent);
+      await eventually(async () => (await stack.stateOf(sent)) === 'available', 'available');
+      const parties = [kela.id];
+      await announce(consentId, { state: 'superseded', type: 'consent-superseded', parties, version });
+      await eventually(async () => (await noticesOf(kela, consentId)).length === 1, 'the notice');
+      return sent;
+    };
+    const codesFor = async (party: Party, sent: Sent): Promise<(string | undefined)[]> => {
+      const { items } = await stack.exchange.readMailbox({ agency: party.id, after: 0n, limit: 64 });
+      return items.flatMap(({ item }) => {
+        const read = item?.$case === 'notice' ? readStatement('outcome', item.value) : undefined;
+        return read?.ok &&
+          read.value.payload.messageId === sent.context.messageId &&
+          read.value.payload.type !== 'accepted'
+          ? [read.value.payload.code]
+          : [];
+      });
+    };
+
+    it('ends at once what rests on the one before and was not opened, and tells the sender to send it again', async () => {
+      const sent = await superseded(1);
+      expect(await stack.stateOf(sent)).toBe('withdrawn');
+      expect(await codesFor(stack.network.municipality, sent)).toEqual(['CONSENT_SUPERSEDED']);
+    });
+
+    it('leaves what rests on the newer one', async () => {
+      // Version 1 is what the message names.
+      expect(await stack.stateOf(await superseded(0))).toBe('available');
     });
   });
 });

@@ -1,4 +1,4 @@
-import { liftingConsents, readManifest } from '#envelope';
+import { type Basis, liftingConsents, readManifest } from '#envelope';
 import { type Clock, type ConsentId, type ErrorCode, type ExchangeId, type Sha256, unwrap } from '#kernel';
 import type { Queryable } from '#messaging';
 import { isUnopened } from '../domain/message-state.js';
@@ -10,16 +10,20 @@ import type { AddressedNotice } from './consent-notices.js';
 export interface EndedConsent {
   readonly consentId: ConsentId;
   readonly code: ErrorCode;
+  /** The last version that has ended, where a newer one goes on. */
+  readonly upTo?: number;
 }
+
+const restsOn = ({ secrecyLift }: Basis, { consentId, upTo = Infinity }: EndedConsent): boolean =>
+  liftingConsents(secrecyLift).some(({ id, version }) => id === consentId && version <= upTo);
 
 interface Resting {
   readonly manifest_hash: Sha256;
   readonly exchange_id: ExchangeId;
-  readonly code: ErrorCode;
 }
 
 /**
- * A consent has ended: unopened messages that rest on it are withdrawn, except while a release that audit may still grant is
+ * A consent, or a version of one, has ended: unopened messages that rest on it are withdrawn, except while a release that audit may still grant is
  * under way; those end as soon as it has failed. An open exchange ends too when all that was asked rests on that consent.
  */
 export class WithdrawConsented {
@@ -36,11 +40,10 @@ export class WithdrawConsented {
   ): Promise<void> {
     const { rows } = await client.query<Resting>({
       name: 'exchange.resting-on-consents',
-      text: `SELECT DISTINCT ON (manifest_hash) manifest_hash, exchange_id, given.code
-             FROM unnest($1::uuid[], $2::text[]) AS given (consent, code)
-             JOIN exchange.messages ON consents @> ARRAY[given.consent]
+      text: `SELECT DISTINCT ON (manifest_hash) manifest_hash, exchange_id
+             FROM unnest($1::uuid[]) AS given (consent) JOIN exchange.messages ON consents @> ARRAY[given.consent]
              WHERE state IN ('available', 'delivered', 'released')`,
-      values: [ended.map(({ consentId }) => consentId), ended.map(({ code }) => code)],
+      values: [ended.map(({ consentId }) => consentId)],
     });
     const ledger = await ExchangeLedger.lock(
       client,
@@ -49,12 +52,15 @@ export class WithdrawConsented {
       this.clock.now(),
     );
     await ledger.load(rows.map(({ manifest_hash }) => manifest_hash));
-    const consents = new Set<string>(ended.map(({ consentId }) => consentId));
-    for (const { manifest_hash, code } of rows) {
+    for (const { manifest_hash } of rows) {
       const message = ledger.message(manifest_hash);
       if (!message) continue;
-      if (isUnopened(message.state)) this.endOrDefer(ledger, message, code);
-      else this.endQuestion(ledger, message, consents, code);
+      const { basis } = unwrap(readManifest(message.manifest)).context;
+      const end = ended.find((one) => basis.some((item) => restsOn(item, one)));
+      if (!end) continue;
+      if (isUnopened(message.state)) this.endOrDefer(ledger, message, end.code);
+      else if (basis.every((item) => ended.some((one) => restsOn(item, one))))
+        this.endQuestion(ledger, message, end.code);
     }
     // With the same ledger: mailboxes are locked once, in their order.
     for (const { agency, notice } of told) ledger.putNotice(agency, notice);
@@ -71,17 +77,9 @@ export class WithdrawConsented {
   }
 
   /** The question was opened and may still be answered, unless no category of it has another basis. */
-  private endQuestion(
-    ledger: ExchangeLedger,
-    message: MessageRow,
-    consents: ReadonlySet<string>,
-    code: ErrorCode,
-  ): void {
+  private endQuestion(ledger: ExchangeLedger, message: MessageRow, code: ErrorCode): void {
     const exchange = ledger.exchange(message.exchangeId);
     if (!exchange || exchange.state !== 'open' || exchange.openingMessage !== message.manifestHash) return;
-    const { basis } = unwrap(readManifest(message.manifest)).context;
-    const allEnded = basis.every(({ secrecyLift }) => liftingConsents(secrecyLift).some(({ id }) => consents.has(id)));
-    if (!allEnded) return;
     const fact = ledger.moveExchange(exchange, 'end-basis', message, code);
     ledger.notify([exchange.asker, exchange.holder], ledger.outcomeOf(message, 'withdrawn', code), fact);
   }
