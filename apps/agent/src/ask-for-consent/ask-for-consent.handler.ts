@@ -11,9 +11,10 @@ import {
 } from '#envelope';
 import { AppError, type Clock, type ConsentId, newConsentId, numericDate } from '#kernel';
 import { CLOCK, Database } from '#platform';
-import { grantsAgreed, questionsOf } from '../domain/consent-answer.js';
+import { agreedByAll, grantsAgreed, questionsOf } from '../domain/consent-answer.js';
 import { evidenceHash, evidenceText, newSalt } from '../domain/consent-evidence.js';
 import { disclosuresOf, mayBeAskedFor, whatTheLawGives } from '../domain/what-the-law-gives.js';
+import type { ClientDto } from '../describe-api/shared.dto.js';
 import { type Notice, Notices } from '../give-notice/notices.js';
 import { ConsentStore } from '../infra/consent-store.js';
 import { LinkStore } from '../infra/link-store.js';
@@ -22,7 +23,7 @@ import { Directory } from '../look-up-directory/directory.js';
 import { whoDecides } from '../record-consent/name-deciders.js';
 import { endOf, usesOf } from '../record-consent/record-consent.handler.js';
 import { shownConsent } from '../record-consent/show-consent.js';
-import { subjectOf } from '../send-message/seal-outgoing.js';
+import { everyPseudonymOf, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { TellStatements } from '../tell-consents/tell-statements.js';
 import type {
@@ -121,10 +122,12 @@ export class AskForConsent {
 
   /**
    * Takes the client's answer, once. Everything refused is a denial; else a record of what was agreed to, which names the
-   * proposal that it answers.
+   * proposal that it answers. Who decide together answer at once or one after the other: until the last one has, nothing
+   * holds, and one who refuses everything denies for all.
    *
    * @throws AppError NOT_FOUND, CONFLICT (answered or taken back before), CONSENT_PROPOSAL_LAPSED, CONSENT_ANSWER_MISSING,
-   * CONSENT_INVALID (by word of mouth for more than one contact, or without a witness), and as `judgeDeciders`
+   * CONSENT_INVALID (by word of mouth for more than one contact, without a witness, or in another way than the other),
+   * DECIDER_NOT_ENTITLED (who answers does not decide), and as `judgeDeciders`
    */
   async answer(agency: ServedAgency, id: ConsentId, given: AnswerProposalDto): Promise<AnsweredProposalDto> {
     const kept = await this.open(agency, id);
@@ -148,7 +151,38 @@ export class AskForConsent {
     );
     if (!judged.ok) throw judged.error;
     if (agreed.value.length === 0) return this.deny(agency, kept, given, now);
-    return this.record(agency, kept, agreed.value, given, now);
+    return given.decider
+      ? this.answerOne(agency, kept, given, given.decider, now)
+      : this.record(agency, kept, agreed.value, given, now);
+  }
+
+  /** One of several who decide together: the last one's answer makes the record, of what all have said yes to. */
+  private async answerOne(
+    agency: ServedAgency,
+    kept: KeptProposal,
+    given: AnswerProposalDto,
+    who: ClientDto,
+    now: Date,
+  ): Promise<AnsweredProposalDto> {
+    const place = placeOf(agency, kept, who);
+    const answers = await this.database.transaction((client) =>
+      this.proposals.keepAnswer(client, agency.id, kept.id, place, given, now),
+    );
+    if (!answers) throw new AppError('CONFLICT', 'the proposal was answered meanwhile');
+    if (answers.size < kept.deciders.length) return { state: 'waiting' };
+    const each = [...answers.values()] as AnswerProposalDto[];
+    if (each.some(({ method }) => method !== given.method))
+      throw new AppError('CONSENT_INVALID', 'all who decide answer in the same way: the record states one');
+    const agreed = grantsAgreed(kept.proposal.wanted, agreedByAll(each.map((one) => one.answers)));
+    if (!agreed.ok) throw agreed.error;
+    if (agreed.value.length === 0) return this.deny(agency, kept, given, now);
+    const interpreter = each.find((one) => one.interpreter)?.interpreter;
+    const together = {
+      ...given,
+      evidence: each.map(({ evidence, officer }) => `${evidence} (${officer.name})`).join('; '),
+      ...(interpreter && { interpreter }),
+    };
+    return this.record(agency, kept, agreed.value, together, now);
   }
 
   /** The agency takes its question back. @throws AppError NOT_FOUND, CONFLICT */
@@ -190,11 +224,12 @@ export class AskForConsent {
   private async deny(
     agency: ServedAgency,
     kept: KeptProposal,
-    { method, officer }: AnswerProposalDto,
+    { method, officer, decider: who }: AnswerProposalDto,
     now: Date,
   ): Promise<AnsweredProposalDto> {
-    const decider = kept.deciders.find(({ decider: { pseudonym } }) => pseudonym !== undefined)?.decider.pseudonym;
-    const bySelf = kept.deciders.some(({ decider: { role } }) => role === 'self');
+    const deciding = who ? [kept.deciders[placeOf(agency, kept, who)]].flatMap((one) => one ?? []) : kept.deciders;
+    const decider = deciding.find(({ decider: { pseudonym } }) => pseudonym !== undefined)?.decider.pseudonym;
+    const bySelf = deciding.some(({ decider: { role } }) => role === 'self');
     await this.close(
       agency,
       kept,
@@ -332,6 +367,14 @@ export const noticeSummary = ({ version, language, name, direction, checked }: N
   direction,
   checked,
 });
+
+/** Whose answer it is, of who decides. @throws AppError IDENTITY_CODE_INVALID, DECIDER_NOT_ENTITLED */
+function placeOf(agency: ServedAgency, { proposal, deciders }: KeptProposal, who: ClientDto): number {
+  const names = everyPseudonymOf(agency, who);
+  const place = deciders.findIndex(({ decider: { pseudonym = proposal.subject } }) => names.includes(pseudonym));
+  if (place < 0) throw new AppError('DECIDER_NOT_ENTITLED', 'nobody of that name decides here');
+  return place;
+}
 
 const wantedGrants = ({ wanted }: ProposeConsentDto): Grant[] =>
   [...wanted]

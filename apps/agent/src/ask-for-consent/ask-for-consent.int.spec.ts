@@ -243,6 +243,65 @@ describe('asking a client to agree', () => {
       });
     });
 
+    describe('whose custodians answer one after the other', () => {
+      const proposed = async (): Promise<string> =>
+        (await propose({ client: child, custody: 'joint', deciders: both })).consentId;
+      const by = (decider: object, given: readonly [boolean, boolean, boolean], more: object = {}): object =>
+        onPaper(answers(given), { decider, ...more });
+
+      it('is agreed to with the second yes, in what both said yes to', async () => {
+        const id = await proposed();
+        expect(await answer(id, by(custodian, [true, true, false]))).toEqual({ state: 'waiting' });
+        expect(hub.consents.has(id)).toBe(false);
+        expect(await answer(id, by(other, [false, true, true], { evidence: 'Lomake 18' }))).toMatchObject({
+          state: 'answered',
+        });
+        expect(hub.consents.get(id)?.record).toMatchObject({
+          custody: 'joint',
+          grants: [{ category: 12, recipients: ['K-235'] }],
+        });
+        expect((await answer(id, by(other, [true, true, true]))).code).toBe('CONFLICT');
+      });
+
+      it('is denied when either says no, before or after the other’s yes', async () => {
+        const [first, second] = [await proposed(), await proposed()];
+        expect(await answer(first, by(other, [false, false, false]))).toEqual({ state: 'denied' });
+        await answer(second, by(custodian, [true, true, true]));
+        expect(await answer(second, by(other, [false, false, false]))).toEqual({ state: 'denied' });
+        for (const id of [first, second]) {
+          expect(hub.consents.has(id)).toBe(false);
+          expect((await answer(id, by(custodian, [true, true, true]))).code).toBe('CONFLICT');
+        }
+      });
+
+      it('waits for the other, however often one answers, whose last word counts', async () => {
+        const id = await proposed();
+        expect(await answer(id, by(custodian, [true, true, true]))).toEqual({ state: 'waiting' });
+        expect(await answer(id, by(custodian, [true, false, false]))).toEqual({ state: 'waiting' });
+        await answer(id, by(other, [true, true, true]));
+        expect(hub.consents.get(id)?.record.grants).toMatchObject([{ category: 10 }]);
+      });
+
+      it('is answered by nobody who does not decide, and by both in one way', async () => {
+        const id = await proposed();
+        const stranger = { type: 'provisional', value: 'VIERAS-1' };
+        expect((await answer(id, by(stranger, [true, true, true]))).code).toBe('DECIDER_NOT_ENTITLED');
+        await answer(id, by(custodian, [true, true, true]));
+        const spoken = by(other, [true, true, true], { method: 'electronic' });
+        expect((await answer(id, spoken)).code).toBe('CONSENT_INVALID');
+        expect(hub.consents.has(id)).toBe(false);
+      });
+
+      it('is one consent where both answer at the same moment', async () => {
+        const id = await proposed();
+        const states = await Promise.all(
+          [custodian, other].map(async (decider) => (await answer(id, by(decider, [true, true, true]))).state),
+        );
+        expect(states.sort()).toEqual(['answered', 'waiting']);
+        expect(hub.consents.get(id)?.record.version).toBe(1);
+      });
+    });
+
     it('is not decided by who has a conflict of interest, whoever proposed before', async () => {
       const alone = { client: child, custody: 'sole', deciders: [both[1]] };
       const before = await propose(alone);

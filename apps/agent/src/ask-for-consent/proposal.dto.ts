@@ -154,6 +154,12 @@ export class AnswerProposalDto {
   @OptionalNested(OfficerDto, 'Who witnessed it; needed where it was by word of mouth')
   witness?: OfficerDto;
 
+  @OptionalNested(
+    ClientDto,
+    'Which of several deciders answers here: each by an own answer, and the last one’s yes makes the consent. Without it all answered at once.',
+  )
+  decider?: ClientDto;
+
   @Text('What shows it: the signed paper and where it lies, what was said, what was on the screen', MAX_EVIDENCE)
   evidence: string;
 
@@ -206,6 +212,7 @@ export class ProposalsDto {
 }
 
 export class AnsweredProposalDto {
-  @ApiProperty({ enum: ['answered', 'denied'] }) state: string;
+  @ApiProperty({ enum: ['waiting', 'answered', 'denied'], description: '`waiting`: another decider has to answer too' })
+  state: string;
   @ApiPropertyOptional({ type: ConsentDto, description: 'What the client said yes to' }) consent?: ConsentDto;
 }

@@ -64,8 +64,8 @@ describe('a request whose consent is replaced by a newer version while it is und
 
     await agent.restart();
     const later = await asked();
-    const exchanges = new Set([...hub.messages.values()].map(({ manifest: { context } }) => context.exchangeId));
-    expect([...exchanges]).toEqual([exchangeId, forwardedTo, later]);
+    const requests = [...hub.messages.values()].filter(({ manifest: { context } }) => context.kind === 'request');
+    expect(requests.map(({ manifest: { context } }) => context.exchangeId)).toEqual([exchangeId, forwardedTo, later]);
   });
 
   it('is not asked again where its consent was withdrawn', async () => {
@@ -73,7 +73,8 @@ describe('a request whose consent is replaced by a newer version while it is und
     await end(exchangeId, 'CONSENT_WITHDRAWN');
     const later = await asked();
     expect((await exchangeAt(agent, 'K-235', exchangeId, () => true)).forwardedTo).toBeUndefined();
-    expect([...hub.messages.values()].at(-1)?.manifest.context.exchangeId).toBe(later);
+    const last = [...hub.messages.values()].at(-1);
+    expect(last?.manifest.context.exchangeId).toBe(later);
   });
 
   it('stays ended where the newest version does not cover it', async () => {

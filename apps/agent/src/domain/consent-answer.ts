@@ -19,6 +19,16 @@ export const questionsOf = (
     }),
   );
 
+/** What all of several deciders say: yes where each of them does. */
+export const agreedByAll = (each: readonly (readonly ConsentAnswer[])[]): ConsentAnswer[] =>
+  (each[0] ?? []).map(({ category, recipient }) => ({
+    category,
+    recipient,
+    yes: each.every((answers) =>
+      answers.some((one) => one.category === category && one.recipient === recipient && one.yes),
+    ),
+  }));
+
 /**
  * What was agreed to of what was wanted. There is no default: each question has exactly one answer, and nothing else is
  * answered. Nothing agreed to is an empty list.

@@ -1,4 +1,5 @@
 import type { DatabaseSpec } from '#platform';
+import { DecidersAnswers1790000000011 } from './migrations/11-deciders-answers.migration.js';
 import { SupersededExchanges1790000000010 } from './migrations/10-superseded-exchanges.migration.js';
 import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.js';
 import { KeyCare1790000000002 } from './migrations/2-key-care.migration.js';
@@ -24,6 +25,7 @@ export const databaseSpec: DatabaseSpec = {
     SubjectLinks1790000000008,
     Witnesses1790000000009,
     SupersededExchanges1790000000010,
+    DecidersAnswers1790000000011,
   ],
   restrictions: [
     'REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role',

@@ -103,6 +103,41 @@ export class ProposalStore {
     return rowCount === 1;
   }
 
+  /**
+   * Keeps what one of several deciders answered, in place of an earlier answer of the same. One after the other, so that of two
+   * at the same time one sees both.
+   *
+   * @param place of the decider in the proposal
+   * @returns all answers so far by their places; undefined where the proposal is no longer open
+   */
+  async keepAnswer(
+    client: Queryable,
+    agency: AgencyId,
+    id: ConsentId,
+    place: number,
+    answer: object,
+    at: Date,
+  ): Promise<ReadonlyMap<number, unknown> | undefined> {
+    const { rowCount } = await client.query({
+      name: 'proposal-lock',
+      text: `SELECT FROM consent_proposals WHERE agency = $1 AND id = $2 AND state = 'open' FOR UPDATE`,
+      values: [agency, id],
+    });
+    if (rowCount !== 1) return undefined;
+    await client.query({
+      name: 'proposal-answer',
+      text: `INSERT INTO proposal_answers (agency, id, place, answer, answered_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (agency, id, place) DO UPDATE SET answer = EXCLUDED.answer, answered_at = EXCLUDED.answered_at`,
+      values: [agency, id, place, JSON.stringify(answer), at],
+    });
+    const { rows } = await client.query<{ place: number; answer: unknown }>({
+      name: 'proposal-answers',
+      text: 'SELECT place, answer FROM proposal_answers WHERE agency = $1 AND id = $2 ORDER BY place',
+      values: [agency, id],
+    });
+    return new Map(rows.map((row) => [row.place, row.answer]));
+  }
+
   /** Open ones that name their person under another key than this version's. */
   async underOtherKey(agency: AgencyId, version: number, now: Date, limit: number): Promise<KeptProposal[]> {
     const { rows } = await this.database.query<KeptProposal>({
