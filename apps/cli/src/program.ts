@@ -6,6 +6,7 @@ import {
   type PartyKind,
   isAgencyId,
   isExchangeId,
+  isPseudonym,
   isThumbprint,
   partyKindOf,
   problemOf,
@@ -40,6 +41,15 @@ interface EvidenceFlags extends LogFlags, VaultOptions {
   readonly agency: AgencyId;
   readonly out: string;
   readonly receipt?: string[];
+  readonly language: EvidenceLanguage;
+  readonly json?: boolean;
+}
+
+interface ReportFlags extends HubFlags, VaultOptions {
+  readonly agency: AgencyId;
+  readonly out: string;
+  readonly from?: string;
+  readonly until?: string;
   readonly language: EvidenceLanguage;
   readonly json?: boolean;
 }
@@ -284,6 +294,51 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
         quiet: options.json === true,
       }),
     );
+  });
+
+  const report = program
+    .command('report')
+    .description('a client’s account from the log: who processed, to whom it was disclosed, on what basis, when')
+    .argument('<subject>', 'the client’s pseudonym')
+    .requiredOption('--out <file>', 'PDF; the same as JSON is written beside it')
+    .requiredOption('--agency <id>', 'whose vault it is; A-… sees all entries, others their own', agencyArgument)
+    .requiredOption('--vault <file>')
+    .requiredOption('--key-file <file>')
+    .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+    .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+    .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+    .option('--from <day>', 'YYYY-MM-DD; without it from the first entry on')
+    .option('--until <day>', 'the last day; without it today')
+    .addOption(new Option('--language <language>').choices(['fi', 'sv', 'en']).default('fi'));
+  run<ReportFlags>(report, async ({ options, hub }) => {
+    const { runReport } = await import('./make-report/run-report.js');
+    const subject = firstArgument(report);
+    if (!isPseudonym(subject)) throw new UsageError('A pseudonym is p, a number, a point and 43 characters.');
+    const { from, until, language, out: target } = options;
+    return runReport({
+      subject,
+      target: path(target),
+      reader: { agency: options.agency, files: filesOf(options) },
+      hub,
+      language,
+      ...(from !== undefined && { from }),
+      ...(until !== undefined && { until }),
+      clock: systemClock,
+    });
+  });
+
+  const reconciliation = program
+    .command('reconcile')
+    .description('compare what two agencies say went between them: views of their agents, or their own exports')
+    .argument('<first>', 'file of a view (GET /v1/disclosures/view/OTHER at an agent), or folder of an export')
+    .argument('<second>', 'the other side’s')
+    .option('--between <agencies...>', 'of exports: the two agencies, in that order');
+  run<HubFlags & { between?: string[] }>(reconciliation, async ({ options }) => {
+    const { runReconciliation } = await import('./reconcile-agencies/run-reconciliation.js');
+    const [first, second] = (reconciliation.processedArgs as [string, string]).map(path) as [string, string];
+    const between = options.between?.map(agencyArgument);
+    if (between && between.length !== 2) throw new UsageError('--between names two agencies.');
+    return runReconciliation({ first, second, ...(between && { between: between as [AgencyId, AgencyId] }) });
   });
 
   const consent = program

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { compiled } from '../clone.js';
 import type { Hub } from '../hub/hub.js';
 import type { Stack } from '../stack.js';
@@ -82,6 +82,32 @@ export class Auditor {
     };
   }
 
+  /**
+   * Step 11: what an auditor takes home. A client's account from the log, and one transfer with everything that proves it,
+   * verified as somebody would who has nothing but that file. @throws Error when a file does not prove what it should
+   */
+  async report(rows: readonly ExchangeRow[]): Promise<void> {
+    const transfer = rows.find(({ basis, outcome }) => basis.includes('consent') && outcome.startsWith('answered'));
+    if (transfer === undefined) throw new Error('no exchange on a consent was opened');
+    const entry = exchangesOf(this.stack.folder.within('auditor', 'export')).get(transfer.logIndex!);
+    const { subjects: [subject] = [] } = JSON.parse(entry ?? '{}') as { subjects?: string[] };
+    if (subject === undefined) throw new Error('the entry names no subject');
+
+    const page = this.stack.folder.within('auditor', 'client-account.pdf');
+    const reported = JSON.parse(
+      await this.kotovayla('report', subject, '--out', page, '--language', 'sv', ...this.vault, '--json'),
+    ) as { disclosures: number; processing: number };
+    this.narrator.say(
+      `the auditor searches the log for one client and writes the account: ${reported.disclosures} disclosures, ${reported.processing} lines of processing in ${page}`,
+    );
+
+    const file = this.stack.folder.within('auditor', `evidence-${transfer.id.slice(0, 8)}.zip`);
+    const made = await this.kotovayla('evidence', transfer.id, '--out', file, ...this.vault);
+    this.narrator.say(`evidence of exchange ${transfer.id.slice(0, 8)}: ${firstLine(made)}`);
+    const verified = await this.kotovayla('verify', file, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY);
+    this.narrator.say(`kotovayla verify ${basename(file)}, offline: ${lastLine(verified)}`);
+  }
+
   private kotovayla(...args: string[]): Promise<string> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [compiled('apps/cli/src/main.js'), ...args], {
@@ -101,6 +127,7 @@ export class Auditor {
   }
 }
 
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 /** Index of each opened entry to its body. */

@@ -128,6 +128,9 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
     const unverified = narrator.exchanges.filter(({ verified }) => !verified);
     if (unverified.length > 0) throw new Error(`not in the verified log: ${unverified.map(({ id }) => id).join(', ')}`);
   });
+  await narrator.step('11. The auditor reports: a client’s account, and the evidence of one transfer', () =>
+    auditor.report(narrator.exchanges),
+  );
   return result!.log;
 }
 

@@ -81,7 +81,7 @@ function disclosuresOf(
   return {
     kind: 'table',
     heads: [words.when, words.information, words.from, words.to, words.basis],
-    widths: [1.6, 3, 2.2, 2.2, 2.4],
+    widths: [1.7, 2.6, 2.4, 2.4, 2.6],
     rows: disclosures.map(({ at, opened, categories, from, to, basis, provision, purpose, logIndex }) => [
       [dayOf(at), ...(opened ? [] : [words.notOpened])].join('\n'),
       categories.map(categoryName).join('\n'),

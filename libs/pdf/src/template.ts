@@ -14,7 +14,9 @@ export const template = `
 #show heading: set block(above: 1.4em, below: 0.7em)
 #let words(text) = text.split("\\n").join(linebreak())
 #let long = regex("[A-Za-z0-9_+/=.-]{24,}")
+#set table.cell(breakable: false)
 #let cell(value) = {
+  set text(hyphenate: true)
   show long: found => text(size: 8pt, found.text.replace("-", "-\\u{200b}"))
   words(value)
 }
@@ -37,7 +39,7 @@ export const template = `
     table(
       columns: part.widths.map(share => share * 1fr), inset: 5pt, stroke: 0.5pt + luma(90),
       align: start, fill: (_, y) => if y == 0 { luma(235) },
-      table.header(..part.heads.map(head => strong(words(head)))),
+      table.header(..part.heads.map(head => strong(cell(head)))),
       ..part.rows.map(cells).flatten(),
     )
   }

@@ -16,6 +16,7 @@ import { ProtectClientController } from '../protect-client/protect-client.contro
 import { RecordConsentController } from '../record-consent/record-consent.controller.js';
 import { ReferClientController } from '../refer-client/refer-client.controller.js';
 import { OwnRequestController } from '../request-own-data/own-request.controller.js';
+import { ShowDisclosuresController } from '../show-disclosures/show-disclosures.controller.js';
 import { ReportDisclosuresController } from '../report-disclosures/report-disclosures.controller.js';
 import { SeeClientController } from '../see-client/see-client.controller.js';
 import { SeeConsentNoticesController } from '../see-consent-notices/see-consent-notices.controller.js';
@@ -40,6 +41,7 @@ export const apiControllers: Type[] = [
   LinkSubjectController,
   ProtectClientController,
   ReportDisclosuresController,
+  ShowDisclosuresController,
   SeeClientController,
   ClientAccountController,
   ExcludeDeciderController,

@@ -59,6 +59,21 @@ export class ClientStore {
     return rows;
   }
 
+  /** Hashes of the manifests of messages that the hub took from here or brought here, by direction, in one order. */
+  async wentBetween(agency: AgencyId, counterpart: AgencyId): Promise<{ sent: string[]; received: string[] }> {
+    const { rows } = await this.database.query<{ direction: 'sent' | 'received'; hash: string }>({
+      name: 'went-between',
+      text: `SELECT 'received' AS direction, manifest_hash AS hash FROM inbox WHERE agency = $1 AND sender = $2
+             UNION SELECT 'sent', manifest_hash FROM outbox
+               WHERE agency = $1 AND recipient = $2 AND state = 'accepted' AND outcome IS DISTINCT FROM 'undeliverable'
+             ORDER BY hash`,
+      values: [agency, counterpart],
+    });
+    const of = (wanted: string): string[] =>
+      rows.filter(({ direction }) => direction === wanted).map(({ hash }) => hash);
+    return { sent: of('sent'), received: of('received') };
+  }
+
   /** Newest first. What was not opened here is no disclosure yet. */
   async disclosures(agency: AgencyId, subjects: readonly Pseudonym[], limit: number): Promise<Disclosure[]> {
     const { rows } = await this.database.query<Disclosure>({

@@ -45,6 +45,33 @@ export class PublicHub {
     return agencies as ListedAgency[];
   }
 
+  /** What agencies, categories and purposes are called; what has no name is called by its code. */
+  async names(language: 'fi' | 'sv' | 'en'): Promise<{
+    readonly agencyName: (agency: string) => string;
+    readonly categoryName: (category: number) => string;
+    readonly purposeName: (purpose: string) => string;
+  }> {
+    const [{ agencies }, { json }] = await Promise.all([
+      this.get('v1/directory/agencies'),
+      this.get('v1/directory/catalogue'),
+    ]);
+    const { categories, purposes } = JSON.parse(typeof json === 'string' ? json : '{}') as Record<string, unknown>;
+    const named = new Map(
+      recordsIn(agencies).map(({ id, nameFi, nameSv }) => [id, (language === 'sv' && nameSv) || nameFi || id]),
+    );
+    const called = (list: unknown, key: string): Map<unknown, unknown> =>
+      new Map(
+        recordsIn(list).map((one) => [one[key], (one['names'] as Record<string, unknown> | undefined)?.[language]]),
+      );
+    const [byNumber, byCode] = [called(categories, 'number'), called(purposes, 'code')];
+    const textOr = (value: unknown, code: string): string => (typeof value === 'string' && value !== '' ? value : code);
+    return {
+      agencyName: (agency) => textOr(named.get(agency), agency),
+      categoryName: (category) => textOr(byNumber.get(category), String(category)),
+      purposeName: (purpose) => textOr(byCode.get(purpose), purpose),
+    };
+  }
+
   /** @throws AppError with the directory's code */
   async publishKeys(records: readonly string[]): Promise<void> {
     await this.ask('v1/onboarding/keys', {
@@ -63,6 +90,11 @@ export class PublicHub {
     return answerOf(() => fetch(url, request));
   }
 }
+
+const recordsIn = (list: unknown): Record<string, unknown>[] =>
+  Array.isArray(list)
+    ? list.filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null)
+    : [];
 
 /** The JSON of an answer. @throws AppError with the problem's code; UNAVAILABLE when nothing answers */
 export async function answerOf(ask: () => Promise<Response>): Promise<Record<string, unknown>> {
