@@ -33,6 +33,46 @@ interface VaultOptions {
   readonly keyFile: string;
 }
 
+interface SearchFlags {
+  readonly agency: AgencyId;
+  readonly most: number;
+  readonly prove?: boolean;
+  readonly askedBy?: string;
+  readonly party?: AgencyId;
+  readonly worker?: string;
+  readonly subject?: string;
+  readonly category?: number;
+  readonly basis?: string;
+  readonly type?: string;
+  readonly code?: string;
+  readonly from?: string;
+  readonly until?: string;
+  readonly exchange?: string;
+  readonly message?: string;
+}
+
+/** By the names that the gateway gives them. */
+function filterOf(flags: SearchFlags): Record<string, string> {
+  const { askedBy, worker, subject, category, basis, type, code } = flags;
+  const words = {
+    askedBy,
+    agency: flags.party,
+    worker,
+    subject,
+    category,
+    basis,
+    type,
+    code,
+    loggedFrom: flags.from,
+    loggedUntil: flags.until,
+    exchangeId: flags.exchange,
+    messageId: flags.message,
+  };
+  return Object.fromEntries(
+    Object.entries(words).flatMap(([name, word]) => (word === undefined ? [] : [[name, String(word)]])),
+  );
+}
+
 interface LogFlags extends HubFlags {
   readonly log?: string;
 }
@@ -240,6 +280,40 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     const { proveGrowth } = await import('./prove-growth/prove-growth.js');
     const [first, second] = consistency.processedArgs as [number, number];
     return withLog(options.log, hub, (opened) => proveGrowth(opened, first, second));
+  });
+
+  const search = program
+    .command('search')
+    .description('look for log entries; each look is itself logged. --prove shows that nothing was left out')
+    .requiredOption('--agency <id>', 'who asks, with its vault: A-… sees all entries, others their own', agencyArgument)
+    .requiredOption('--vault <file>')
+    .requiredOption('--key-file <file>')
+    .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+    .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+    .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+    .option('--verifier-key <key>', 'for --prove: the log’s key, known beforehand (LOG_VERIFIER_KEY)')
+    .option('--asked-by <worker>', 'who asks, by the agency’s pseudonym')
+    .option('--party <id>', 'a party of the entry', agencyArgument)
+    .option('--worker <pseudonym>', 'who acted')
+    .option('--subject <pseudonym>')
+    .option('--category <number>', 'information category', wholeArgument)
+    .option('--basis <provision>', 'such as 681/2023-87, or consent')
+    .option('--type <type>', 'such as message-released')
+    .option('--code <code>', 'of a refusal')
+    .option('--from <instant>', 'logged from then on')
+    .option('--until <instant>', 'logged before then')
+    .option('--exchange <id>')
+    .option('--message <id>')
+    .option('--most <number>', 'entries at most', wholeArgument, 500)
+    .option('--prove', 'fetch all and prove that nothing was left out: for all entries of one agency or one subject');
+  run<HubFlags & VaultOptions & SearchFlags>(search, async ({ options, hub }) => {
+    const { searchEntries } = await import('./search-entries/search-entries.js');
+    const { openSession } = await import('./infra/open-session.js');
+    const session = await openSession({ agency: options.agency, files: filesOf(options) }, hub);
+    const request = { filter: filterOf(options), most: options.most };
+    return options.prove
+      ? withLog(undefined, hub, (opened) => searchEntries(session, { ...request, log: opened }))
+      : searchEntries(session, request);
   });
 
   const verify = program

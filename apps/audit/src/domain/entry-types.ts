@@ -21,6 +21,9 @@ export const messageTypes = [
   ...releaseTypes,
 ] as const satisfies readonly string[];
 
+/** Entries of which there are so many that a search for them finds them wherever it looks: no index of their own. */
+export const commonTypes = ['message-accepted', 'message-delivered', 'message-released'] as const;
+
 /** Entries that change whether a consent holds. */
 export const consentTypes = [
   'consent-recorded',

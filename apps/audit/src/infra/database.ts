@@ -5,6 +5,7 @@ import { EntryEvidence1764115200001, evidenceRestrictions } from './migrations/2
 import { Places1764115200002, placeRestrictions } from './migrations/3-places.migration.js';
 import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations/4-cosignatures.migration.js';
 import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasure.migration.js';
+import { Search1764117000002 } from './migrations/6-search.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -15,6 +16,7 @@ export const databaseSpec: DatabaseSpec = {
     Places1764115200002,
     Cosignatures1764115200003,
     Erasure1764117000001,
+    Search1764117000002,
   ],
   restrictions: [
     ...logRestrictions,

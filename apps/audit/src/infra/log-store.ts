@@ -144,12 +144,6 @@ const statements = {
     text: `SELECT leaf_index::float8 AS "leafIndex", sealed, wrapped, kek
            FROM ${s}.entry_evidence JOIN ${s}.entry_secret USING (leaf_index) WHERE leaf_index = ANY($1::bigint[])`,
   },
-  ofAgency: {
-    name: `${s}.search-agency`,
-    text: `SELECT entry_place.leaf_index::float8 AS "leafIndex"
-           FROM ${s}.entry_place JOIN ${s}.entry_secret USING (leaf_index)
-           WHERE chain = $1 AND entry_place.leaf_index >= $2 ORDER BY entry_place.leaf_index LIMIT $3`,
-  },
   /** $2: whose entries, null for all. */
   ofExchange: {
     name: `${s}.search-exchange`,
@@ -175,11 +169,6 @@ const statements = {
            FROM ${s}.entry_index JOIN ${s}.entry USING (leaf_index)
            WHERE leaf_index >= $1 AND leaf_index < $2 AND (consent_id IS NOT NULL OR type IN ('message-released', 'subject-linked', 'decider-excluded'))
            ORDER BY leaf_index LIMIT $3`,
-  },
-  ofAll: {
-    name: `${s}.search-all`,
-    text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_secret
-           WHERE leaf_index >= $1 ORDER BY leaf_index LIMIT $2`,
   },
 } as const;
 
@@ -367,19 +356,6 @@ export async function leavesOfConsents(
 ): Promise<number[]> {
   const values = [consentIds, sought.agency ?? null, sought.from, sought.limit];
   const { rows } = await client.query<{ leafIndex: number }>({ ...statements.ofConsents, values });
-  return rows.map(({ leafIndex }) => leafIndex);
-}
-
-/** Leaves with a body from an index on, in order; of one agency, or of all. */
-export async function findLeaves(
-  client: Queryable,
-  { agency, from, limit }: { readonly agency?: string; readonly from: number; readonly limit: number },
-): Promise<number[]> {
-  const { rows } = await client.query<{ leafIndex: number }>(
-    agency === undefined
-      ? { ...statements.ofAll, values: [from, limit] }
-      : { ...statements.ofAgency, values: [agency, from, limit] },
-  );
   return rows.map(({ leafIndex }) => leafIndex);
 }
 

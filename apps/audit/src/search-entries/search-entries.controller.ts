@@ -1,17 +1,40 @@
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import type { SearchEntriesRequest, SearchEntriesResponse } from '#contracts';
-import { parseLogBody } from '#envelope';
+import type {
+  BoundaryEntry,
+  ErasedEntry,
+  PlaceOpening as GivenPlace,
+  SearchEntriesRequest,
+  SearchEntriesResponse,
+} from '#contracts';
+import { type Chain, type PlaceOpening, parseLogBody } from '#envelope';
 import { type AgencyId, AppError, type Clock, isAgencyId, newEventId, partyKindOf, unwrap } from '#kernel';
 import { CLOCK, Database } from '#platform';
 import { Appender } from '../append-entries/appender.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { type EntryFilter, chainOf, filterWords, parseFilter } from '../domain/entry-filter.js';
+import { readCursor, writeCursor } from '../domain/search-cursor.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
-import { findLeaves } from '../infra/log-store.js';
+import { type OpenedPlace, openPlaces } from '../infra/place-openings.js';
+import { boundOf, erasedOf, findEntries, indicesLogged } from '../infra/search-store.js';
 
 const maxResults = 500;
+
+/** A question, and the part of the log that its next page looks at. */
+interface Question {
+  readonly agency: AgencyId;
+  readonly worker: string;
+  readonly supervising: boolean;
+  readonly filter: EntryFilter;
+  readonly limit: number;
+  readonly from: number;
+  readonly end: number;
+  readonly isFirstPage: boolean;
+  /** Of who asks what, for the cursor. */
+  readonly identity: unknown;
+}
 
 /** Bodies for the parties of an entry and for supervising authorities. Nobody looks without being seen to look. */
 @Controller()
@@ -24,59 +47,120 @@ export class SearchEntriesController {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Answers only when the search itself is in the log. Errors: MALFORMED, FORBIDDEN, UNAVAILABLE. */
+  /**
+   * Answers only when the search itself is in the log, in the chains of who asks and of the subject that is asked about.
+   * Errors: MALFORMED, FORBIDDEN, UNAVAILABLE.
+   */
   @GrpcMethod('AuditService', 'searchEntries')
   async searchEntries(request: SearchEntriesRequest): Promise<SearchEntriesResponse> {
-    const { agency, supervising } = request;
-    const from = Number(request.from);
-    if (!isAgencyId(agency) || !Number.isSafeInteger(from) || from < 0) throw new AppError('MALFORMED');
-    if (supervising && partyKindOf(agency) !== 'A') throw new AppError('FORBIDDEN');
-    const limit = Math.min(Math.max(request.limit || maxResults, 1), maxResults);
-    const leaves = await findLeaves(this.database, { ...(!supervising && { agency }), from, limit: limit + 1 });
-    const page = leaves.slice(0, limit);
-    const found = await this.openings.read(page);
-    const searchLeaf = await this.record(agency, { supervising, from, limit, page });
+    const question = await this.questionOf(request);
+    const { agency, supervising, filter, limit, from, end } = question;
+    const own = supervising ? undefined : agency;
+    const { leaves, next } = await findEntries(this.database, { filter, own, from, end, limit });
+    const chain = chainOf(own, filter);
+    const [found, places] = await Promise.all([
+      this.openings.read(leaves),
+      chain === undefined ? new Map<number, OpenedPlace>() : openPlaces(this.database, this.kek, chain, leaves),
+    ]);
+    const searchLeaf = await this.record(question, leaves);
     return {
-      entries: page.flatMap((leafIndex) => {
+      entries: leaves.flatMap((leafIndex) => {
         const opening = found.get(leafIndex);
-        return opening ? [{ leafIndex: BigInt(leafIndex), ...opening, place: undefined }] : [];
+        const place = places.get(leafIndex);
+        return opening ? [{ leafIndex: BigInt(leafIndex), ...opening, place: place && givenPlace(place.opening) }] : [];
       }),
-      next: BigInt(leaves[limit] ?? 0),
-      cursor: '',
+      next: BigInt(next ?? 0),
+      cursor: next === undefined ? '' : writeCursor({ next, end }, question.identity),
       searchLeaf: BigInt(searchLeaf),
-      chain: '',
-      before: undefined,
-      after: undefined,
-      erased: [],
+      ...(chain === undefined
+        ? { chain: '', before: undefined, after: undefined, erased: [] }
+        : await this.boundsOf(chain, question, next)),
     };
   }
 
+  private async questionOf(request: SearchEntriesRequest): Promise<Question> {
+    const { agency, supervising, worker, cursor } = request;
+    const asked = Number(request.from);
+    if (!isAgencyId(agency) || !Number.isSafeInteger(asked) || asked < 0) throw new AppError('MALFORMED');
+    if (supervising && partyKindOf(agency) !== 'A') throw new AppError('FORBIDDEN');
+    const filter = unwrap(parseFilter(request.filter));
+    const limit = Math.min(Math.max(request.limit || maxResults, 1), maxResults);
+    const identity = { agency, supervising, filter: { ...filterWords(filter), subject: filter.subject ?? '' } };
+    const question = { agency, worker, supervising, filter, limit, identity };
+    if (cursor !== '') {
+      const { next, end } = unwrap(readCursor(cursor, identity));
+      return { ...question, from: next, end, isFirstPage: false };
+    }
+    const logged = await indicesLogged(this.database, { from: filter.loggedFrom, until: filter.loggedUntil });
+    return { ...question, from: Math.max(asked, logged.first), end: logged.end, isFirstPage: true };
+  }
+
   /** One entry a query: the query, the number of results, the range of indices (design 3). */
-  private async record(
-    agency: AgencyId,
-    query: {
-      readonly supervising: boolean;
-      readonly from: number;
-      readonly limit: number;
-      readonly page: readonly number[];
-    },
-  ): Promise<number> {
-    const { supervising, from, limit, page } = query;
+  private async record(question: Question, leaves: readonly number[]): Promise<number> {
+    const { agency, worker, supervising, filter, from, limit } = question;
     const body = {
       v: 1,
       eventId: newEventId(),
       type: 'log-search',
       at: this.clock.now().toISOString(),
-      actor: { agency },
+      actor: { agency, ...(worker !== '' && { worker }) },
+      ...(filter.subject !== undefined && { subjects: [filter.subject] }),
       search: {
         scope: supervising ? 'all' : 'own',
-        query: { from: String(from), limit: String(limit) },
-        found: page.length,
-        ...(page.length > 0 && { first: page[0], last: page.at(-1) }),
+        query: { ...filterWords(filter), from: String(from), limit: String(limit) },
+        found: leaves.length,
+        ...(leaves.length > 0 && { first: leaves[0], last: leaves.at(-1) }),
       },
       assertedBy: 'hub',
     };
-    const { leaves } = await this.appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), this.kek)]));
-    return leaves[0] ?? 0;
+    const entry = prepareOpaque(unwrap(parseLogBody(body)), this.kek);
+    const appended = await this.appender.append(plainProposal([entry]));
+    const [leaf] = appended.leaves;
+    if (leaf === undefined) throw new Error('a search without a leaf');
+    return leaf;
+  }
+
+  /**
+   * What shows that the pages leave nothing out: the chain's entries before the first and after the last of them, and its
+   * erased ones between. Looked up after the search has its own leaf, which stands in the chain and so ends it.
+   */
+  private async boundsOf(
+    chain: Chain,
+    { from, end, isFirstPage }: Question,
+    next: number | undefined,
+  ): Promise<Pick<SearchEntriesResponse, 'chain' | 'before' | 'after' | 'erased'>> {
+    const [below, above] = await Promise.all([
+      isFirstPage ? boundOf(this.database, chain, { below: from }) : undefined,
+      next === undefined ? boundOf(this.database, chain, { from: end }) : undefined,
+    ]);
+    const bounds = [below, above].filter((leaf) => leaf !== undefined);
+    const [places, erased] = await Promise.all([
+      openPlaces(this.database, this.kek, chain, bounds),
+      erasedOf(this.database, chain, { from: isFirstPage ? (below ?? 0) : from, end: next ?? above ?? end }),
+    ]);
+    return {
+      chain,
+      before: boundary(below === undefined ? undefined : places.get(below)),
+      after: boundary(above === undefined ? undefined : places.get(above)),
+      erased: erased.map(({ leafIndex, number }): ErasedEntry => ({
+        leafIndex: BigInt(leafIndex),
+        number: BigInt(number),
+      })),
+    };
   }
 }
+
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'base64url');
+
+const givenPlace = ({ chain, number, previous, link, loggedAt, salt, others }: PlaceOpening): GivenPlace => ({
+  chain,
+  number: BigInt(number),
+  previous: previous === undefined ? undefined : BigInt(previous),
+  link: bytesOf(link),
+  loggedAt: new Date(loggedAt),
+  salt: bytesOf(salt),
+  others: others.map(bytesOf),
+});
+
+const boundary = (place: OpenedPlace | undefined): BoundaryEntry | undefined =>
+  place && { leafIndex: BigInt(place.leafIndex), entry: place.entry, place: givenPlace(place.opening) };

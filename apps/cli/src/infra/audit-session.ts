@@ -81,9 +81,14 @@ export class AuditSession {
   }
 
   private async page(from: number): Promise<OpenedPage> {
-    const answer = await this.get(`v1/audit/entries?from=${from}&limit=${pageSize}`);
+    const answer = await this.entries({ from: String(from), limit: String(pageSize) });
     const next = nextIn(answer, from);
     return { entries: linesOf(answer['entries']), ...(next !== undefined && { next }) };
+  }
+
+  /** One page of opened entries, as the gateway answers it. The query is logged. */
+  entries(query: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
+    return this.get(`v1/audit/entries?${new URLSearchParams(query).toString()}`);
   }
 
   private get(path: string): Promise<Record<string, unknown>> {

@@ -3,12 +3,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type Chain,
+  type ChainHead,
   type ClearRecord,
   type LogBody,
+  type PlaceOpening,
   commitmentKeyOf,
   encodeClearEntry,
   encodeOpaqueEntry,
+  inChainOrder,
   newEntrySecret,
+  openPlace,
+  placeAfter,
+  placeSaltsOf,
+  placesHash,
   rangesOf,
 } from '#envelope';
 import { agencyId, canonicalJson, newEventId, newExchangeId } from '#kernel';
@@ -41,6 +49,7 @@ export class SmallLog {
   cosigned: string | undefined;
   private readonly signer: NoteSigner;
   private readonly tree = new MemoryTree();
+  private readonly heads = new Map<Chain, ChainHead>();
 
   constructor() {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -64,8 +73,39 @@ export class SmallLog {
     return this.entries.length;
   }
 
+  /** An entry with its places in the chains of sender and recipient, of which the sender's is opened. */
+  addPlaced(
+    members: Partial<LogBody>,
+    loggedAt: string,
+  ): { index: number; place: PlaceOpening } & Omit<BodyLine, 'index'> {
+    const body = this.bodyOf(members);
+    const secret = newEntrySecret();
+    const commitmentKey = commitmentKeyOf(secret);
+    const chains = inChainOrder([body.sender, body.recipient].filter((chain) => chain !== undefined));
+    const salts = placeSaltsOf(secret, chains.length);
+    const places = chains.map((chain) => placeAfter(chain, this.heads.get(chain), loggedAt));
+    const hash = placesHash(places, salts);
+    const index = this.add(encodeOpaqueEntry(body.eventId, body, commitmentKey, hash));
+    for (const { chain, number, link } of places) this.heads.set(chain, { number, link, leafIndex: index });
+    const line = {
+      body: canonicalJson(body),
+      commitmentKey: commitmentKey.toString('base64'),
+      places: hash.toString('base64'),
+    };
+    this.bodies.push({ index, ...line });
+    return { index, place: openPlace(body.sender!, places, salts), ...line };
+  }
+
   addOpaque(members: Partial<LogBody> = {}): number {
-    const body: LogBody = {
+    const body = this.bodyOf(members);
+    const commitmentKey = commitmentKeyOf(newEntrySecret());
+    const index = this.add(encodeOpaqueEntry(body.eventId, body, commitmentKey));
+    this.bodies.push({ index, body: canonicalJson(body), commitmentKey: commitmentKey.toString('base64') });
+    return index;
+  }
+
+  private bodyOf(members: Partial<LogBody>): LogBody {
+    return {
       v: 1,
       eventId: newEventId(),
       type: 'message-accepted',
@@ -76,10 +116,6 @@ export class SmallLog {
       assertedBy: 'agency',
       ...members,
     };
-    const commitmentKey = commitmentKeyOf(newEntrySecret());
-    const index = this.add(encodeOpaqueEntry(body.eventId, body, commitmentKey));
-    this.bodies.push({ index, body: canonicalJson(body), commitmentKey: commitmentKey.toString('base64') });
-    return index;
   }
 
   addClear(version: number): number {

@@ -1,0 +1,157 @@
+import type { QueryConfig, QueryResultRow } from 'pg';
+import type { Chain } from '#envelope';
+import { commonTypes } from '../domain/entry-types.js';
+import type { EntryFilter } from '../domain/entry-filter.js';
+import type { Queryable } from './log-store.js';
+import { auditSchema as s } from './schema.js';
+
+/** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
+const looksPerPage = 5_000;
+
+interface Way {
+  readonly name: string;
+  /** Rows of one index, of which each has a leaf_index. */
+  readonly rows: string;
+  readonly key: (filter: EntryFilter, chain: Chain | undefined) => string | undefined;
+}
+
+/** Ways into the index, the most selective first: the first for which the question has a key is taken. */
+const ways: readonly Way[] = [
+  { name: 'message', rows: `${s}.entry_index WHERE message_id = $1::uuid`, key: ({ messageId }) => messageId },
+  { name: 'exchange', rows: `${s}.entry_index WHERE exchange_id = $1::uuid`, key: ({ exchangeId }) => exchangeId },
+  { name: 'subject', rows: `${s}.entry_place WHERE chain = $1`, key: ({ subject }) => subject },
+  { name: 'worker', rows: `${s}.entry_index WHERE worker = $1`, key: ({ worker }) => worker },
+  { name: 'code', rows: `${s}.entry_index WHERE code = $1`, key: ({ code }) => code },
+  {
+    name: 'type',
+    rows: `${s}.entry_index WHERE type = $1 AND type NOT IN (${commonTypes.map((type) => `'${type}'`).join(', ')})`,
+    key: ({ type }) => (type !== undefined && !(commonTypes as readonly string[]).includes(type) ? type : undefined),
+  },
+  { name: 'chain', rows: `${s}.entry_place WHERE chain = $1`, key: (_filter, chain) => chain },
+  { name: 'all', rows: `${s}.entry_index WHERE $1::text IS NULL`, key: () => undefined },
+];
+
+const textOf = ({ name, rows }: Way): QueryConfig => ({
+  name: `${s}.search-by-${name}`,
+  text: `WITH seen AS MATERIALIZED (
+           SELECT leaf_index FROM ${rows} AND leaf_index >= $2 AND leaf_index < $3 ORDER BY leaf_index LIMIT $4
+         ), fits AS (
+           SELECT leaf_index FROM seen JOIN ${s}.entry_index AS i USING (leaf_index)
+             JOIN ${s}.entry_secret USING (leaf_index)
+           WHERE ($5::text IS NULL OR i.worker = $5) AND ($6::integer IS NULL OR $6 = ANY (i.categories))
+             AND ($7::text IS NULL OR $7 = ANY (i.basis)) AND ($8::text IS NULL OR i.type = $8)
+             AND ($9::text IS NULL OR i.code = $9) AND ($10::uuid IS NULL OR i.exchange_id = $10)
+             AND ($11::uuid IS NULL OR i.message_id = $11)
+             AND NOT EXISTS (SELECT FROM unnest($12::text[]) AS needed WHERE NOT EXISTS (
+                   SELECT FROM ${s}.entry_place AS p WHERE p.chain = needed AND p.leaf_index = i.leaf_index))
+           ORDER BY leaf_index LIMIT $13
+         )
+         SELECT array(SELECT leaf_index::float8 FROM fits ORDER BY leaf_index) AS leaves,
+                (SELECT count(*) FROM seen)::integer AS looks, (SELECT max(leaf_index) FROM seen)::float8 AS last`,
+});
+const statements = new Map(ways.map((way) => [way, textOf(way)]));
+
+export interface SoughtPage {
+  readonly filter: EntryFilter;
+  /** Whose entries alone may be found; undefined for all. */
+  readonly own: Chain | undefined;
+  readonly from: number;
+  readonly end: number;
+  readonly limit: number;
+}
+
+export interface FoundPage {
+  readonly leaves: readonly number[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: number | undefined;
+}
+
+/** Leaves that fit, in their order, with a body that was not erased. */
+export async function findEntries(
+  client: Queryable,
+  { filter, own, from, end, limit }: SoughtPage,
+): Promise<FoundPage> {
+  const needed = [own, filter.agency, filter.subject].filter((chain) => chain !== undefined);
+  const way = ways.find(({ key }) => key(filter, needed[0]) !== undefined) ?? ways.at(-1);
+  const statement = way && statements.get(way);
+  if (!statement || from >= end) return { leaves: [], next: undefined };
+  const { rows } = await client.query<{ leaves: number[]; looks: number; last: number | null } & QueryResultRow>({
+    ...statement,
+    values: [
+      way.key(filter, needed[0]) ?? null,
+      from,
+      end,
+      looksPerPage,
+      filter.worker ?? null,
+      filter.category ?? null,
+      filter.basis ?? null,
+      filter.type ?? null,
+      filter.code ?? null,
+      filter.exchangeId ?? null,
+      filter.messageId ?? null,
+      needed,
+      limit,
+    ],
+  });
+  const { leaves = [], looks = 0, last = null } = rows[0] ?? {};
+  const reached = leaves.length === limit ? leaves.at(-1) : looks === looksPerPage ? last : null;
+  const next = typeof reached === 'number' ? reached + 1 : end;
+  return { leaves, next: next < end ? next : undefined };
+}
+
+/** Indices that were logged in a time: from the first (included) to the last (not included) of the log as it stands. */
+export async function indicesLogged(
+  client: Queryable,
+  { from, until }: { readonly from?: Date | undefined; readonly until?: Date | undefined },
+): Promise<{ first: number; end: number }> {
+  const sizeBefore = (place: number): string =>
+    `(SELECT tree_size FROM ${s}.checkpoint WHERE made_at < $${place} ORDER BY made_at DESC, tree_size DESC LIMIT 1)`;
+  const { rows } = await client.query<{ first: number; end: number } & QueryResultRow>({
+    name: `${s}.indices-logged`,
+    text: `SELECT coalesce(${sizeBefore(1)}, 0)::float8 AS first,
+             coalesce(CASE WHEN $2::timestamptz IS NULL
+               THEN (SELECT tree_size FROM ${s}.checkpoint ORDER BY tree_size DESC LIMIT 1)
+               ELSE ${sizeBefore(2)} END, 0)::float8 AS end`,
+    values: [from ?? null, until ?? null],
+  });
+  return rows[0] ?? { first: 0, end: 0 };
+}
+
+const chainRow = `p.leaf_index::float8 AS "leafIndex", p.number::float8 AS number`;
+const secretOf = `EXISTS (SELECT FROM ${s}.entry_secret AS e WHERE e.leaf_index = p.leaf_index)`;
+
+/** The chain's newest entry below an index, or its oldest from an index on, of those that can still be opened. */
+export async function boundOf(
+  client: Queryable,
+  chain: Chain,
+  {
+    below,
+    from,
+  }: ({ readonly below: number } & { readonly from?: never }) | { readonly from: number; readonly below?: never },
+): Promise<number | undefined> {
+  const side = from === undefined ? 'before' : 'after';
+  const { rows } = await client.query<{ leafIndex: number } & QueryResultRow>({
+    name: `${s}.chain-${side}`,
+    text: `SELECT p.leaf_index::float8 AS "leafIndex" FROM ${s}.entry_place AS p
+           WHERE chain = $1 AND leaf_index ${side === 'before' ? '<' : '>='} $2 AND number IS NOT NULL AND ${secretOf}
+           ORDER BY leaf_index ${side === 'before' ? 'DESC' : 'ASC'} LIMIT 1`,
+    values: [chain, from ?? below],
+  });
+  return rows[0]?.leafIndex;
+}
+
+/** Numbers of a chain whose bodies were erased, from one index to another. */
+export async function erasedOf(
+  client: Queryable,
+  chain: Chain,
+  { from, end }: { readonly from: number; readonly end: number },
+): Promise<{ leafIndex: number; number: number }[]> {
+  const { rows } = await client.query<{ leafIndex: number; number: number } & QueryResultRow>({
+    name: `${s}.chain-erased`,
+    text: `SELECT ${chainRow} FROM ${s}.entry_place AS p
+           WHERE chain = $1 AND leaf_index >= $2 AND leaf_index < $3 AND number IS NOT NULL AND NOT ${secretOf}
+           ORDER BY leaf_index`,
+    values: [chain, from, end],
+  });
+  return rows;
+}
