@@ -30,6 +30,7 @@ export async function startAgent(
   hub: Hub,
   name: string,
   agencies: readonly ServedAgency[],
+  environment: Record<string, string> = {},
 ): Promise<StartedAgent> {
   const place = (...names: string[]): string => stack.folder.within('agents', name, ...names);
   const database = await createDatabase(stack.agenciesDatabaseUrl, `agent_${name}`);
@@ -58,6 +59,7 @@ export async function startAgent(
       HTTP_PORT: String(port),
       DATABASE_URL: serviceDatabaseUrl(database, databaseSpec.schema),
       AGENT_CONFIG_FILE: place('agencies.json'),
+      ...environment,
     },
   });
   await stack.supervisor.waitReady(service);

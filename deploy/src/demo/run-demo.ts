@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import Table from 'cli-table3';
+import { agencyId } from '#kernel';
 import { startHub, type Hub } from '../hub/hub.js';
 import type { Stack } from '../stack.js';
 import { startAgent, keptSecret, type StartedAgent } from './agents.js';
@@ -14,6 +15,7 @@ import { onboard, sharePseudonymKey } from './onboarding.js';
 import { sendWhatMustBeRefused } from './refusals.js';
 import { joiningAgencies, runRandomExchanges, servedAgencies } from './random-exchanges.js';
 import { Scenario } from './scenario.js';
+import { agreeOnWitnesses, type Operator, type Witnesses, witnessedLine } from './witnesses.js';
 
 export interface DemoOptions {
   /** Stop after the scenario instead of leaving the services up. */
@@ -27,6 +29,12 @@ export interface DemoOptions {
 /** Who may identify at the demo’s identification service. */
 const testPersons = [...countyClients.map(({ person }) => person), guardian, stranger];
 
+/** The municipality's own agent, and the IT company that runs the others' in one process: each is one operator. */
+const operators: readonly Operator[] = [
+  { agent: 'kauniainen', agency: agencyId(agencies.municipality.id) },
+  { agent: 'host', agency: agencyId(agencies.county.id) },
+];
+
 /** Municipalities that take part with a faulty system, one at each start. */
 const FAULTY = ['K-049', 'K-092', 'K-186', 'K-245', 'K-257', 'K-444', 'K-543', 'K-638', 'K-858', 'K-927'];
 
@@ -34,21 +42,24 @@ const FAULTY = ['K-049', 'K-092', 'K-186', 'K-245', 'K-257', 'K-444', 'K-543', '
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<number> {
   const narrator = new Narrator((line) => console.log(line));
   let hub: Hub | undefined;
+  let witnesses: Witnesses | undefined;
   let log: LogSummary | undefined;
   let agents: StartedAgent[] = [];
   let failed = false;
   try {
     await narrator.step('Starting the hub: identity, directory, consent, exchange, audit, gateway', async () => {
-      hub = await startHub(stack, { ACCOUNT_HOSTS: agencies.municipality.id });
+      witnesses = await agreeOnWitnesses(stack, operators);
+      const asked = { WITNESS_POLICY_FILE: witnesses.policyFile, WITNESS_ASK_MS: '2000' };
+      hub = await startHub(stack, { ACCOUNT_HOSTS: agencies.municipality.id, ...asked });
       stack.folder.writeJson('hub.json', hub);
     });
     await narrator.step(
       'Starting two agents, the county register, the benefit register and an identification service of test persons',
       async () => {
-        agents = await startAgencies(stack, hub!);
+        agents = await startAgencies(stack, hub!, witnesses!);
       },
     );
-    log = await play(stack, hub!, agents, narrator);
+    log = await play(stack, hub!, agents, witnesses!, narrator);
     if (options.exchanges > 0) agents.push(await playOn(stack, hub!, agents, narrator, options.exchanges));
   } catch {
     failed = true;
@@ -67,7 +78,13 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<numbe
   return new Promise<number>(() => undefined);
 }
 
-async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], narrator: Narrator): Promise<LogSummary> {
+async function play(
+  stack: Stack,
+  hub: Hub,
+  agents: readonly StartedAgent[],
+  witnesses: Witnesses,
+  narrator: Narrator,
+): Promise<LogSummary> {
   const system = (id: string): AgencySystem => {
     const found = agents.flatMap(({ systems }) => systems.get(id) ?? [])[0];
     if (!found) throw new Error(`no agent serves ${id}`);
@@ -124,6 +141,8 @@ async function play(stack: Stack, hub: Hub, agents: readonly StartedAgent[], nar
   );
   await narrator.step('10. The auditor verifies it all', async () => {
     result = await auditor.audit(narrator.exchanges);
+    const { GATEWAY_URL, LOG_VERIFIER_KEY } = hub.pins;
+    narrator.say(await witnessedLine(GATEWAY_URL, LOG_VERIFIER_KEY, witnesses.policyFile));
     narrator.verified(result.holds);
     const unverified = narrator.exchanges.filter(({ verified }) => !verified);
     if (unverified.length > 0) throw new Error(`not in the verified log: ${unverified.map(({ id }) => id).join(', ')}`);
@@ -168,7 +187,7 @@ const accountAt = (agents: readonly StartedAgent[]): string => {
   return `${agents.find(({ systems }) => systems.has(id))?.url ?? ''}/v1/account/${id}`;
 };
 
-async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
+async function startAgencies(stack: Stack, hub: Hub, { environments }: Witnesses): Promise<StartedAgent[]> {
   const register = await CountyRegister.create(stack.agenciesDatabaseUrl);
   await register.put(countyClients);
   const secretFile = stack.folder.within('registers', 'kela.secret');
@@ -196,39 +215,49 @@ async function startAgencies(stack: Stack, hub: Hub): Promise<StartedAgent[]> {
     (name) => stack.folder.within('agents', 'kauniainen', name),
   );
   await startIdentification(stack, 'identification', { parties: [account.party], persons: testPersons });
-  const municipality = await startAgent(stack, hub, 'kauniainen', [
-    { id: agencies.municipality.id, adapters: [], pseudonymKeyFrom: [], account: account.settings },
-  ]);
-  const host = await startAgent(stack, hub, 'host', [
-    {
-      id: agencies.county.id,
-      pseudonymKeyFrom,
-      adapters: [
-        {
-          kind: 'sql',
-          categories: [11, 12],
-          source: 'Asiakastietojärjestelmä',
-          databaseUrlFile: keptText(stack, 'registers/county.url', register.readerUrl),
-          queries: countyQueries,
-        },
-      ],
-    },
-    { id: agencies.employment.id, pseudonymKeyFrom, adapters: [] },
-    {
-      id: agencies.kela.id,
-      pseudonymKeyFrom,
-      adapters: [
-        {
-          kind: 'webhook',
-          categories: [9, 13],
-          autoSend: true,
-          source: 'Etuusrekisteri',
-          url: `http://127.0.0.1:${kelaPort}/requests`,
-          secretFile,
-        },
-      ],
-    },
-  ]);
+  const municipality = await startAgent(
+    stack,
+    hub,
+    'kauniainen',
+    [{ id: agencies.municipality.id, adapters: [], pseudonymKeyFrom: [], account: account.settings }],
+    environments.get('kauniainen'),
+  );
+  const host = await startAgent(
+    stack,
+    hub,
+    'host',
+    [
+      {
+        id: agencies.county.id,
+        pseudonymKeyFrom,
+        adapters: [
+          {
+            kind: 'sql',
+            categories: [11, 12],
+            source: 'Asiakastietojärjestelmä',
+            databaseUrlFile: keptText(stack, 'registers/county.url', register.readerUrl),
+            queries: countyQueries,
+          },
+        ],
+      },
+      { id: agencies.employment.id, pseudonymKeyFrom, adapters: [] },
+      {
+        id: agencies.kela.id,
+        pseudonymKeyFrom,
+        adapters: [
+          {
+            kind: 'webhook',
+            categories: [9, 13],
+            autoSend: true,
+            source: 'Etuusrekisteri',
+            url: `http://127.0.0.1:${kelaPort}/requests`,
+            secretFile,
+          },
+        ],
+      },
+    ],
+    environments.get('host'),
+  );
   await stack.supervisor.waitReady('kela-register');
   return [municipality, host];
 }

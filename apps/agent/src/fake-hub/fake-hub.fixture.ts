@@ -68,7 +68,6 @@ export interface ReleaseReply {
  * the public members.
  */
 export class FakeHub {
-  readonly log = new FakeLog();
   readonly mailboxes = new Map<string, MailItem[]>();
   readonly messages = new Map<string, HeldMessage>();
   /** Highest position that each agency has named. */
@@ -130,8 +129,10 @@ export class FakeHub {
   private waiting: (() => void)[] = [];
   private address = '';
 
-  static async start(): Promise<FakeHub> {
-    const hub = new FakeHub();
+  private constructor(readonly log: FakeLog) {}
+
+  static async start(log = new FakeLog()): Promise<FakeHub> {
+    const hub = new FakeHub(log);
     hub.outcomeKey = await generateSigningKey();
     hub.releaseKey = await generateReceivingKey();
     await hub.logHubKeys();

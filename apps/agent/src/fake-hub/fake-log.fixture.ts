@@ -10,7 +10,15 @@ import {
   type Receipt,
 } from '#envelope';
 import { canonicalJson, newEventId } from '#kernel';
-import { ed25519NoteSigner, formatCheckpoint, leafHash, MemoryTree, signCheckpoint, verifierKey } from '#merkle';
+import {
+  ed25519NoteSigner,
+  formatCheckpoint,
+  leafHash,
+  MemoryTree,
+  type NoteSigner,
+  signCheckpoint,
+  verifierKey,
+} from '#merkle';
 
 export const LOG_ORIGIN = 'log.test.example/kotovayla';
 
@@ -25,8 +33,12 @@ export interface AppendedLeaf {
 export class FakeLog {
   readonly tree = new MemoryTree();
   readonly entries: Buffer[] = [];
-  private readonly keys = generateKeyPairSync('ed25519');
-  private readonly signer = ed25519NoteSigner(LOG_ORIGIN, this.keys.privateKey);
+  private readonly signer: NoteSigner;
+
+  /** @param keys those of another branch of the same log */
+  constructor(readonly keys = generateKeyPairSync('ed25519')) {
+    this.signer = ed25519NoteSigner(LOG_ORIGIN, keys.privateKey);
+  }
 
   get verifierKey(): string {
     return verifierKey(LOG_ORIGIN, this.keys.publicKey);

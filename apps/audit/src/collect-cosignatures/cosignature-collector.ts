@@ -115,6 +115,8 @@ export class CosignatureCollector {
     if (!opened?.ok) return;
     const checkpoint = opened.value;
     if (!this.loaded) await this.load();
+    // What it cosigned was published before: the folder or the log behind it was set back.
+    for (const one of this.asked) if (one.size > checkpoint.size) this.noteAhead(one, one.size, checkpoint);
     const now = this.options.clock.now().getTime();
     const due = this.asked.filter(({ size, notBefore }) => size < checkpoint.size && notBefore <= now);
     const cosigned = (await Promise.all(due.map((one) => this.ask(one, checkpoint)))).filter(
@@ -160,11 +162,7 @@ export class CosignatureCollector {
         break;
       }
       if (reply.size > checkpoint.size) {
-        one.ahead = true;
-        this.options.logger.error(
-          { alarm: 'LOG_INCONSISTENT', witness: witness.name, size: reply.size, published: checkpoint.size },
-          'a witness has cosigned a larger log than the published one',
-        );
+        this.noteAhead(one, reply.size, checkpoint);
         break;
       }
       oldSize = reply.size;
@@ -175,6 +173,15 @@ export class CosignatureCollector {
     one.notBefore = this.options.clock.now().getTime() + pause;
     this.options.logger.warn({ witness: witness.name, status, failures: one.failures }, 'a witness did not cosign');
     return undefined;
+  }
+
+  private noteAhead(one: Asked, size: number, { size: published }: Checkpoint): void {
+    if (!one.ahead)
+      this.options.logger.error(
+        { alarm: 'LOG_INCONSISTENT', witness: one.witness.name, size, published },
+        'a witness has cosigned a larger log than the published one',
+      );
+    one.ahead = true;
   }
 
   private succeeded(one: Asked, { size }: Checkpoint, { line, at }: Cosignature): StoredCosignature {
