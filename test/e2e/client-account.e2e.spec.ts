@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FinnishSSN } from 'finnish-ssn';
+import type { Browser as Chromium } from 'playwright-core';
 import { Database } from '#platform';
 import { freePort } from '#testing';
 import { ask, exchangeAt, officer, requestAt } from '../../apps/agent/src/fake-hub/case.fixture.js';
 import { bodyOf, MovedClock, TestAgent } from '../../apps/agent/src/fake-hub/test-agent.fixture.js';
+import { inBrowser, lookAt, startBrowser } from '../../apps/agent/src/print-page/look-at-page.fixture.js';
 import { subjectOf } from '../../apps/agent/src/send-message/seal-outgoing.js';
 import { ServedAgencies } from '../../apps/agent/src/serve-agencies/served-agencies.js';
 import { Browser } from '../../deploy/src/demo/browser.js';
@@ -14,21 +15,16 @@ import { hostedAccount, issuerOf, startIdentification } from '../../deploy/src/d
 import type { Means } from '../../deploy/src/demo/test-identification.js';
 import { joinHub } from './join-hub.js';
 import { type RunningHub, startTestHub, until } from './running-hub.js';
+import { type TestPerson, testPerson } from './test-persons.js';
 
-const CHECK_CHARACTERS = '0123456789ABCDEFHJKLMNPRSTUVWXY';
-/** Somebody who does not exist: individual numbers 900 to 999. */
-const person = (name: string, birth: string, sign: '-' | 'A', individual: number) => ({
-  name,
-  identityCode: `${birth}${sign}${individual}${CHECK_CHARACTERS[Number(`${birth}${individual}`) % 31]}`,
-});
-const client = person('Testi Henkilö', '010190', '-', 900);
-const stranger = person('Tuntematon Testinen', '020280', '-', 901);
-const guardian = person('Edunvalvoja Testinen', '030370', '-', 902);
-const watched = person('Huoltaja Testinen', '040475', '-', 903);
-const child = person('Lapsi Testinen', '050515', 'A', 904);
-const looker = person('Katsoja Testinen', '070770', '-', 906);
+const client = testPerson(900);
+const stranger = testPerson(901, '020280');
+const guardian = testPerson(902, '030370');
+const watched = testPerson(903, '040475');
+const child = testPerson(904, '050515', 'A');
+const looker = testPerson(906, '070770');
 const persons = [client, stranger, looker, guardian, watched, child];
-const identityOf = ({ name, identityCode }: (typeof persons)[number]) => ({
+const identityOf = ({ name, identityCode }: TestPerson) => ({
   type: 'henkilotunnus',
   value: identityCode,
   name,
@@ -158,7 +154,7 @@ describe('the account of a client who logs in', () => {
     );
     return consentId;
   };
-  const decidedBy = (who: typeof client, role: string, more: object = {}) => ({
+  const decidedBy = (who: TestPerson, role: string, more: object = {}) => ({
     role,
     person: identityOf(who),
     reference: 'DVV 2026/118',
@@ -268,7 +264,7 @@ describe('the account of a client who logs in', () => {
     });
 
     /** Entries of the log about looks at somebody's account. */
-    const looksAt = async (who: typeof client): Promise<number> => {
+    const looksAt = async (who: TestPerson): Promise<number> => {
       const [agency] = municipality.app.get(ServedAgencies).all;
       if (!agency) throw new Error('no agency is served');
       const { pseudonym } = subjectOf(agency, { type: 'henkilotunnus', value: who.identityCode });
@@ -316,7 +312,7 @@ describe('the account of a client who logs in', () => {
   });
 
   describe('is for who decides for the person', () => {
-    const other = async (browser: Browser, who: typeof client) => {
+    const other = async (browser: Browser, who: TestPerson) => {
       const { formToken } = await shown(browser, kauniainen);
       return browser.send(`${accountAt(kauniainen)}/other`, { formToken, identityCode: who.identityCode });
     };
@@ -366,7 +362,7 @@ describe('the account of a client who logs in', () => {
 
     it('not for anybody else, and it says the same whether there is such a person or not', async () => {
       const browser = await logIn(kauniainen, { who: stranger });
-      const nobody = person('Ei Ketään', '060660', '-', 905);
+      const nobody = testPerson(905, '060660');
       for (const who of [child, nobody]) expect(await codeOf(await other(browser, who))).toBe('DECIDER_NOT_ENTITLED');
     });
 
@@ -475,10 +471,46 @@ describe('the account of a client who logs in', () => {
     });
   });
 
-  it('tests with persons who do not exist', () => {
-    for (const { identityCode } of persons) {
-      expect(FinnishSSN.validate(identityCode)).toBe(true);
-      expect(Number(identityCode.slice(7, 10))).toBeGreaterThanOrEqual(900);
-    }
+  inBrowser('in a browser (needs Chromium)', () => {
+    let chromium: Chromium;
+    beforeAll(async () => {
+      chromium = await startBrowser();
+    }, 60_000);
+    afterAll(() => chromium?.close());
+
+    it.each([
+      ['fi', 'ltr', 'Kirjaudu ulos'],
+      ['ar', 'rtl', 'Log out'],
+    ])('logs in, reads the page in %s, withdraws by a button and logs out', async (language, direction, logOut) => {
+      const consentId = await consentAt(municipality, 'K-235', { disclosers: ['H-03'] });
+      const context = await chromium.newContext({ viewport: { width: 794, height: 1123 } });
+      try {
+        const page = await context.newPage();
+        await page.goto(`${accountAt(kauniainen)}/login?language=${language}`);
+        const me = page.getByRole('listitem').filter({ hasText: client.name });
+        await me.getByRole('link', { name: 'substantial' }).click();
+        await page.waitForURL(`**/page?language=${language}`);
+        expect(await lookAt(page)).toMatchObject({
+          direction,
+          runsRightToLeft: direction === 'rtl',
+          firstHeading: 'H1',
+          unscoped: 0,
+          unlabelled: 0,
+          withoutCaption: 0,
+          overflows: false,
+          faint: [],
+        });
+        const shots = process.env['SCREENSHOTS'];
+        if (shots !== undefined) await page.screenshot({ path: `${shots}/account-${language}.png`, fullPage: true });
+        await page.locator(`form[action*="${consentId}"] button`).click();
+        await page.getByRole('status').waitFor();
+        await page.getByRole('link').click();
+        expect(await page.locator(`form[action*="${consentId}"]`).count()).toBe(0);
+        await page.getByRole('button', { name: logOut }).click();
+        expect(await page.textContent('code')).toBe('ACCOUNT_SESSION_ENDED');
+      } finally {
+        await context.close();
+      }
+    });
   });
 });

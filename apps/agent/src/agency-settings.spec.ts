@@ -26,6 +26,17 @@ describe('the settings of served agencies', () => {
     ]);
   });
 
+  it('take the strength and the claim of the Finnish Trust Network for an account that says nothing else', () => {
+    const [settings] = parseAgencySettings({ agencies: [agency({ account: account({}) })] });
+    expect(settings?.account).toMatchObject({
+      identityCodeClaim: 'urn:oid:1.2.246.21',
+      acr: [
+        { value: 'http://ftn.ficora.fi/2017/loa3', level: 'high' },
+        { value: 'http://ftn.ficora.fi/2017/loa2', level: 'substantial' },
+      ],
+    });
+  });
+
   it('tell every error at once, by place', () => {
     const told = errorsOf({
       agencies: [agency({ id: 'nobody', opening: 'sometimes', systems: [{ name: 'x', keyHash: 'secret' }] })],
@@ -61,6 +72,13 @@ describe('the settings of served agencies', () => {
       /secretFile/,
     ],
     ['a category without query', { adapters: [{ ...sql(), categories: [11, 12] }] }, /no query for category 12/],
+    ['an account without https', { account: account({ issuer: 'http://tunnistus.example' }) }, /issuer: is not https/],
+    [
+      'an account whose browsers come back elsewhere',
+      { account: account({ redirectUri: 'https://kunta.example/v1/account/K-049/callback' }) },
+      /redirectUri: does not lead to this account/,
+    ],
+    ['an account for which nothing counts as strong', { account: account({ acr: [] }) }, /account\.acr/],
     ['a query that is none', { adapters: [{ ...sql(), queries: { '11': { statement: 'SELECT' } } }] }, /queries\.11/],
   ])('refuse %s', (_name, more, expected) => {
     expect(errorsOf({ agencies: [agency(more)] })).toMatch(expected);
@@ -70,6 +88,16 @@ describe('the settings of served agencies', () => {
     expect(errorsOf({ agencies: [agency(), agency({ systems: [] })] })).toMatch(/an id stands twice/);
   });
 });
+
+function account(more: object) {
+  return {
+    issuer: 'https://tunnistus.example',
+    clientId: 'kotovayla',
+    keyFile: 'key.jwk',
+    redirectUri: 'https://kunta.example/koto/v1/account/H-03/callback',
+    ...more,
+  };
+}
 
 function manual(categories: number[]) {
   return { kind: 'manual', categories };

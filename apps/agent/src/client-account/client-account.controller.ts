@@ -92,6 +92,7 @@ export class ClientAccountController {
     const identified = await host.identification.finish(query < 0 ? '' : request.url.slice(query), login);
     const { identityCode, ...rest } = identified;
     const person = personOf(host.agency, identityCode);
+    this.hosts.sessions.end(readCookie(request, host, 'session') ?? '');
     giveCookie(reply, host, 'session', this.hosts.sessions.begin(host.agency.id, person, rest));
     void reply.header('location', `${pathOf(host)}/page?language=${login.language}`);
   }
