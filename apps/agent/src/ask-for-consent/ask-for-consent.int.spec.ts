@@ -307,7 +307,14 @@ describe('asking a client to agree', () => {
       const before = await propose(alone);
       const excluded = { client: child, decider: other, officer };
       await agent.system('K-235').post('/v1/clients/exclusions', excluded).expect(200);
-      expect(hub.exclusions.at(-1)).toMatchObject({ reason: 'conflict-of-interest', agency: 'K-235' });
+      const [told] = hub.exclusions.slice(-1);
+      expect(told).toMatchObject({ reason: 'conflict-of-interest', agency: 'K-235' });
+      // Said again, the hub also gets what was signed the first time: it may have lost that.
+      await agent.system('K-235').post('/v1/clients/exclusions', excluded).expect(200);
+      const [brought, again] = hub.exclusions.slice(-2);
+      expect(brought).toEqual(told);
+      expect(again).toMatchObject({ subject: told?.subject, decider: told?.decider });
+      expect(again?.jti).not.toBe(told?.jti);
       expect((await propose(alone)).code).toBe('DECIDER_EXCLUDED');
       const late = await answer(before.consentId, onPaper(answers([true, true, true])));
       expect(late.code).toBe('DECIDER_EXCLUDED');

@@ -81,6 +81,16 @@ export class StatementStore {
     return rows;
   }
 
+  /** What the hub has taken of one kind, oldest first. */
+  async toldOf(agency: AgencyId, kind: ConsentStatementKind): Promise<string[]> {
+    const { rows } = await this.database.query<{ token: string }>({
+      name: 'statements-told-of-kind',
+      text: `SELECT token FROM consent_statements WHERE agency = $1 AND kind = $2 AND state = 'told' ORDER BY seq`,
+      values: [agency, kind],
+    });
+    return rows.map(({ token }) => token);
+  }
+
   async told(client: Queryable, seq: string, answer: unknown, at: Date): Promise<void> {
     await client.query({
       name: 'statement-told',

@@ -1,5 +1,5 @@
 import { isSamePerson, joinedWith, restsOnExcluded } from '#envelope';
-import type { AgencyId, Pseudonym } from '#kernel';
+import type { Pseudonym } from '#kernel';
 import type { OutboxRow } from '#messaging';
 import type { Queryable } from '#platform';
 import { mayHappen, stateAt, transitions } from '../domain/consent-state.js';
@@ -12,15 +12,9 @@ import { readJoinsAndExclusions } from '../infra/read-facts.js';
  * Running consents about a person that rest on somebody who is excluded end: nobody has decided them who may (decision 0026).
  * What others decided beside that person stays, and opens nothing until it is decided anew.
  *
- * @param by who told of the exclusion, or of the link over which it reaches
- * @returns the facts to tell
+ * @returns the facts to tell, to every party: who told of the exclusion, or of the link over which it reaches, is told too
  */
-export async function endUndecided(
-  client: Queryable,
-  subject: Pseudonym,
-  by: { readonly agency: AgencyId; readonly worker: string },
-  at: Date,
-): Promise<OutboxRow[]> {
+export async function endUndecided(client: Queryable, subject: Pseudonym, at: Date): Promise<OutboxRow[]> {
   const { links, exclusions } = await readJoinsAndExclusions(client, [subject]);
   const person = joinedWith(subject, links);
   const about = await mattersAbout(client, [...person]);
@@ -52,7 +46,7 @@ export async function endUndecided(
   const { to, event: type } = transitions['lose-decider'];
   const told = ended.map((consent) => ({
     consent,
-    event: consentEvent({ type, terms: consent.record, version: consent.version, state: to, actor: by, at }),
+    event: consentEvent({ type, terms: consent.record, version: consent.version, state: to, at }),
   }));
   await insertActs(
     client,

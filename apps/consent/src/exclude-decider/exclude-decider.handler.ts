@@ -48,7 +48,7 @@ export class ExcludeDecider {
       const before = await bringAgain(client, 'decider-exclusion', { ...said, hash, at });
       const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
       const exclusion = await keepStatement(client, 'decider-exclusion', { ...said, jti, token, eventId, recordedAt });
-      const ended = exclusion.isNew ? await endUndecided(client, subject, { agency, worker }, at) : [];
+      const ended = exclusion.isNew ? await endUndecided(client, subject, at) : [];
       await this.outbox.enqueue(client, exclusion.isNew && !before ? [event, ...ended] : ended);
       return exclusion;
     });

@@ -155,7 +155,8 @@ export async function isLost(client: Queryable, kind: keyof typeof tables, hash:
 }
 
 /**
- * The agency says again what was lost: the very statement, or where the log does not know it the same about the same person.
+ * The agency says again what was lost: the very statement, or of a link the same about the same two. Another exclusion about the
+ * person takes no lost one's place: whom that excludes is known by its own statement alone.
  *
  * @returns when and by which event it was said first, where it is the very statement
  */
@@ -174,7 +175,7 @@ export async function bringAgain(
     name: 'bring-statement-again',
     text: `UPDATE consent.lost_statement SET brought_at = $6 WHERE event_id = (
              SELECT event_id FROM consent.lost_statement
-             WHERE (kind, agency, subject) = ($1, $2, $3) AND (other IS NULL OR other = $4) AND brought_at IS NULL
+             WHERE (kind, agency, subject) = ($1, $2, $3) AND (other = $4 OR statement_hash = $5) AND brought_at IS NULL
              ORDER BY statement_hash IS NOT DISTINCT FROM $5 DESC, said_at LIMIT 1)
            RETURNING event_id AS "eventId", said_at AS "recordedAt", statement_hash = $5 AS "isSame"`,
     values: [kind, agency, subject, other, hash ?? null, at],

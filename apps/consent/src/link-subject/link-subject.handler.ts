@@ -52,7 +52,7 @@ export class LinkSubject {
       const { eventId, recordedAt } = before ?? { eventId: event.eventId, recordedAt: at };
       const link = await keepStatement(client, 'subject-link', { ...said, jti, token, eventId, recordedAt });
       // An exclusion reaches over the link from now on.
-      const ended = link.isNew ? await endUndecided(client, subject, { agency, worker }, at) : [];
+      const ended = link.isNew ? await endUndecided(client, subject, at) : [];
       await this.outbox.enqueue(client, link.isNew && !before ? [event, ...ended] : ended);
       return link;
     });

@@ -146,7 +146,7 @@ describe('excluding a decider', () => {
       for (const id of [alone, suspended]) {
         expect(await stateOf(id)).toBe('invalidated');
         expect(await endings(id)).toMatchObject([
-          { state: 'invalidated', parties: [county, municipality], log: { actorAgency: county } },
+          { state: 'invalidated', parties: [county, municipality], log: { actorAgency: '' } },
         ]);
       }
       // The other's decision stands; it opens nothing until it is decided anew without the one who is excluded.

@@ -323,6 +323,9 @@ describe('what agencies said after the backup was made', () => {
       expect(await outcome(service, ids.ofChild, child)).toBe('DECIDER_EXCLUDED');
       await expect(record(service, newConsentId(), byAnother)).rejects.toMatchObject({ code: 'DECIDER_EXCLUDED' });
 
+      const another = await ground.parties.exclusion(ground.parties.municipality, child, person('R'));
+      await service.exclusions.exclude(municipality, another);
+      expect(await outcome(service, ids.ofChild, child)).toBe('DECIDER_EXCLUDED');
       await service.exclusions.exclude(municipality, exclusion);
       expect(await outcome(service, ids.ofChild, child)).toBe('first');
       await expect(record(service, newConsentId(), byAnother)).resolves.toMatchObject({ version: 1 });
