@@ -77,6 +77,10 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   RETENTION_DATA = 'apps/audit/data/retention.json';
 
+  /** What counts as unusual access. */
+  @IsString()
+  ALERT_RULES = 'apps/audit/data/alert-rules.json';
+
   /** One file for each month's release key. */
   @IsString()
   RELEASE_KEY_FOLDER: string;

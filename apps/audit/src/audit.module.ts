@@ -65,6 +65,8 @@ import { LogPublisher } from './publish-log/log-publisher.js';
 import { TileFolder } from './publish-log/tile-folder.js';
 import { CosignatureCollector } from './collect-cosignatures/cosignature-collector.js';
 import { ReadLogController } from './read-log/read-log.controller.js';
+import { alertProviders } from './raise-alerts/alert.providers.js';
+import { RaiseAlertsController } from './raise-alerts/raise-alerts.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
 import { RecordReportController } from './record-report/record-report.controller.js';
@@ -156,6 +158,7 @@ export class AuditModule {
         EraseEntriesController,
         HoldEntriesController,
         ListRetentionController,
+        RaiseAlertsController,
         FactsController,
       ],
       providers: [
@@ -372,6 +375,7 @@ export class AuditModule {
             ),
         },
         ...erasureProviders(config.RETENTION_DATA),
+        ...alertProviders(config.ALERT_RULES),
         AuditConnections,
       ],
     };

@@ -16,6 +16,7 @@ import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
 import type { EvidenceLanguage } from './domain/evidence-bundle.js';
 import { type HubFlags, HubSettings } from './infra/hub-settings.js';
 import type { OpenedLog } from './infra/open-log.js';
+import { addRetentionCommands } from './retention-program.js';
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -453,6 +454,8 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       );
     },
   );
+
+  addRetentionCommands(program, { run, path, agencyArgument });
 
   try {
     await program.parseAsync([...args], { from: 'user' });

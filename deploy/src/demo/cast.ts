@@ -15,6 +15,13 @@ export const agencies = {
     nameSv: 'Granskare (demo)',
     telephone: '',
   },
+  approver: {
+    id: 'A-LVV',
+    businessId: '0245437-2',
+    nameFi: 'Toinen tarkastaja (demo)',
+    nameSv: 'Andra granskaren (demo)',
+    telephone: '',
+  },
   faulty: { id: 'K-049', businessId: '0101263-6', telephone: '09 816 21' },
 } as const;
 

@@ -7,6 +7,7 @@ import { startAgent, keptSecret, type StartedAgent } from './agents.js';
 import type { AgencySystem } from './agency-system.js';
 import { Auditor, type LogSummary } from './audit.js';
 import { ConsentScenario } from './consents.js';
+import { Eraser } from './erase.js';
 import { agencies, countyClients, guardian, kelaClients, stranger } from './cast.js';
 import { countyQueries, CountyRegister } from './county-register.js';
 import { hostedAccount, issuerOf, startIdentification } from './identification.js';
@@ -149,6 +150,9 @@ async function play(
   });
   await narrator.step('11. The auditor reports: a client’s account, and the evidence of one transfer', () =>
     auditor.report(narrator.exchanges),
+  );
+  await narrator.step('12. Two authorities have entries erased, and the log still proves itself', () =>
+    new Eraser(stack, hub, narrator).erase(),
   );
   return result!.log;
 }

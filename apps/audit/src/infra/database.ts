@@ -6,6 +6,7 @@ import { Places1764115200002, placeRestrictions } from './migrations/3-places.mi
 import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations/4-cosignatures.migration.js';
 import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasure.migration.js';
 import { Search1764117000002 } from './migrations/6-search.migration.js';
+import { Alerts1764117000003, alertRestrictions } from './migrations/7-alerts.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -17,6 +18,7 @@ export const databaseSpec: DatabaseSpec = {
     Cosignatures1764115200003,
     Erasure1764117000001,
     Search1764117000002,
+    Alerts1764117000003,
   ],
   restrictions: [
     ...logRestrictions,
@@ -24,6 +26,7 @@ export const databaseSpec: DatabaseSpec = {
     ...placeRestrictions,
     ...cosignatureRestrictions,
     ...erasureRestrictions,
+    ...alertRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

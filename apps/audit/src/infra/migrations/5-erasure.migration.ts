@@ -7,7 +7,7 @@ const erasable = ['entry', 'entry_secret', 'entry_evidence', 'entry_index', 'ent
 /**
  * Erasure. Its two functions are the only way past the append-only triggers, and they take nothing that no tombstone names: a
  * tombstone stands in the log before anything goes, so that what was begun is ended after whatever stops it, and a restored
- * database is brought to where it was (decision 0024).
+ * database is brought to where it was (decision 0031).
  */
 export class Erasure1764117000001 implements MigrationInterface {
   readonly name = 'Erasure1764117000001';

@@ -396,6 +396,45 @@ export interface ListHoldsResponse {
   holds: Hold[];
 }
 
+export interface Alert {
+  id: string;
+  rule: string;
+  /** agency or supervising */
+  owner: string;
+  agency: string;
+  /** Case worker's pseudonym at the agency; empty where a system acted. */
+  worker: string;
+  windowFrom: Date | undefined;
+  windowTo: Date | undefined;
+  measured: number;
+  threshold: number;
+  raisedAt:
+    | Date
+    | undefined;
+  /** raised, acknowledged, closed */
+  state: string;
+  actedBy: string;
+  actedAt: Date | undefined;
+  reason: string;
+}
+
+export interface ListAlertsRequest {
+  /** Closed ones too. */
+  closed: boolean;
+}
+
+export interface ListAlertsResponse {
+  alerts: Alert[];
+}
+
+export interface ActOnAlertRequest {
+  act: string;
+}
+
+export interface ActOnAlertResponse {
+  alert: Alert | undefined;
+}
+
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
   return { items: [] };
 }
@@ -5718,6 +5757,586 @@ export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
   },
 };
 
+function createBaseAlert(): Alert {
+  return {
+    id: "",
+    rule: "",
+    owner: "",
+    agency: "",
+    worker: "",
+    windowFrom: undefined,
+    windowTo: undefined,
+    measured: 0,
+    threshold: 0,
+    raisedAt: undefined,
+    state: "",
+    actedBy: "",
+    actedAt: undefined,
+    reason: "",
+  };
+}
+
+export const Alert: MessageFns<Alert> = {
+  encode(message: Alert, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.agency !== "") {
+      writer.uint32(34).string(message.agency);
+    }
+    if (message.worker !== "") {
+      writer.uint32(42).string(message.worker);
+    }
+    if (message.windowFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.windowFrom), writer.uint32(50).fork()).join();
+    }
+    if (message.windowTo !== undefined) {
+      Timestamp.encode(toTimestamp(message.windowTo), writer.uint32(58).fork()).join();
+    }
+    if (message.measured !== 0) {
+      writer.uint32(64).uint32(message.measured);
+    }
+    if (message.threshold !== 0) {
+      writer.uint32(72).uint32(message.threshold);
+    }
+    if (message.raisedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.raisedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.state !== "") {
+      writer.uint32(90).string(message.state);
+    }
+    if (message.actedBy !== "") {
+      writer.uint32(98).string(message.actedBy);
+    }
+    if (message.actedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.actedAt), writer.uint32(106).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(114).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Alert {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlert();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windowFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.windowTo = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.measured = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.threshold = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.raisedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.actedBy = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.actedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Alert {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      owner: isSet(object.owner) ? globalThis.String(object.owner) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      windowFrom: isSet(object.windowFrom)
+        ? fromJsonTimestamp(object.windowFrom)
+        : isSet(object.window_from)
+        ? fromJsonTimestamp(object.window_from)
+        : undefined,
+      windowTo: isSet(object.windowTo)
+        ? fromJsonTimestamp(object.windowTo)
+        : isSet(object.window_to)
+        ? fromJsonTimestamp(object.window_to)
+        : undefined,
+      measured: isSet(object.measured) ? globalThis.Number(object.measured) : 0,
+      threshold: isSet(object.threshold) ? globalThis.Number(object.threshold) : 0,
+      raisedAt: isSet(object.raisedAt)
+        ? fromJsonTimestamp(object.raisedAt)
+        : isSet(object.raised_at)
+        ? fromJsonTimestamp(object.raised_at)
+        : undefined,
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      actedBy: isSet(object.actedBy)
+        ? globalThis.String(object.actedBy)
+        : isSet(object.acted_by)
+        ? globalThis.String(object.acted_by)
+        : "",
+      actedAt: isSet(object.actedAt)
+        ? fromJsonTimestamp(object.actedAt)
+        : isSet(object.acted_at)
+        ? fromJsonTimestamp(object.acted_at)
+        : undefined,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: Alert): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.owner !== "") {
+      obj.owner = message.owner;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.windowFrom !== undefined) {
+      obj.windowFrom = message.windowFrom.toISOString();
+    }
+    if (message.windowTo !== undefined) {
+      obj.windowTo = message.windowTo.toISOString();
+    }
+    if (message.measured !== 0) {
+      obj.measured = Math.round(message.measured);
+    }
+    if (message.threshold !== 0) {
+      obj.threshold = Math.round(message.threshold);
+    }
+    if (message.raisedAt !== undefined) {
+      obj.raisedAt = message.raisedAt.toISOString();
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.actedBy !== "") {
+      obj.actedBy = message.actedBy;
+    }
+    if (message.actedAt !== undefined) {
+      obj.actedAt = message.actedAt.toISOString();
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Alert>, I>>(base?: I): Alert {
+    return Alert.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Alert>, I>>(object: I): Alert {
+    const message = createBaseAlert();
+    message.id = object.id ?? "";
+    message.rule = object.rule ?? "";
+    message.owner = object.owner ?? "";
+    message.agency = object.agency ?? "";
+    message.worker = object.worker ?? "";
+    message.windowFrom = object.windowFrom ?? undefined;
+    message.windowTo = object.windowTo ?? undefined;
+    message.measured = object.measured ?? 0;
+    message.threshold = object.threshold ?? 0;
+    message.raisedAt = object.raisedAt ?? undefined;
+    message.state = object.state ?? "";
+    message.actedBy = object.actedBy ?? "";
+    message.actedAt = object.actedAt ?? undefined;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseListAlertsRequest(): ListAlertsRequest {
+  return { closed: false };
+}
+
+export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
+  encode(message: ListAlertsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.closed !== false) {
+      writer.uint32(8).bool(message.closed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAlertsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAlertsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.closed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListAlertsRequest {
+    return { closed: isSet(object.closed) ? globalThis.Boolean(object.closed) : false };
+  },
+
+  toJSON(message: ListAlertsRequest): unknown {
+    const obj: any = {};
+    if (message.closed !== false) {
+      obj.closed = message.closed;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListAlertsRequest>, I>>(base?: I): ListAlertsRequest {
+    return ListAlertsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAlertsRequest>, I>>(object: I): ListAlertsRequest {
+    const message = createBaseListAlertsRequest();
+    message.closed = object.closed ?? false;
+    return message;
+  },
+};
+
+function createBaseListAlertsResponse(): ListAlertsResponse {
+  return { alerts: [] };
+}
+
+export const ListAlertsResponse: MessageFns<ListAlertsResponse> = {
+  encode(message: ListAlertsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.alerts) {
+      Alert.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAlertsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAlertsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alerts.push(Alert.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListAlertsResponse {
+    return { alerts: globalThis.Array.isArray(object?.alerts) ? object.alerts.map((e: any) => Alert.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: ListAlertsResponse): unknown {
+    const obj: any = {};
+    if (message.alerts?.length) {
+      obj.alerts = message.alerts.map((e) => Alert.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListAlertsResponse>, I>>(base?: I): ListAlertsResponse {
+    return ListAlertsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAlertsResponse>, I>>(object: I): ListAlertsResponse {
+    const message = createBaseListAlertsResponse();
+    message.alerts = object.alerts?.map((e) => Alert.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseActOnAlertRequest(): ActOnAlertRequest {
+  return { act: "" };
+}
+
+export const ActOnAlertRequest: MessageFns<ActOnAlertRequest> = {
+  encode(message: ActOnAlertRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.act !== "") {
+      writer.uint32(10).string(message.act);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActOnAlertRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActOnAlertRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.act = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ActOnAlertRequest {
+    return { act: isSet(object.act) ? globalThis.String(object.act) : "" };
+  },
+
+  toJSON(message: ActOnAlertRequest): unknown {
+    const obj: any = {};
+    if (message.act !== "") {
+      obj.act = message.act;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ActOnAlertRequest>, I>>(base?: I): ActOnAlertRequest {
+    return ActOnAlertRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActOnAlertRequest>, I>>(object: I): ActOnAlertRequest {
+    const message = createBaseActOnAlertRequest();
+    message.act = object.act ?? "";
+    return message;
+  },
+};
+
+function createBaseActOnAlertResponse(): ActOnAlertResponse {
+  return { alert: undefined };
+}
+
+export const ActOnAlertResponse: MessageFns<ActOnAlertResponse> = {
+  encode(message: ActOnAlertResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== undefined) {
+      Alert.encode(message.alert, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActOnAlertResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActOnAlertResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = Alert.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ActOnAlertResponse {
+    return { alert: isSet(object.alert) ? Alert.fromJSON(object.alert) : undefined };
+  },
+
+  toJSON(message: ActOnAlertResponse): unknown {
+    const obj: any = {};
+    if (message.alert !== undefined) {
+      obj.alert = Alert.toJSON(message.alert);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ActOnAlertResponse>, I>>(base?: I): ActOnAlertResponse {
+    return ActOnAlertResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ActOnAlertResponse>, I>>(object: I): ActOnAlertResponse {
+    const message = createBaseActOnAlertResponse();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? Alert.fromPartial(object.alert) : undefined;
+    return message;
+  },
+};
+
 /** The only writer of the Merkle log and the holder of the release key. */
 export type AuditServiceService = typeof AuditServiceService;
 export const AuditServiceService = {
@@ -5926,6 +6545,25 @@ export const AuditServiceService = {
     responseSerialize: (value: ListHoldsResponse): Buffer => Buffer.from(ListHoldsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListHoldsResponse => ListHoldsResponse.decode(value),
   },
+  /** Alerts on unusual access; each has an owner, who ends it by a signed statement. */
+  listAlerts: {
+    path: "/kotovayla.audit.v1.AuditService/ListAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertsRequest): Buffer => Buffer.from(ListAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertsRequest => ListAlertsRequest.decode(value),
+    responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
+  },
+  actOnAlert: {
+    path: "/kotovayla.audit.v1.AuditService/ActOnAlert" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ActOnAlertRequest): Buffer => Buffer.from(ActOnAlertRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ActOnAlertRequest => ActOnAlertRequest.decode(value),
+    responseSerialize: (value: ActOnAlertResponse): Buffer => Buffer.from(ActOnAlertResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ActOnAlertResponse => ActOnAlertResponse.decode(value),
+  },
 } as const;
 
 export interface AuditServiceServer extends UntypedServiceImplementation {
@@ -5962,6 +6600,9 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   placeHold: handleUnaryCall<PlaceHoldRequest, PlaceHoldResponse>;
   liftHold: handleUnaryCall<LiftHoldRequest, LiftHoldResponse>;
   listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
+  /** Alerts on unusual access; each has an owner, who ends it by a signed statement. */
+  listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  actOnAlert: handleUnaryCall<ActOnAlertRequest, ActOnAlertResponse>;
 }
 
 export interface AuditServiceClient extends Client {
@@ -6263,6 +6904,37 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  /** Alerts on unusual access; each has an owner, who ends it by a signed statement. */
+  listAlerts(
+    request: ListAlertsRequest,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  actOnAlert(
+    request: ActOnAlertRequest,
+    callback: (error: ServiceError | null, response: ActOnAlertResponse) => void,
+  ): ClientUnaryCall;
+  actOnAlert(
+    request: ActOnAlertRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ActOnAlertResponse) => void,
+  ): ClientUnaryCall;
+  actOnAlert(
+    request: ActOnAlertRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ActOnAlertResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,67 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import type { Clock } from '#kernel';
+import { CLOCK, Database, LOGGER, type Logger } from '#platform';
+import { Appender } from '../append-entries/appender.js';
+import type { AlertRules } from '../domain/alert-rules.js';
+import { AgencyKeys } from '../infra/agency-keys.js';
+import { readAlertRules } from '../infra/alert-rules-data.js';
+import { AlertStore } from '../infra/alert-store.js';
+import { EntryKek } from '../infra/entry-kek.js';
+import { Alerts } from './alerts.js';
+
+const RULES = Symbol('AlertRules');
+const LOOK_EVERY_MS = 60_000;
+
+/** Looks once a minute, at the instance that appends. */
+@Injectable()
+class AlertWatch implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(Alerts) private readonly alerts: Alerts,
+    @Inject(Appender) private readonly appender: Appender,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      if (this.appender.active) this.looking = this.looking.then(() => this.look());
+    }, LOOK_EVERY_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    await this.alerts.look().catch((error: unknown) => {
+      this.logger.error({ err: error }, 'unusual access could not be looked for');
+    });
+  }
+}
+
+/** @param rulesFile rules as data */
+export const alertProviders = (rulesFile: string): Provider[] => [
+  { provide: RULES, useFactory: () => readAlertRules(rulesFile) },
+  { provide: AlertStore, inject: [Database], useFactory: (database: Database) => new AlertStore(database) },
+  {
+    provide: Alerts,
+    inject: [AlertStore, RULES, AgencyKeys, EntryKek, Appender, CLOCK],
+    useFactory: (
+      store: AlertStore,
+      rules: AlertRules,
+      keys: AgencyKeys,
+      kek: EntryKek,
+      appender: Appender,
+      clock: Clock,
+    ) => new Alerts({ store, rules, keys, kek, appender, clock }),
+  },
+  AlertWatch,
+];

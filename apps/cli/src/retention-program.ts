@@ -1,0 +1,174 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ErasureProposal, type HoldScope, rangesOf, type IndexRange } from '#envelope';
+import { type AgencyId, isPseudonym } from '#kernel';
+import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
+import type { HubFlags, HubSettings } from './infra/hub-settings.js';
+
+interface Signing {
+  readonly agency: AgencyId;
+  readonly worker: string;
+  readonly vault: string;
+  readonly keyFile: string;
+}
+
+interface Selecting {
+  readonly subject?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly class?: string;
+  readonly indices?: IndexRange[];
+}
+
+export interface ProgramTools {
+  readonly run: <O extends HubFlags & { json?: boolean }>(
+    command: Command,
+    action: (context: { readonly options: O; readonly hub: HubSettings }) => Promise<CommandOutcome>,
+  ) => void;
+  readonly path: (value: string) => string;
+  readonly agencyArgument: (value: string) => AgencyId;
+}
+
+/** Commands about what is kept, what is erased, and who looked unusually. */
+export function addRetentionCommands(program: Command, { run, path, agencyArgument }: ProgramTools): void {
+  const audit = (command: Command): Command =>
+    command.option('--audit <host:port>', 'gRPC address of audit (KOTOVAYLA_AUDIT)');
+  const signed = (command: Command): Command =>
+    audit(command)
+      .requiredOption('--agency <id>', 'who signs', agencyArgument)
+      .requiredOption('--worker <pseudonym>', 'whose act it is, by the agency’s own pseudonym')
+      .requiredOption('--vault <file>', 'encrypted key vault')
+      .requiredOption('--key-file <file>', 'file that opens the vault');
+  const signerOf = ({ agency, worker, vault, keyFile }: Signing) => ({
+    agency,
+    worker,
+    files: { vault: path(vault), keyFile: path(keyFile) },
+  });
+  const entries = (): Option => new Option('--indices <ranges>', 'such as 3-7,9').argParser(rangesArgument);
+  const subject = (): Option =>
+    new Option('--subject <pseudonym>', 'entries about one person').argParser(pseudonymArgument);
+
+  const retention = program.command('retention').description('how long the log keeps what');
+  run(audit(retention.command('list')).description('classes with floor, ceiling and ground'), async ({ hub }) => {
+    const { listRetention } = await import('./list-retention/list-retention.js');
+    return listRetention(await hub.get('audit'));
+  });
+  run(
+    audit(retention.command('due')).description('how many entries of each class are kept or due'),
+    async ({ hub }) => {
+      const { listDue } = await import('./list-retention/list-retention.js');
+      return listDue(await hub.get('audit'));
+    },
+  );
+
+  const erase = program.command('erase').description('erasure of entries, by two agencies');
+  run<HubFlags & Signing & Selecting & { ground: string }>(
+    signed(erase.command('propose'))
+      .description('ask for an erasure, signed: by person and period, by class, or by indices')
+      .requiredOption('--ground <id>', 'see retention list')
+      .addOption(subject())
+      .option('--from <day>', 'with --subject: first day')
+      .option('--to <day>', 'with --subject: last day')
+      .option('--class <id>', 'entries of this class whose ceiling is reached')
+      .addOption(entries()),
+    async ({ options, hub }) => {
+      const { proposeErasure } = await import('./erase-entries/erase-entries.js');
+      const request = { selection: selectionOf(options), ground: options.ground, signer: signerOf(options) };
+      return proposeErasure(await hub.get('audit'), request);
+    },
+  );
+  const approve = signed(erase.command('approve'))
+    .description('agree to a proposal, signed with another agency’s key')
+    .argument('<proposal>');
+  run<HubFlags & Signing>(approve, async ({ options, hub }) => {
+    const { approveErasure } = await import('./erase-entries/erase-entries.js');
+    return approveErasure(await hub.get('audit'), approve.processedArgs[0] as string, signerOf(options));
+  });
+  run(audit(erase.command('run')).description('operator: erase what is approved; each night'), async ({ hub }) => {
+    const { runErasure } = await import('./erase-entries/erase-entries.js');
+    return runErasure(await hub.get('audit'));
+  });
+  run(audit(erase.command('status')).description('what was proposed, approved and erased'), async ({ hub }) => {
+    const { listErasures } = await import('./erase-entries/erase-entries.js');
+    return listErasures(await hub.get('audit'));
+  });
+
+  const alerts = program.command('alerts').description('unusual access: each alert has an owner and an end');
+  run<HubFlags & { closed?: boolean }>(
+    audit(alerts.command('list')).description('open alerts').option('--closed', 'closed ones too'),
+    async ({ options, hub }) => {
+      const { listAlerts } = await import('./act-on-alerts/act-on-alerts.js');
+      return listAlerts(await hub.get('audit'), options.closed === true);
+    },
+  );
+  for (const act of ['acknowledge', 'close'] as const) {
+    const command = signed(alerts.command(act))
+      .description(act === 'close' ? 'end an alert; the log says why' : 'take an alert up')
+      .argument('<alert>')
+      .requiredOption('--reason <code>', 'such as planned-work; no personal data');
+    run<HubFlags & Signing & { reason: string }>(command, async ({ options, hub }) => {
+      const { actOnAlert } = await import('./act-on-alerts/act-on-alerts.js');
+      const acted = { alert: command.processedArgs[0] as string, act, reason: options.reason };
+      return actOnAlert(await hub.get('audit'), acted, signerOf(options));
+    });
+  }
+
+  const hold = program.command('hold').description('legal holds: what they cover is not erased');
+  run<HubFlags & Signing & Selecting & { matter: string; of?: AgencyId }>(
+    signed(hold.command('place'))
+      .description('hold the entries of a person, of an agency, or by indices')
+      .requiredOption('--matter <reference>', 'of the matter; no personal data')
+      .addOption(subject())
+      .option('--of <agency>', 'all entries of an agency', agencyArgument)
+      .addOption(entries()),
+    async ({ options, hub }) => {
+      const { placeHold } = await import('./hold-entries/hold-entries.js');
+      const request = { scope: scopeOf(options), matter: options.matter, signer: signerOf(options) };
+      return placeHold(await hub.get('audit'), request);
+    },
+  );
+  const lift = signed(hold.command('lift')).description('lift a hold').argument('<hold>');
+  run<HubFlags & Signing>(lift, async ({ options, hub }) => {
+    const { liftHold } = await import('./hold-entries/hold-entries.js');
+    return liftHold(await hub.get('audit'), lift.processedArgs[0] as string, signerOf(options));
+  });
+  run(audit(hold.command('list')).description('holds, also lifted ones'), async ({ hub }) => {
+    const { listHolds } = await import('./hold-entries/hold-entries.js');
+    return listHolds(await hub.get('audit'));
+  });
+}
+
+function selectionOf({ subject, from, to, class: id, indices }: Selecting): ErasureProposal['selection'] {
+  if ([subject, id, indices].filter((one) => one !== undefined).length !== 1)
+    throw new UsageError('One of --subject, --class and --indices.');
+  if (id !== undefined) return { by: 'ceiling', class: id };
+  if (indices !== undefined) return { by: 'indices', indices };
+  if (!isPseudonym(subject) || from === undefined || to === undefined)
+    throw new UsageError('--subject needs --from and --to.');
+  return { by: 'subject', subject, from, to };
+}
+
+function scopeOf({ subject, of, indices }: Selecting & { readonly of?: AgencyId }): HoldScope {
+  if ([subject, of, indices].filter((one) => one !== undefined).length !== 1)
+    throw new UsageError('One of --subject, --of and --indices.');
+  if (of !== undefined) return { by: 'agency', agency: of };
+  if (indices !== undefined) return { by: 'indices', indices };
+  if (!isPseudonym(subject)) throw new UsageError('--subject is a pseudonym.');
+  return { by: 'subject', subject };
+}
+
+function pseudonymArgument(value: string): string {
+  if (!isPseudonym(value)) throw new InvalidArgumentError('A pseudonym is p, its version, a dot and 43 characters.');
+  return value;
+}
+
+/** Several ranges may touch or overlap. */
+function rangesArgument(value: string): IndexRange[] {
+  const indices = value.split(',').flatMap((part) => {
+    const [, low = '', high = low] = /^(\d{1,12})(?:-(\d{1,12}))?$/.exec(part) ?? [];
+    const [first, last] = [Number(low), Number(high)];
+    if (low === '' || last < first || last - first > 100_000)
+      throw new InvalidArgumentError('Indices and ranges with commas between, such as 3-7,9.');
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  });
+  return rangesOf(new Set(indices));
+}
