@@ -479,38 +479,41 @@ describe('the account of a client who logs in', () => {
     afterAll(() => chromium?.close());
 
     it.each([
-      ['fi', 'ltr', 'Kirjaudu ulos'],
-      ['ar', 'rtl', 'Log out'],
-    ])('logs in, reads the page in %s, withdraws by a button and logs out', async (language, direction, logOut) => {
-      const consentId = await consentAt(municipality, 'K-235', { disclosers: ['H-03'] });
-      const context = await chromium.newContext({ viewport: { width: 794, height: 1123 } });
-      try {
-        const page = await context.newPage();
-        await page.goto(`${accountAt(kauniainen)}/login?language=${language}`);
-        const me = page.getByRole('listitem').filter({ hasText: client.name });
-        await me.getByRole('link', { name: 'substantial' }).click();
-        await page.waitForURL(`**/page?language=${language}`);
-        expect(await lookAt(page)).toMatchObject({
-          direction,
-          runsRightToLeft: direction === 'rtl',
-          firstHeading: 'H1',
-          unscoped: 0,
-          unlabelled: 0,
-          withoutCaption: 0,
-          overflows: false,
-          faint: [],
-        });
-        const shots = process.env['SCREENSHOTS'];
-        if (shots !== undefined) await page.screenshot({ path: `${shots}/account-${language}.png`, fullPage: true });
-        await page.locator(`form[action*="${consentId}"] button`).click();
-        await page.getByRole('status').waitFor();
-        await page.getByRole('link').click();
-        expect(await page.locator(`form[action*="${consentId}"]`).count()).toBe(0);
-        await page.getByRole('button', { name: logOut }).click();
-        expect(await page.textContent('code')).toBe('ACCOUNT_SESSION_ENDED');
-      } finally {
-        await context.close();
-      }
-    });
+      ['fi', 'ltr', 'Peruuta suostumus', 'Kirjaudu ulos'],
+      ['ar', 'rtl', 'Withdraw the consent', 'Log out'],
+    ])(
+      'logs in, reads the page in %s, withdraws by a button and logs out',
+      async (language, direction, withdraw, logOut) => {
+        const consentId = await consentAt(municipality, 'K-235', { disclosers: ['H-03'] });
+        const context = await chromium.newContext({ viewport: { width: 794, height: 1123 } });
+        try {
+          const page = await context.newPage();
+          await page.goto(`${accountAt(kauniainen)}/login?language=${language}`);
+          const me = page.getByRole('listitem').filter({ hasText: client.name });
+          await me.getByRole('link', { name: 'substantial' }).click();
+          await page.waitForURL(`**/page?language=${language}`);
+          expect(await lookAt(page)).toMatchObject({
+            direction,
+            runsRightToLeft: direction === 'rtl',
+            firstHeading: 'H1',
+            unscoped: 0,
+            unlabelled: 0,
+            withoutCaption: 0,
+            overflows: false,
+            faint: [],
+          });
+          const shots = process.env['SCREENSHOTS'];
+          if (shots !== undefined) await page.screenshot({ path: `${shots}/account-${language}.png`, fullPage: true });
+          await page.locator(`form[action*="${consentId}"]`).getByRole('button', { name: withdraw }).click();
+          await page.getByRole('status').waitFor();
+          await page.getByRole('link').click();
+          expect(await page.locator(`form[action*="${consentId}"]`).count()).toBe(0);
+          await page.getByRole('button', { name: logOut }).click();
+          expect(await page.textContent('code')).toBe('ACCOUNT_SESSION_ENDED');
+        } finally {
+          await context.close();
+        }
+      },
+    );
   });
 });

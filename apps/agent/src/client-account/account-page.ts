@@ -14,7 +14,7 @@ import {
 import { type Html, html } from '../print-page/html.js';
 import type { AskedAbout } from '../infra/client-store.js';
 import type { ConsentDto } from '../record-consent/consent.dto.js';
-import { notShown, wordsFor } from './account-words.js';
+import { notShown, type Wording, wordsFor } from './account-words.js';
 import type { Account, AccountMatter, Contact } from './account.js';
 
 export interface AccountSetting extends PageSetting {
@@ -25,19 +25,20 @@ export interface AccountSetting extends PageSetting {
   readonly languages: readonly Pick<Notice, 'language' | 'name' | 'direction'>[];
 }
 
-type Word = ReturnType<typeof wordsFor>;
+type Word = Wording['word'];
 
 /** Everything about a person, with a button for each consent that can be withdrawn here. */
 export function accountPage({ matters, asked, disclosures, isOther }: Account, setting: AccountSetting): string {
   const { labels, language } = setting.notice;
-  const word = wordsFor(language);
+  const wording = wordsFor(language);
+  const { word } = wording;
   return page(
     setting,
     labels.accountTitle,
     html`${languageLinks(setting)}
       <p>${word('loggedIn')}</p>
       ${isOther ? html`<p><strong>${word('forAnother')}</strong></p>` : undefined}
-      ${matters.map((matter) => matterSection(matter, setting, word))}
+      ${matters.map((matter) => matterSection(matter, setting, wording))}
       ${disclosureSection(
         disclosures.map((one) => ({ ...one, from: one.from as AgencyId, to: one.to as AgencyId })),
         setting,
@@ -63,7 +64,7 @@ export function accountPage({ matters, asked, disclosures, isOther }: Account, s
 /** That it holds, from when, and what had been opened before. */
 export function withdrawnPage({ effectiveAt, opened = [] }: ConsentDto, setting: AccountSetting): string {
   const { labels, language } = setting.notice;
-  const word = wordsFor(language);
+  const { word } = wordsFor(language);
   const rows = opened.map(
     ({ recipient, usedAt }) =>
       html`<tr>
@@ -109,7 +110,7 @@ export const refusedPage = (code: string, login: string): string => {
     </html> `.markup;
 };
 
-function matterSection(matter: AccountMatter, setting: AccountSetting, word: Word): Html {
+function matterSection(matter: AccountMatter, setting: AccountSetting, { word, act: actName }: Wording): Html {
   const { labels } = setting.notice;
   const { record, proposal, consentId, state, used, acts } = matter;
   const terms = record ?? proposal;
@@ -153,14 +154,14 @@ function matterSection(matter: AccountMatter, setting: AccountSetting, word: Wor
               ${acts.map(
                 ({ act, agency, iat }) =>
                   html`<li>
-                    ${word(act)}, ${moment(new Date(iat * 1_000).toISOString())}, ${agencyList(setting, [agency])}
+                    ${actName(act)}, ${moment(new Date(iat * 1_000).toISOString())}, ${agencyList(setting, [agency])}
                   </li>`,
               )}
             </ul>`
     }
     ${
       matter.withdraw === 'here'
-        ? form(setting, `consents/${consentId}/withdraw/page`, html`${word('withdraw')} ${name}`)
+        ? form(setting, `consents/${consentId}/withdraw/page`, html`${word('withdrawConsent')} ${name}`)
         : matter.contacts.length === 0
           ? undefined
           : contactList(matter.contacts, word(matter.version > 0 ? 'callOther' : 'answerThere'), setting)

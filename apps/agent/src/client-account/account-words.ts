@@ -14,7 +14,7 @@ interface Words {
   readonly question: string;
   readonly answerThere: string;
   readonly happened: string;
-  readonly withdraw: string;
+  readonly withdrawConsent: string;
   readonly withdrawn: string;
   readonly holdsFrom: string;
   readonly cannotBeTakenBack: string;
@@ -40,7 +40,7 @@ const words = {
     question: 'Kysymys, johon ei ole vielä suostuttu',
     answerThere: 'Vastaa viranomaiselle, joka kysyy.',
     happened: 'Tapahtumat',
-    withdraw: 'Peruuta suostumus',
+    withdrawConsent: 'Peruuta suostumus',
     withdrawn: 'Suostumus on peruutettu',
     holdsFrom: 'Tietoja ei anneta enää tästä lähtien:',
     cannotBeTakenBack: 'Nämä luovutukset ehtivät tapahtua, eikä niitä voi perua:',
@@ -75,7 +75,7 @@ const words = {
     question: 'Fråga som inte har besvarats med ja',
     answerThere: 'Svara den myndighet som frågar.',
     happened: 'Händelser',
-    withdraw: 'Återkalla samtycket',
+    withdrawConsent: 'Återkalla samtycket',
     withdrawn: 'Samtycket är återkallat',
     holdsFrom: 'Inga uppgifter lämnas ut från och med:',
     cannotBeTakenBack: 'Dessa utlämnanden hann ske och kan inte tas tillbaka:',
@@ -110,7 +110,7 @@ const words = {
     question: 'A question that was not answered with yes',
     answerThere: 'Answer the authority that asks.',
     happened: 'What happened',
-    withdraw: 'Withdraw the consent',
+    withdrawConsent: 'Withdraw the consent',
     withdrawn: 'The consent is withdrawn',
     holdsFrom: 'Nothing is given any more from:',
     cannotBeTakenBack: 'These disclosures had been made and cannot be taken back:',
@@ -137,15 +137,17 @@ const words = {
 
 const isWritten = (language: string): language is keyof typeof words => Object.hasOwn(words, language);
 
+export interface Wording {
+  readonly word: (name: Exclude<keyof Words, 'acts'>) => Html;
+  readonly act: (name: ConsentActType) => Html;
+}
+
 /** The words in a language, else in English and marked as such, so that they are read out and set right. */
-export function wordsFor(language: string): (word: Exclude<keyof Words, 'acts'> | ConsentActType) => Html {
+export function wordsFor(language: string): Wording {
   const own = isWritten(language);
-  const chosen = words[own ? language : 'en'];
-  return (word) => {
-    const text =
-      word in chosen.acts ? chosen.acts[word as ConsentActType] : chosen[word as Exclude<keyof Words, 'acts'>];
-    return own ? html`${text}` : html`<span lang="en" dir="ltr">${text}</span>`;
-  };
+  const chosen: Words = words[own ? language : 'en'];
+  const marked = (text: string): Html => (own ? html`${text}` : html`<span lang="en" dir="ltr">${text}</span>`);
+  return { word: (name) => marked(chosen[name]), act: (name) => marked(chosen.acts[name]) };
 }
 
 /** Why nothing is shown, for somebody whose language is not known yet. */

@@ -263,7 +263,7 @@ export class ClientAccountController {
       notice: this.notices.inForce(language, today),
       names: await this.directory.agencyNames(),
       namesWithheld,
-      person: '',
+      person: undefined,
       deciders: [],
       officer: undefined,
       agency: host.agency.id,

@@ -16,7 +16,8 @@ export interface PageSetting {
   readonly names: AgencyNames;
   /** Agencies' names are not shown to this reader. Why is not said. */
   readonly namesWithheld: boolean;
-  readonly person: string;
+  /** Left out where the reader knows who it is. */
+  readonly person: string | undefined;
   readonly deciders: readonly string[];
   /** Whom to call to withdraw. */
   readonly officer: Officer | undefined;
@@ -179,7 +180,7 @@ export function facts(terms: Terms, setting: PageSetting, more: readonly (readon
   const { labels } = notice;
   const { dataPeriod } = terms;
   const rows: readonly (readonly [Label, Html | string])[] = [
-    ['person', html`<bdi>${person}</bdi>`],
+    ...(person === undefined ? [] : [['person', html`<bdi>${person}</bdi>`] as const]),
     ...(deciders.length === 0
       ? []
       : [['decides', html`${deciders.map((name) => html`<span class="item"><bdi>${name}</bdi></span>`)}`] as const]),
@@ -247,7 +248,7 @@ const unchecked = {
 const style = new Html(`
   body { font: 1rem/1.5 system-ui, "Noto Sans", "Noto Sans Arabic", sans-serif; color: #1a1a1a; background: #fff;
     max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
-  h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.125rem; margin-block: 1.5rem 0.25rem; }
+  h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.125rem; margin-block: 1.5rem 0.25rem; } h3 { font-size: 1rem; margin-block: 1rem 0.25rem; }
   dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 0.25rem 1rem; }
   dt { font-weight: 600; } dd { margin: 0; }
   table { border-collapse: collapse; width: 100%; margin-block: 1rem; }
