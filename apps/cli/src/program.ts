@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Chain } from '#envelope';
 import {
   type AgencyId,
   AppError,
@@ -84,6 +85,14 @@ interface EvidenceFlags extends LogFlags, VaultOptions {
   readonly receipt?: string[];
   readonly language: EvidenceLanguage;
   readonly json?: boolean;
+}
+
+interface EntriesFlags extends LogFlags, VaultOptions {
+  readonly agency: AgencyId;
+  readonly of?: Chain;
+  readonly from: string;
+  readonly until: string;
+  readonly format: 'jsonl' | 'csv';
 }
 
 interface ReportFlags extends HubFlags, VaultOptions {
@@ -250,6 +259,48 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     return withLog(where, hub, (opened) => runExport({ ...request, log: opened }));
   });
 
+  const entries = log
+    .command('entries')
+    .description(
+      'export the entries of an agency or a client for a period, provably all of them; goes on where it was killed',
+    )
+    .argument('<folder>')
+    .addOption(logOption())
+    .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+    .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)')
+    .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+    .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+    .requiredOption('--agency <id>', 'whose vault it is', agencyArgument)
+    .requiredOption('--vault <file>')
+    .requiredOption('--key-file <file>')
+    .requiredOption('--from <day>', 'first day, YYYY-MM-DD')
+    .requiredOption('--until <day>', 'last day')
+    .option(
+      '--of <chain>',
+      'whose entries: an agency’s id or a client’s pseudonym; by default the own agency’s',
+      chainArgument,
+    )
+    .addOption(
+      new Option('--format <format>', 'lines of JSON, or a table beside them')
+        .choices(['jsonl', 'csv'])
+        .default('jsonl'),
+    );
+  run<EntriesFlags>(entries, async ({ options, hub }) => {
+    const { runExportEntries } = await import('./export-entries/run-export-entries.js');
+    return withLog(options.log, hub, (opened) =>
+      runExportEntries({
+        folder: path(firstArgument(entries)),
+        reader: { agency: options.agency, files: filesOf(options) },
+        hub,
+        log: opened,
+        ...(options.of !== undefined && { of: options.of }),
+        from: options.from,
+        until: options.until,
+        table: options.format === 'csv',
+      }),
+    );
+  });
+
   const logKey = log
     .command('key')
     .description('the log’s verifier key as it is pinned here')
@@ -330,6 +381,10 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     if (file !== undefined) {
       const { runVerifyEvidence } = await import('./verify-evidence/run-verify-evidence.js');
       return runVerifyEvidence(file, options.verifierKey);
+    }
+    if (await fileAt(join(path(firstArgument(verify)), 'export.json'))) {
+      const { runVerifyEntries } = await import('./verify-entries/run-verify-entries.js');
+      return runVerifyEntries(path(firstArgument(verify)), options.verifierKey);
     }
     const { runVerification } = await import('./verify-log/run-verification.js');
     return runVerification({
@@ -486,6 +541,11 @@ const firstArgument = (command: Command): string => command.processedArgs[0] as 
 function agencyArgument(value: string): AgencyId {
   if (!isAgencyId(value)) throw new InvalidArgumentError('An agency id is a kind and a code, such as K-235.');
   return value;
+}
+
+function chainArgument(value: string): Chain {
+  if (isAgencyId(value) || isPseudonym(value)) return value;
+  throw new InvalidArgumentError('Entries are those of an agency or of a client’s pseudonym.');
 }
 
 const kindArgument =

@@ -1,8 +1,9 @@
 import { webcrypto } from 'node:crypto';
 import * as oauth from 'openid-client';
-import { type SigningKey, exportPrivateJwk } from '#envelope';
-import { type AgencyId, AppError, type ExchangeId, partyKindOf } from '#kernel';
+import { type Chain, type PlaceOpening, type SigningKey, exportPrivateJwk, parsePlaceOpening } from '#envelope';
+import { type AgencyId, AppError, type ExchangeId, isAgencyId, partyKindOf } from '#kernel';
 import type { BodyLine, EvidencedLine } from '../domain/body-line.js';
+import type { Boundary, ChainPage } from '../domain/entries-export.js';
 import { answerOf, withSlash } from './public-hub.js';
 
 /** A token is renewed this long before it ends. */
@@ -80,6 +81,29 @@ export class AuditSession {
     return lines;
   }
 
+  /**
+   * One page of all entries of one chain that were logged in a time, with what bounds the answer. Each page is logged.
+   *
+   * @param of whose chain a supervising authority asks for; another agency asks for its own, or for a subject's
+   */
+  async chainPage({ of, from, until, cursor }: ChainQuestion): Promise<ChainPage> {
+    const query = new URLSearchParams({ limit: String(pageSize), loggedFrom: from, loggedUntil: until });
+    if (of !== this.settings.agency) query.set(isAgencyId(of) ? 'agency' : 'subject', of);
+    if (cursor !== undefined) query.set('cursor', cursor);
+    const answer = await this.get(`v1/audit/entries?${query.toString()}`);
+    if (answer['chain'] !== of)
+      throw new AppError('FORBIDDEN', 'The hub opens no places of this chain to this agency.');
+    const { entries, cursor: next, before, after, erased } = answer;
+    if (next !== undefined && typeof next !== 'string') throw unexpected();
+    return {
+      lines: linesOf(entries).map((line, at) => ({ ...line, place: placeIn((entries as unknown[])[at]) })),
+      ...(next !== undefined && { cursor: next }),
+      ...(before !== undefined && { before: boundaryIn(before) }),
+      ...(after !== undefined && { after: boundaryIn(after) }),
+      erased: erasedIn(erased),
+    };
+  }
+
   private async page(from: number): Promise<OpenedPage> {
     const answer = await this.entries({ from: String(from), limit: String(pageSize) });
     const next = nextIn(answer, from);
@@ -112,6 +136,34 @@ export class AuditSession {
     this.token = { value: grant.access_token, renewAt };
     return grant.access_token;
   }
+}
+
+interface ChainQuestion {
+  readonly of: Chain;
+  readonly from: string;
+  readonly until: string;
+  readonly cursor?: string | undefined;
+}
+
+function placeIn(value: unknown): PlaceOpening {
+  const place = parsePlaceOpening((value as Record<string, unknown> | undefined)?.['place']);
+  if (!place.ok) throw unexpected();
+  return place.value;
+}
+
+function boundaryIn(value: unknown): Boundary {
+  const { leafIndex, entry } = value as Record<string, unknown>;
+  if (!Number.isSafeInteger(leafIndex) || typeof entry !== 'string') throw unexpected();
+  return { index: leafIndex as number, entry, place: placeIn(value) };
+}
+
+function erasedIn(value: unknown): ChainPage['erased'] {
+  if (!Array.isArray(value)) throw unexpected();
+  return value.map((one: unknown) => {
+    const { leafIndex, number } = one as Record<string, unknown>;
+    if (!Number.isSafeInteger(leafIndex) || !Number.isSafeInteger(number)) throw unexpected();
+    return { index: leafIndex as number, number: number as number };
+  });
 }
 
 function nextIn(answer: Record<string, unknown>, from: number): number | undefined {

@@ -1,19 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, ExchangeId } from '#kernel';
-import type { Checkpoint } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import type { EvidenceLanguage } from '../domain/evidence-bundle.js';
 import { packEvidence } from '../infra/evidence-file.js';
+import { checkpointOver } from '../infra/checkpoint-over.js';
 import type { HubSettings } from '../infra/hub-settings.js';
-import { type OpenedLog, readCheckpoint } from '../infra/open-log.js';
+import type { OpenedLog } from '../infra/open-log.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
 import { progressBar } from '../infra/progress.js';
 import { evidenceLines } from '../verify-evidence/evidence-lines.js';
 import { makeEvidence } from './make-evidence.js';
-
-const pollEveryMs = 250;
-const mostPolls = 40;
 
 export interface RunEvidence {
   readonly exchangeId: ExchangeId;
@@ -54,13 +50,4 @@ export async function runEvidence(request: RunEvidence): Promise<CommandOutcome>
     data: { path: target, exchangeId, entries: lines.map(({ index }) => index), faults: report.faults },
     lines: [`evidence of ${exchangeId}: ${pieces.size} pieces in ${target}`, ...evidenceLines(report)],
   };
-}
-
-/** The published log comes a moment after the entries. */
-async function checkpointOver(log: OpenedLog, index: number): Promise<Checkpoint> {
-  for (let polls = 1; ; polls += 1) {
-    const checkpoint = await readCheckpoint(log.files, log.verifier);
-    if (checkpoint.size > index || polls === mostPolls) return checkpoint;
-    await delay(pollEveryMs);
-  }
 }

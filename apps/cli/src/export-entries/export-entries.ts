@@ -1,0 +1,220 @@
+import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { createReadStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Chain } from '#envelope';
+import { type AgencyId, AppError, unwrap } from '#kernel';
+import { type Checkpoint, assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
+import {
+  type Boundary,
+  type ChainPage,
+  type EntriesExport,
+  type PlacedLine,
+  exportFiles,
+  parsePlacedLine,
+} from '../domain/entries-export.js';
+import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import { covers, tombstoneIn } from '../domain/tombstones.js';
+import { TiledSource } from '../export-log/tiled-source.js';
+import { tableLine } from './table-lines.js';
+
+export interface ExportEntries {
+  readonly folder: string;
+  readonly madeBy: AgencyId;
+  readonly chain: Chain;
+  readonly from: string;
+  readonly until: string;
+  readonly table: boolean;
+  readonly page: (cursor: string | undefined) => Promise<ChainPage>;
+  /** The published log, once it holds that entry. */
+  readonly checkpointOver: (index: number) => Promise<Checkpoint>;
+  readonly log: LogFiles;
+  readonly verifierKey: string;
+  readonly onPage?: (entries: number) => void;
+}
+
+/** What is known after a whole page: all that a killed export needs to go on. */
+interface State {
+  readonly question: string;
+  readonly cursor?: string;
+  readonly done: boolean;
+  readonly entries: number;
+  readonly bytes: { readonly lines: number; readonly table: number };
+  readonly before?: Boundary;
+  readonly after?: Boundary;
+  readonly erased: EntriesExport['erased'];
+}
+
+const proofsTogether = 500;
+
+/**
+ * Writes the entries of one chain for a period, page by page, and then what proves that none was left out. Called again after it
+ * was killed, it goes on after the last whole page and writes the same lines as if it had not been. Errors: CONFLICT (the folder
+ * holds something else, or the beginning of another export), LOG_INCONSISTENT, those of `page`.
+ */
+export async function exportEntries(request: ExportEntries): Promise<EntriesExport> {
+  await mkdir(request.folder, { recursive: true, mode: 0o700 });
+  let state = await stateOf(request);
+  while (!state.done) {
+    const page = await request.page(state.cursor);
+    state = await append(request, state, page);
+    request.onPage?.(state.entries);
+  }
+  const { madeBy, chain, from, until, table } = request;
+  const { entries, before, after, erased } = state;
+  const index: EntriesExport = {
+    v: 1,
+    madeBy,
+    chain,
+    from,
+    until,
+    entries,
+    ...(before && { before }),
+    ...(after && { after }),
+    erased,
+    table,
+  };
+  await prove(request, index);
+  await writeFile(at(request, exportFiles.index), `${JSON.stringify(index, undefined, 2)}\n`, { mode: 0o600 });
+  await rm(at(request, exportFiles.state));
+  return index;
+}
+
+const at = ({ folder }: Pick<ExportEntries, 'folder'>, name: string): string => join(folder, name);
+
+/** The state that was kept, with the files cut to it; or a fresh one. */
+async function stateOf(request: ExportEntries): Promise<State> {
+  const { chain, from, until, madeBy, table } = request;
+  const question = JSON.stringify({ chain, from, until, madeBy, table });
+  const kept = await readFile(at(request, exportFiles.state), 'utf8').catch(() => undefined);
+  if (kept === undefined) {
+    if ([exportFiles.index, exportFiles.entries, checkpointFile].some((name) => existsSync(at(request, name))))
+      throw new AppError('CONFLICT', 'The folder holds something else.');
+    const head = table ? tableLine() : '';
+    await writeFile(at(request, exportFiles.entries), '', { mode: 0o600 });
+    if (table) await writeFile(at(request, exportFiles.table), head, { mode: 0o600 });
+    const state = {
+      question,
+      done: false,
+      entries: 0,
+      bytes: { lines: 0, table: Buffer.byteLength(head) },
+      erased: [],
+    };
+    await keep(request, state);
+    return state;
+  }
+  const state = JSON.parse(kept) as State;
+  if (state.question !== question) throw new AppError('CONFLICT', 'The folder holds the beginning of another export.');
+  await truncate(at(request, exportFiles.entries), state.bytes.lines);
+  if (table) await truncate(at(request, exportFiles.table), state.bytes.table);
+  return state;
+}
+
+async function append(request: ExportEntries, state: State, page: ChainPage): Promise<State> {
+  const lines = page.lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const rows = request.table ? page.lines.map((line) => tableLine(line)).join('') : '';
+  await add(at(request, exportFiles.entries), lines);
+  if (request.table) await add(at(request, exportFiles.table), rows);
+  const before = state.before ?? page.before;
+  const next: State = {
+    question: state.question,
+    ...(page.cursor !== undefined && { cursor: page.cursor }),
+    done: page.cursor === undefined,
+    entries: state.entries + page.lines.length,
+    bytes: {
+      lines: state.bytes.lines + Buffer.byteLength(lines),
+      table: state.bytes.table + Buffer.byteLength(rows),
+    },
+    ...(before && { before }),
+    ...(page.after && { after: page.after }),
+    erased: [...state.erased, ...page.erased],
+  };
+  await keep(request, next);
+  return next;
+}
+
+/** On disk before the state says so. */
+async function add(path: string, text: string): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    await file.appendFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function keep(request: ExportEntries, state: State): Promise<void> {
+  const path = at(request, exportFiles.state);
+  await writeFile(`${path}.new`, JSON.stringify(state), { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+}
+
+/** One line for each entry: its index and the hashes from its leaf to the root of the checkpoint. */
+async function prove(request: ExportEntries, { before, after, erased }: EntriesExport): Promise<void> {
+  const path = at(request, exportFiles.proofs);
+  const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
+  await rm(at(request, exportFiles.tombstones), { force: true });
+  const last = Math.max(-1, ...bounds, await lastIndex(request));
+  const checkpoint = await request.checkpointOver(last);
+  if (last >= checkpoint.size)
+    throw new AppError('UNAVAILABLE', `The published log does not hold entry ${last} yet. Call again.`);
+  await writeFile(at(request, checkpointFile), checkpoint.note);
+  await writeFile(at(request, verifierKeyFile), `${request.verifierKey}\n`);
+  await writeFile(path, '', { mode: 0o600 });
+  const tombstones = erased.length === 0 ? [] : await tombstonesOver(erased, request.log, checkpoint.size);
+  if (tombstones.length > 0)
+    await add(at(request, exportFiles.tombstones), tombstones.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  let batch: number[] = [...new Set([...bounds, ...tombstones.map(({ index }) => index)])];
+  const flush = async (): Promise<void> => {
+    const nodes = await readNodes(
+      batch.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
+      checkpoint.size,
+      (name) => request.log.read(name),
+    );
+    const proofs = batch.map((leaf) => ({
+      index: leaf,
+      hashes: assembleInclusionProof(leaf, checkpoint.size, nodes).map((hash) => Buffer.from(hash).toString('base64')),
+    }));
+    await add(path, proofs.map((proof) => `${JSON.stringify(proof)}\n`).join(''));
+    batch = [];
+  };
+  for await (const { index } of linesOf(request)) {
+    batch.push(index);
+    if (batch.length >= proofsTogether) await flush();
+  }
+  await flush();
+}
+
+/** The public log is read once for the entries in clear that say what was erased. */
+async function tombstonesOver(
+  erased: EntriesExport['erased'],
+  log: LogFiles,
+  size: number,
+): Promise<{ index: number; entry: string }[]> {
+  const source = new TiledSource(log);
+  const found: { index: number; entry: string }[] = [];
+  for (let from = 0; from < size;) {
+    const page = (await source.entries(from, size)).slice(0, size - from);
+    if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
+    for (const [place, entry] of page.entries()) {
+      const stone = tombstoneIn(entry);
+      if (stone && erased.some(({ index }) => covers(stone, index)))
+        found.push({ index: from + place, entry: entry.toString('base64') });
+    }
+    from += page.length;
+  }
+  return found;
+}
+
+async function* linesOf(request: ExportEntries): AsyncGenerator<PlacedLine> {
+  for await (const line of createInterface({ input: createReadStream(at(request, exportFiles.entries), 'utf8') }))
+    yield unwrap(parsePlacedLine(line));
+}
+
+async function lastIndex(request: ExportEntries): Promise<number> {
+  if ((await stat(at(request, exportFiles.entries))).size === 0) return -1;
+  let last = -1;
+  for await (const { index } of linesOf(request)) last = Math.max(last, index);
+  return last;
+}

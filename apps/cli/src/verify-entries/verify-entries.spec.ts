@@ -1,0 +1,162 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { agencyId, unwrap } from '#kernel';
+import { openCheckpoint } from '#merkle';
+import { type Boundary, type ChainPage, type PlacedLine, exportFiles } from '../domain/entries-export.js';
+import { type ExportEntries, exportEntries } from '../export-entries/export-entries.js';
+import { LogFolder } from '../infra/log-folder.js';
+import { SmallLog } from '../testing/small-log.fixture.js';
+import { type EntriesReport, verifyEntries } from './verify-entries.js';
+
+const own = agencyId('K-235');
+const other = agencyId('H-03');
+const log = new SmallLog();
+/** Of the own chain: one from before the period, twelve in it, one after. */
+const placed: PlacedLine[] = [];
+for (let n = 0; n < 42; n += 1) {
+  if (n % 3 === 0) placed.push(log.addPlaced([own, other], { sender: own, recipient: other }));
+  else log.addPlaced([other]);
+}
+const [first, ...rest] = placed;
+const inside = rest.slice(0, -1);
+const last = rest.at(-1);
+
+const boundary = ({ index, place }: PlacedLine): Boundary => ({
+  index,
+  entry: log.entries[index]!.toString('base64'),
+  place,
+});
+const pages: ChainPage[] = [0, 5, 10].map((at) => ({
+  lines: inside.slice(at, at + 5),
+  erased: [],
+  ...(at === 0 && { before: boundary(first!) }),
+  ...(at + 5 < inside.length ? { cursor: String(at + 5) } : { after: boundary(last!) }),
+}));
+
+describe('an export of an agency’s entries for a period', () => {
+  let base: string;
+  let whole: string;
+  let folder: string;
+
+  const request = (target: string, more: Partial<ExportEntries> = {}): ExportEntries => ({
+    folder: target,
+    madeBy: own,
+    chain: own,
+    from: inside[0]!.place.loggedAt,
+    until: last!.place.loggedAt,
+    table: true,
+    page: async (cursor) => pages[Number(cursor ?? 0) / 5]!,
+    checkpointOver: async () => unwrap(openCheckpoint(log.checkpoint(), log.verifier)),
+    log: new LogFolder(join(base, 'log')),
+    verifierKey: log.verifierKey,
+    ...more,
+  });
+  const verified = async (): Promise<EntriesReport> => unwrap(await verifyEntries(new LogFolder(folder), log.verifier));
+  const kinds = async (): Promise<string[]> => (await verified()).completeness.faults.map(({ kind }) => kind);
+  const edit = async (name: string, change: (text: string) => string): Promise<void> =>
+    writeFile(join(folder, name), change(await readFile(join(folder, name), 'utf8')));
+
+  beforeAll(async () => {
+    base = await mkdtemp(join(tmpdir(), 'entries-'));
+    await log.export(join(base, 'log'));
+    whole = join(base, 'whole');
+    await exportEntries(request(whole));
+  });
+  afterAll(() => rm(base, { recursive: true }));
+  beforeEach(async () => {
+    folder = join(base, 'one');
+    await rm(folder, { recursive: true, force: true });
+    await cp(whole, folder, { recursive: true });
+  });
+
+  it('is proved to leave nothing out', async () => {
+    expect(await verified()).toMatchObject({
+      completeness: { complete: true, entries: 12, faults: [] },
+      unreadable: [],
+    });
+    expect(await verified()).not.toHaveProperty('tableDiffersAt');
+  });
+
+  it('has a table that other programs read, one line an entry below a header', async () => {
+    const rows = parse<Record<string, string>>(await readFile(join(folder, exportFiles.table)), { columns: true });
+    expect(rows).toHaveLength(12);
+    expect(rows[0]).toMatchObject({ index: '3', number: '2', sender: 'K-235', recipient: 'H-03' });
+  });
+
+  it('killed after any page goes on and ends with the same bytes as one that was not', async () => {
+    for (const killedAt of [0, 1, 2]) {
+      const target = join(base, `killed-${killedAt}`);
+      let asked = 0;
+      const dying = request(target, {
+        page: async (cursor) => {
+          if (asked++ === killedAt) throw new Error('killed');
+          return pages[Number(cursor ?? 0) / 5]!;
+        },
+      });
+      await expect(exportEntries(dying)).rejects.toThrow('killed');
+      // Half of a page may have been written when it was killed.
+      await writeFile(join(target, exportFiles.entries), '{"index":99', { flag: 'a' });
+      await writeFile(join(target, exportFiles.table), '99,', { flag: 'a' });
+      await exportEntries(request(target));
+      for (const name of [exportFiles.entries, exportFiles.table, exportFiles.index, exportFiles.proofs])
+        expect(await readFile(join(target, name), 'utf8')).toBe(await readFile(join(whole, name), 'utf8'));
+    }
+  });
+
+  it('is not mixed with another one', async () => {
+    await expect(exportEntries(request(folder))).rejects.toMatchObject({ code: 'CONFLICT' });
+    const target = join(base, 'begun');
+    const dying = request(target, { page: () => Promise.reject(new Error('killed')) });
+    await expect(exportEntries(dying)).rejects.toThrow('killed');
+    await expect(exportEntries(request(target, { chain: other }))).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('names a left-out entry', async () => {
+    await edit(exportFiles.entries, (text) => text.split('\n').toSpliced(4, 1).join('\n'));
+    expect(await kinds()).toContain('entry-missing');
+  });
+
+  it('names an edited entry', async () => {
+    await edit(exportFiles.entries, (text) => text.replace(`\\"H-03\\"`, `\\"H-04\\"`));
+    expect((await kinds()).length).toBeGreaterThan(0);
+  });
+
+  it('names an entry that is not in the log', async () => {
+    await edit(exportFiles.proofs, (text) => text.replace(/"hashes":\["[A-Za-z0-9+/]/, '"hashes":["_'));
+    expect(await kinds()).toContain('not-in-the-log');
+  });
+
+  it('names an open end: without the entry after the period its last entries could be missing', async () => {
+    await edit(exportFiles.index, (text) => {
+      const { after, ...index } = JSON.parse(text) as Record<string, unknown>;
+      return JSON.stringify(index);
+    });
+    expect(await kinds()).toContain('end-open');
+  });
+
+  it('does not believe that an entry was erased without a tombstone in the log', async () => {
+    const gone = inside[4]!;
+    await edit(exportFiles.entries, (text) => text.split('\n').toSpliced(4, 1).join('\n'));
+    await edit(exportFiles.index, (text) => {
+      const erased = [{ index: gone.index, number: gone.place.number }];
+      return JSON.stringify({ ...(JSON.parse(text) as object), erased });
+    });
+    expect(await kinds()).toContain('erased-without-tombstone');
+  });
+
+  it('names the line of a table that says something else than its entry', async () => {
+    await edit(exportFiles.table, (text) => text.split('\r\n').with(3, '1,2,3').join('\r\n'));
+    expect(await verified()).toMatchObject({ tableDiffersAt: 4 });
+    await edit(exportFiles.table, (text) => `${text}1,2,3\r\n`);
+    expect((await verified()).tableDiffersAt).toBeDefined();
+  });
+
+  it('is refused under another key than the known one', async () => {
+    expect(await verifyEntries(new LogFolder(folder), new SmallLog().verifier)).toMatchObject({
+      error: { code: 'CHECKPOINT_INVALID' },
+    });
+  });
+});
