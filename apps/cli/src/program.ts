@@ -297,6 +297,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
         from: options.from,
         until: options.until,
         table: options.format === 'csv',
+        clock: systemClock,
       }),
     );
   });

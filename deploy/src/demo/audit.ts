@@ -106,6 +106,21 @@ export class Auditor {
     this.narrator.say(`evidence of exchange ${transfer.id.slice(0, 8)}: ${firstLine(made)}`);
     const verified = await this.kotovayla('verify', file, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY);
     this.narrator.say(`kotovayla verify ${basename(file)}, offline: ${lastLine(verified)}`);
+    await this.exportEntries(subject);
+  }
+
+  /** All entries about one client of these days, with what proves that none was left out, verified as a stranger would. */
+  private async exportEntries(subject: string): Promise<void> {
+    const folder = this.stack.folder.within('auditor', 'entries');
+    rmSync(folder, { recursive: true, force: true });
+    const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+    const period = ['--from', day(-30), '--until', day(1)];
+    const of = ['--of', subject, '--format', 'csv'];
+    await this.kotovayla('log', 'entries', folder, ...period, ...of, ...this.vault);
+    const verified = await this.kotovayla('verify', folder, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY);
+    const entries = readFileSync(join(folder, 'entries.jsonl'), 'utf8').split('\n').length - 1;
+    this.narrator.say(`${entries} entries about the client as JSON Lines and CSV in ${folder}`);
+    this.narrator.say(`kotovayla verify ${basename(folder)}, offline: ${lastLine(verified)}`);
   }
 
   private kotovayla(...args: string[]): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,9 +23,11 @@ export interface ExportEntries {
   readonly madeBy: AgencyId;
   readonly chain: Chain;
   readonly from: string;
+  /** Before then; what is still to come is not waited for. */
   readonly until: string;
+  readonly now: Date;
   readonly table: boolean;
-  readonly page: (cursor: string | undefined) => Promise<ChainPage>;
+  readonly page: (cursor: string | undefined, until: string) => Promise<ChainPage>;
   /** The published log, once it holds that entry. */
   readonly checkpointOver: (index: number) => Promise<Checkpoint>;
   readonly log: LogFiles;
@@ -36,6 +38,8 @@ export interface ExportEntries {
 /** What is known after a whole page: all that a killed export needs to go on. */
 interface State {
   readonly question: string;
+  /** At the latest when the export began: the entry of its own first search bounds the answer. */
+  readonly until: string;
   readonly cursor?: string;
   readonly done: boolean;
   readonly entries: number;
@@ -56,12 +60,15 @@ export async function exportEntries(request: ExportEntries): Promise<EntriesExpo
   await mkdir(request.folder, { recursive: true, mode: 0o700 });
   let state = await stateOf(request);
   while (!state.done) {
-    const page = await request.page(state.cursor);
+    const page = await request.page(state.cursor, state.until);
     state = await append(request, state, page);
     request.onPage?.(state.entries);
   }
-  const { madeBy, chain, from, until, table } = request;
+  const { madeBy, chain, from, table } = request;
   const { entries, before, after, erased } = state;
+  const newest = await newestLine(request);
+  // Who asks about another agency leaves no entry in its chain: then its newest entry is what bounds the answer.
+  const until = after ? state.until : (newest?.place.loggedAt ?? state.until);
   const index: EntriesExport = {
     v: 1,
     madeBy,
@@ -74,7 +81,7 @@ export async function exportEntries(request: ExportEntries): Promise<EntriesExpo
     erased,
     table,
   };
-  await prove(request, index);
+  await prove(request, index, newest?.index ?? -1);
   await writeFile(at(request, exportFiles.index), `${JSON.stringify(index, undefined, 2)}\n`, { mode: 0o600 });
   await rm(at(request, exportFiles.state));
   return index;
@@ -95,6 +102,7 @@ async function stateOf(request: ExportEntries): Promise<State> {
     if (table) await writeFile(at(request, exportFiles.table), head, { mode: 0o600 });
     const state = {
       question,
+      until: [until, request.now.toISOString()].sort()[0] ?? until,
       done: false,
       entries: 0,
       bytes: { lines: 0, table: Buffer.byteLength(head) },
@@ -118,6 +126,7 @@ async function append(request: ExportEntries, state: State, page: ChainPage): Pr
   const before = state.before ?? page.before;
   const next: State = {
     question: state.question,
+    until: state.until,
     ...(page.cursor !== undefined && { cursor: page.cursor }),
     done: page.cursor === undefined,
     entries: state.entries + page.lines.length,
@@ -151,11 +160,11 @@ async function keep(request: ExportEntries, state: State): Promise<void> {
 }
 
 /** One line for each entry: its index and the hashes from its leaf to the root of the checkpoint. */
-async function prove(request: ExportEntries, { before, after, erased }: EntriesExport): Promise<void> {
+async function prove(request: ExportEntries, { before, after, erased }: EntriesExport, newest: number): Promise<void> {
   const path = at(request, exportFiles.proofs);
   const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
   await rm(at(request, exportFiles.tombstones), { force: true });
-  const last = Math.max(-1, ...bounds, await lastIndex(request));
+  const last = Math.max(-1, ...bounds, newest);
   const checkpoint = await request.checkpointOver(last);
   if (last >= checkpoint.size)
     throw new AppError('UNAVAILABLE', `The published log does not hold entry ${last} yet. Call again.`);
@@ -212,9 +221,8 @@ async function* linesOf(request: ExportEntries): AsyncGenerator<PlacedLine> {
     yield unwrap(parsePlacedLine(line));
 }
 
-async function lastIndex(request: ExportEntries): Promise<number> {
-  if ((await stat(at(request, exportFiles.entries))).size === 0) return -1;
-  let last = -1;
-  for await (const { index } of linesOf(request)) last = Math.max(last, index);
-  return last;
+async function newestLine(request: ExportEntries): Promise<PlacedLine | undefined> {
+  let newest: PlacedLine | undefined;
+  for await (const line of linesOf(request)) if (newest === undefined || line.index > newest.index) newest = line;
+  return newest;
 }

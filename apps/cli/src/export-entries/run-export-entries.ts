@@ -1,11 +1,12 @@
 import { addDays, isDay, startOfDay } from '#calendar';
 import type { Chain } from '#envelope';
+import type { Clock } from '#kernel';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { UsageError } from '../domain/command-outcome.js';
-import { checkpointOver } from '../infra/checkpoint-over.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
+import { checkpointOver } from '../infra/proved-leaves.js';
 import { runVerifyEntries } from '../verify-entries/run-verify-entries.js';
 import { exportEntries } from './export-entries.js';
 
@@ -19,6 +20,7 @@ export interface RunExportEntries {
   readonly from: string;
   readonly until: string;
   readonly table: boolean;
+  readonly clock: Clock;
 }
 
 /** Writes an export and says at once whether it proves that nothing was left out. */
@@ -38,7 +40,8 @@ export async function runExportEntries(request: RunExportEntries): Promise<Comma
     from,
     until,
     table,
-    page: (cursor) => session.chainPage({ of, from, until, cursor }),
+    now: request.clock.now(),
+    page: (cursor, before) => session.chainPage({ of, from, until: before, cursor }),
     checkpointOver: (leaf) => checkpointOver(log, leaf),
     log: log.files,
     verifierKey: log.verifierKey,

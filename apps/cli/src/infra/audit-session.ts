@@ -87,10 +87,13 @@ export class AuditSession {
    * @param of whose chain a supervising authority asks for; another agency asks for its own, or for a subject's
    */
   async chainPage({ of, from, until, cursor }: ChainQuestion): Promise<ChainPage> {
-    const query = new URLSearchParams({ limit: String(pageSize), loggedFrom: from, loggedUntil: until });
-    if (of !== this.settings.agency) query.set(isAgencyId(of) ? 'agency' : 'subject', of);
-    if (cursor !== undefined) query.set('cursor', cursor);
-    const answer = await this.get(`v1/audit/entries?${query.toString()}`);
+    const answer = await this.entries({
+      limit: String(pageSize),
+      loggedFrom: from,
+      loggedUntil: until,
+      ...(of !== this.settings.agency && { [isAgencyId(of) ? 'agency' : 'subject']: of }),
+      ...(cursor !== undefined && { cursor }),
+    });
     if (answer['chain'] !== of)
       throw new AppError('FORBIDDEN', 'The hub opens no places of this chain to this agency.');
     const { entries, cursor: next, before, after, erased } = answer;

@@ -3,11 +3,11 @@ import type { Clock, ExchangeId } from '#kernel';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import type { EvidenceLanguage } from '../domain/evidence-bundle.js';
 import { packEvidence } from '../infra/evidence-file.js';
-import { checkpointOver } from '../infra/checkpoint-over.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
 import { progressBar } from '../infra/progress.js';
+import { checkpointOver } from '../infra/proved-leaves.js';
 import { evidenceLines } from '../verify-evidence/evidence-lines.js';
 import { makeEvidence } from './make-evidence.js';
 

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { addDays, dayInHelsinki, isDay, startOfDay } from '#calendar';
 import { type ReportLanguage, reportPage } from '#disclosure-report';
-import { parseLogBody } from '#envelope';
-import { AppError, type Clock, type Pseudonym } from '#kernel';
+import type { Clock, Pseudonym } from '#kernel';
 import { renderPdf } from '#pdf';
+import { parseAnswerPage } from '../domain/answer-page.js';
 import { type CommandOutcome, UsageError } from '../domain/command-outcome.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
@@ -31,11 +31,14 @@ export async function runReport(request: RunReport): Promise<CommandOutcome> {
   const wished = dayOf(request.from);
   const session = await openSession(reader, hub);
   const entries: EntryAbout[] = [];
-  for await (const { index, body } of session.bodies(Number.MAX_SAFE_INTEGER)) {
-    const parsed = parseLogBody(JSON.parse(body));
-    if (!parsed.ok) throw new AppError('LEAF_MISMATCH', `The body of entry ${index} is none.`);
-    if (parsed.value.subjects?.includes(subject)) entries.push({ index, body: parsed.value });
-  }
+  let cursor: string | undefined;
+  do {
+    const page = parseAnswerPage(
+      await session.entries({ subject, limit: '500', ...(cursor !== undefined && { cursor }) }),
+    );
+    entries.push(...page.entries.map(({ leafIndex: index, body }) => ({ index, body })));
+    cursor = page.cursor;
+  } while (cursor !== undefined);
   const first = entries.map(({ body }) => body.at).sort()[0];
   const from = startOfDay(wished ?? dayInHelsinki(first === undefined ? now : new Date(first)));
   if (from >= until) throw new UsageError('The period ends before it begins.');

@@ -33,7 +33,6 @@ import {
 } from '#merkle';
 import { unwrap } from '#kernel';
 import type { BodyLine } from '../domain/body-line.js';
-import type { PlacedLine } from '../domain/entries-export.js';
 import { type LogSource, exportLog } from '../export-log/export-log.js';
 import { LogFolder } from '../infra/log-folder.js';
 import type { KeptReceipt } from '../verify-log/check-receipts.js';
@@ -129,35 +128,6 @@ export class SmallLog {
         at: '2026-11-22T10:00:00.000Z',
       }),
     );
-  }
-
-  /** An entry with a place in each of these chains, logged a second after the one before; in the lines of the first. */
-  addPlaced(chains: readonly Chain[], members: Partial<LogBody> = {}): PlacedLine {
-    const index = this.size;
-    const secret = newEntrySecret();
-    const ordered = inChainOrder(chains);
-    const loggedAt = new Date(Date.parse('2026-11-22T10:00:00Z') + index * 1_000).toISOString();
-    const places = ordered.map((chain) => placeAfter(chain, this.heads.get(chain), loggedAt));
-    for (const { chain, number, link } of places) this.heads.set(chain, { number, link, leafIndex: index });
-    const salts = placeSaltsOf(secret, ordered.length);
-    const body: LogBody = {
-      v: 1,
-      eventId: newEventId(),
-      type: 'message-accepted',
-      at: loggedAt,
-      assertedBy: 'agency',
-      ...members,
-    };
-    const hash = placesHash(places, salts);
-    this.add(encodeOpaqueEntry(body.eventId, body, commitmentKeyOf(secret), hash));
-    const [asked = 'K-235' as Chain] = chains;
-    return {
-      index,
-      body: canonicalJson(body),
-      commitmentKey: commitmentKeyOf(secret).toString('base64'),
-      places: hash.toString('base64'),
-      place: openPlace(asked, places, salts),
-    };
   }
 
   addRecord(record: ClearRecord): number {

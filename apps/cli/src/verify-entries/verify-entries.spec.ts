@@ -13,12 +13,14 @@ import { type EntriesReport, verifyEntries } from './verify-entries.js';
 
 const own = agencyId('K-235');
 const other = agencyId('H-03');
+const third = agencyId('T-01');
 const log = new SmallLog();
 /** Of the own chain: one from before the period, twelve in it, one after. */
 const placed: PlacedLine[] = [];
 for (let n = 0; n < 42; n += 1) {
-  if (n % 3 === 0) placed.push(log.addPlaced([own, other], { sender: own, recipient: other }));
-  else log.addPlaced([other]);
+  const loggedAt = new Date(Date.parse('2026-11-22T10:00:00Z') + n * 1_000).toISOString();
+  if (n % 3 === 0) placed.push(log.addPlaced({ sender: own, recipient: other }, loggedAt));
+  else log.addPlaced({ sender: other, recipient: third }, loggedAt);
 }
 const [first, ...rest] = placed;
 const inside = rest.slice(0, -1);
@@ -47,6 +49,7 @@ describe('an export of an agency’s entries for a period', () => {
     chain: own,
     from: inside[0]!.place.loggedAt,
     until: last!.place.loggedAt,
+    now: new Date('2027-01-01T00:00:00Z'),
     table: true,
     page: async (cursor) => pages[Number(cursor ?? 0) / 5]!,
     checkpointOver: async () => unwrap(openCheckpoint(log.checkpoint(), log.verifier)),
@@ -104,6 +107,32 @@ describe('an export of an agency’s entries for a period', () => {
       for (const name of [exportFiles.entries, exportFiles.table, exportFiles.index, exportFiles.proofs])
         expect(await readFile(join(target, name), 'utf8')).toBe(await readFile(join(whole, name), 'utf8'));
     }
+  });
+
+  it('that is killed asks on for the time until which it began to ask', async () => {
+    const target = join(base, 'today');
+    const asked: string[] = [];
+    const until = '2027-12-31T22:00:00.000Z';
+    const page: ExportEntries['page'] = async (cursor, before) => {
+      asked.push(before);
+      if (asked.length === 2) throw new Error('killed');
+      return pages[Number(cursor ?? 0) / 5]!;
+    };
+    const began = new Date('2026-11-22T10:10:00Z');
+    await expect(exportEntries(request(target, { until, now: began, page }))).rejects.toThrow('killed');
+    expect(await exportEntries(request(target, { until, page }))).toMatchObject({ until: began.toISOString() });
+    expect(new Set(asked)).toEqual(new Set([began.toISOString()]));
+  });
+
+  it('without an entry after the period is proved up to its newest entry', async () => {
+    folder = join(base, 'open');
+    const page: ExportEntries['page'] = async (cursor) => {
+      const { after, ...rest } = pages[Number(cursor ?? 0) / 5]!;
+      return rest;
+    };
+    const { until } = await exportEntries(request(folder, { page }));
+    expect(until).toBe(inside.at(-1)?.place.loggedAt);
+    expect((await verified()).completeness).toMatchObject({ complete: true, entries: 11 });
   });
 
   it('is not mixed with another one', async () => {
