@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
+import { runAuditBench } from './audit/run-audit-bench.js';
+import { runSearchBench } from './audit/run-search-bench.js';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
 import { runFsckBench } from './fsck/run-fsck-bench.js';
 import { runPermitBench } from './permits/run-permit-bench.js';
@@ -7,6 +9,8 @@ import { runPermitBench } from './permits/run-permit-bench.js';
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
 npm run bench -- fsck [--entries N]    a generated log (1,000,000), checked by \`kotovayla fsck\`
+npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
+npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
 
   --exchanges  requests with their answers that are measured (200)
   --in-flight  how many of them are under way at a time (16)
@@ -49,6 +53,8 @@ function read() {
   }
 }
 
+if (process.argv[2] === 'audit') process.exit(await runAuditBench(process.argv.slice(3)));
+if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
 
 // The floor's Kafka client writes through Nest's logger, which would mix with the figures on stdout.
@@ -57,7 +63,7 @@ Logger.overrideLogger(['error']);
 const { positionals, values } = read();
 const [bench] = positionals;
 if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
-  misused('Which bench? There are: exchange, permits, fsck');
+  misused('Which bench? There are: exchange, permits, fsck, audit, search');
 
 process.exit(
   bench === 'permits'

@@ -1,6 +1,7 @@
-import { hash, hkdfSync } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type AgencyId, AppError, type Pseudonym, type Result, err, isAgencyId, isPseudonym } from '#kernel';
 import { instant } from './fields.js';
+import { expand, extract } from './hkdf.js';
 import { type Check, closed, either, integer, list, optional, parseAs, text, that } from './shape.js';
 
 /**
@@ -75,9 +76,12 @@ export const inChainOrder = (chains: readonly Chain[]): Chain[] => [...new Set(c
 /** A salt for each chain of an entry, in their order, and a last one so that an entry without chains shows nothing either. */
 export function placeSaltsOf(secret: Buffer, chains: number): Buffer[] {
   if (secret.length !== bytes) throw new TypeError('an entry secret has 32 bytes');
-  const salts = Buffer.from(hkdfSync('sha256', secret, '', 'kotovayla-log-places-v1', bytes * (chains + 1)));
-  return Array.from({ length: chains + 1 }, (_, at) => salts.subarray(at * bytes, (at + 1) * bytes));
+  return placeSalts(extract(secret), chains);
 }
+
+/** @param extracted of the entry's secret */
+export const placeSalts = (extracted: Buffer, chains: number): Buffer[] =>
+  expand(extracted, 'kotovayla-log-places-v1', chains + 1);
 
 /** SHA-256 over salt and the place's canonical JSON (RFC 8785): all strings are such as need no escaping. */
 function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salt: Buffer): Buffer {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import {
   type AgencyId,
   AppError,
@@ -32,6 +32,8 @@ import {
   worker,
 } from './fields.js';
 import { type Tombstone, tombstone } from './tombstone.js';
+import { placeSalts } from './entry-places.js';
+import { expand, extract } from './hkdf.js';
 import { type Check, closed, either, integer, isRecord, list, oneOf, optional, parseAs, text, that } from './shape.js';
 
 /** What an entry of the log says. Sealed outside the tree; the leaf commits to it. No content, no identity codes. */
@@ -201,24 +203,53 @@ const tagBytes = 16;
 /** Per-entry secret. Random, not derived: what derives from a master cannot be shredded. */
 export const newEntrySecret = (): Buffer => randomBytes(keyBytes);
 
+const commitmentInfo = 'kotovayla-log-commitment-v1';
+const sealingInfo = 'kotovayla-log-sealing-v1';
+
 /** Key under which the leaf commits to the body (HKDF-SHA-256, RFC 5869). */
-export const commitmentKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-commitment-v1');
+export const commitmentKeyOf = (secret: Buffer): Buffer => derive(secret, commitmentInfo);
 
 /** Key under which the body is stored. */
-export const sealingKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-sealing-v1');
+export const sealingKeyOf = (secret: Buffer): Buffer => derive(secret, sealingInfo);
 
 /** Key under which the signed statements that the body names by their hashes are stored. */
 const evidenceKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-evidence-v1');
 
 function derive(secret: Buffer, info: string): Buffer {
   if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
-  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), info, keyBytes));
+  return expanded(extract(secret), info);
 }
+
+const expanded = (extracted: Buffer, info: string): Buffer => expand(extracted, info, 1)[0]!;
 
 /** HMAC-SHA-256 over the canonical body. */
 export function bodyCommitment(body: LogBody, commitmentKey: Buffer): Buffer {
   if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
-  return createHmac('sha256', commitmentKey).update(canonicalBytes(body)).digest();
+  return commitTo(canonicalBytes(body), commitmentKey);
+}
+
+const commitTo = (canonicalBody: Buffer, commitmentKey: Buffer): Buffer =>
+  createHmac('sha256', commitmentKey).update(canonicalBody).digest();
+
+/** What an entry needs of its body and its secret, computed together: the appender's hottest step. */
+export interface SealedEntry {
+  readonly commitment: Buffer;
+  /** As `placeSaltsOf`. */
+  readonly salts: readonly Buffer[];
+  /** As `sealBody`. */
+  readonly body: Buffer;
+}
+
+/** @param chains number of the entry's chains */
+export function sealEntry(body: LogBody, secret: Buffer, chains: number): SealedEntry {
+  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
+  const extracted = extract(secret);
+  const canonicalBody = canonicalBytes(body);
+  return {
+    commitment: commitTo(canonicalBody, expanded(extracted, commitmentInfo)),
+    salts: placeSalts(extracted, chains),
+    body: sealBytes(canonicalBody, expanded(extracted, sealingInfo)),
+  };
 }
 
 /**

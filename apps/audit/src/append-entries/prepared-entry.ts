@@ -5,16 +5,13 @@ import {
   type ClearRecord,
   type EntryEvidence,
   type LogBody,
-  bodyCommitment,
   commitmentKeyOf,
   encodeClearEntry,
   inChainOrder,
   newEntrySecret,
   opaqueEntry,
-  placeSaltsOf,
-  sealBody,
+  sealEntry,
   sealEvidence,
-  sealingKeyOf,
 } from '#envelope';
 import { type AgencyId, AppError, type EventId, type Pseudonym, type Sha256, canonicalJson } from '#kernel';
 import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
@@ -95,7 +92,6 @@ export function prepareOpaque(
   } = {},
 ): PreparedEntry & { readonly opening: LeafOpening } {
   const secret = newEntrySecret();
-  const commitmentKey = commitmentKeyOf(secret);
   const parties = [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
     (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
   ) as AgencyId[];
@@ -104,9 +100,7 @@ export function prepareOpaque(
   return {
     eventId: body.eventId,
     sealed: {
-      commitment: bodyCommitment(body, commitmentKey),
-      salts: placeSaltsOf(secret, chains.length),
-      body: sealBody(body, sealingKeyOf(secret)),
+      ...sealEntry(body, secret, chains.length),
       kek: kek.id,
       wrappedSecret: kek.wrap(secret),
       ...(Object.keys(kept).length > 0 && { evidence: sealEvidence(kept, secret) }),
@@ -135,7 +129,7 @@ export function prepareOpaque(
     ...(extra.topic && { topic: extra.topic }),
     // Most entries are never opened again by this process.
     get opening(): LeafOpening {
-      return { body: canonicalJson(body), commitmentKey };
+      return { body: canonicalJson(body), commitmentKey: commitmentKeyOf(secret) };
     },
   };
 }

@@ -8,6 +8,7 @@ import { consentTypes, messageTypes } from '../domain/entry-types.js';
 import type { Tile, TileId } from '../tree/tile.js';
 import type { TileSource } from '../tree/tiled-tree.js';
 import { type ConsumedUpTo, moveOffsetsText, offsetValues } from './consumed-facts.js';
+import { bigintArray, byteaArray, textArray, uuidArray } from './binary-array.js';
 import { auditSchema as s } from './schema.js';
 
 /** A pool, or the appender's own connection. */
@@ -218,12 +219,12 @@ export function appendStatement(
   return {
     ...statements.append,
     values: [
-      entries.map(({ leafIndex }) => leafIndex),
-      column(({ eventId }) => eventId),
-      entries.map(({ entry }) => entry),
-      column(({ sealed }) => sealed?.body),
+      bigintArray(entries.map(({ leafIndex }) => leafIndex)),
+      uuidArray(column(({ eventId }) => eventId)),
+      byteaArray(entries.map(({ entry }) => entry)),
+      byteaArray(column(({ sealed }) => sealed?.body)),
       column(({ sealed }) => sealed?.kek),
-      column(({ sealed }) => sealed?.wrappedSecret),
+      byteaArray(column(({ sealed }) => sealed?.wrappedSecret)),
       column(({ index }) => index.type),
       column(({ index }) => index.at),
       column(({ index }) => index.exchangeId),
@@ -245,11 +246,11 @@ export function appendStatement(
       column(({ index }) => (index.parties.length === 0 ? undefined : index.parties.join(' '))),
       column(({ index }) => index.purpose),
       loggedAt,
-      places.map(({ chain }) => chain),
-      places.map(({ leafIndex }) => leafIndex),
-      places.map(({ number }) => number),
-      places.map(({ previous }) => previous ?? null),
-      places.map(({ link }) => link),
+      textArray(places.map(({ chain }) => chain)),
+      bigintArray(places.map(({ leafIndex }) => leafIndex)),
+      bigintArray(places.map(({ number }) => number)),
+      bigintArray(places.map(({ previous }) => previous ?? null)),
+      byteaArray(places.map(({ link }) => link)),
       tiles.map(({ tileLevel }) => tileLevel),
       tiles.map(({ n }) => n),
       tiles.map(({ row }) => row),
@@ -264,11 +265,11 @@ export function appendStatement(
   };
 }
 
-function evidenceValues(entries: readonly PlacedEntry[]): [number[], Buffer[]] {
+function evidenceValues(entries: readonly PlacedEntry[]): [Buffer, Buffer] {
   const kept = entries.flatMap(({ prepared: { sealed }, leafIndex }) =>
     sealed?.evidence === undefined ? [] : [{ leaf: leafIndex, evidence: sealed.evidence }],
   );
-  return [kept.map(({ leaf }) => leaf), kept.map(({ evidence }) => evidence)];
+  return [bigintArray(kept.map(({ leaf }) => leaf)), byteaArray(kept.map(({ evidence }) => evidence))];
 }
 
 /** The newest entry of each of these chains that has one. */

@@ -7,6 +7,7 @@ interface PlaceRow {
   readonly leafIndex: number;
   readonly entry: Buffer;
   readonly wrapped: Buffer;
+  readonly kek: string;
   readonly loggedAt: number;
   readonly chain: Chain;
   readonly number: number;
@@ -31,7 +32,7 @@ export async function openPlaces(
   if (leaves.length === 0) return new Map();
   const { rows } = await client.query<PlaceRow>({
     name: `${s}.places`,
-    text: `SELECT i.leaf_index::float8 AS "leafIndex", l.entry, e.wrapped,
+    text: `SELECT i.leaf_index::float8 AS "leafIndex", l.entry, e.wrapped, e.kek,
              (extract(epoch FROM l.appended_at) * 1000)::float8 AS "loggedAt",
              p.chain, p.number::float8 AS number, p.previous::float8 AS previous, p.link
            FROM ${s}.entry_index AS i JOIN ${s}.entry_secret AS e USING (leaf_index) JOIN ${s}.entry AS l USING (leaf_index)
@@ -45,7 +46,7 @@ export async function openPlaces(
   const opened = new Map<number, OpenedPlace>();
   for (const [leafIndex, ofLeaf] of byLeaf) {
     const [first] = ofLeaf;
-    const secret = first && kek.unwrap(first.wrapped);
+    const secret = first && kek.unwrap(first.wrapped, first.kek);
     if (!first || !secret?.ok || !ofLeaf.some((row) => row.chain === chain)) continue;
     const places = placesOf(ofLeaf);
     const opening = openPlace(chain, places, placeSaltsOf(secret.value, places.length));

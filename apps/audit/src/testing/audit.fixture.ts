@@ -109,7 +109,7 @@ const everyKey = (): KeyProof => () => Promise.resolve(true);
 export interface InstanceOptions {
   readonly keyProof?: typeof keyLeaves;
   readonly connect?: (url: string) => pg.Client;
-  readonly appender?: Pick<AppenderOptions, 'publishedBefore' | 'requireSynchronousStandby'>;
+  readonly appender?: Pick<AppenderOptions, 'publishedBefore' | 'requireSynchronousStandby' | 'afterCommit'>;
 }
 
 /** One instance of the service's core over real PostgreSQL, without transports. */

@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LogBody, parseLogBody } from '#envelope';
+import { type AgencyId, type Pseudonym, agencyId, newEventId, newExchangeId, newMessageId, unwrap } from '#kernel';
+import { type PreparedEntry, prepareOpaque } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { committedLog } from '../../../apps/audit/src/infra/log-store.js';
+import { LogPublisher } from '../../../apps/audit/src/publish-log/log-publisher.js';
+import { TileFolder } from '../../../apps/audit/src/publish-log/tile-folder.js';
+import { AuditGround, AuditInstance, eventually } from '../../../apps/audit/src/testing/audit.fixture.js';
+import { directoryOf } from '../../../apps/audit/src/testing/parties.fixture.js';
+import { interruption } from '../../../deploy/src/foreground.js';
+import { Stack } from '../../../deploy/src/stack.js';
+
+/** Municipalities and counties of the generated log; the first is party of every tenth entry. */
+const agencies = 60;
+const entriesOfSubject = 10;
+
+const municipality = (n: number): AgencyId => agencyId(`K-${100 + n}`);
+const county = (n: number): AgencyId => agencyId(`H-${10 + (n % 21)}`);
+export const largestAgency = municipality(0);
+
+/** Of somebody who is in about ten entries of the generated log. */
+export function subjectOf(n: number): Pseudonym {
+  const digest = Buffer.alloc(32);
+  digest.writeUInt32BE(n + 1, 0);
+  return `p1.${digest.toString('base64url')}` as Pseudonym;
+}
+
+/** Bodies of transfers as they come: accepted, delivered, released or refused, in exchanges of three. */
+export class BodySource {
+  private count = 0;
+  private exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
+  private readonly subjects: number;
+
+  constructor(entries: number) {
+    this.subjects = Math.max(1, Math.floor(entries / entriesOfSubject));
+  }
+
+  /** Of some message of the log so far, to look for. */
+  get lately(): { readonly exchangeId: string; readonly messageId: string } {
+    return this.exchange;
+  }
+
+  next(): LogBody {
+    const n = this.count;
+    this.count += 1;
+    const step = n % 3;
+    if (step === 0) this.exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
+    const sender = n % 10 === 0 ? largestAgency : municipality(1 + (Math.floor(n / 3) % agencies));
+    const recipient = county(Math.floor(n / 3));
+    const refused = step === 2 && n % 50 === 2;
+    const type = ['message-accepted', 'message-delivered', refused ? 'release-refused' : 'message-released'][step]!;
+    return unwrap(
+      parseLogBody({
+        v: 1,
+        eventId: newEventId(),
+        type,
+        at: new Date().toISOString(),
+        ...this.exchange,
+        seq: step + 1,
+        manifestHash: randomBytes(32).toString('base64url'),
+        sender,
+        recipient,
+        ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
+        subjects: [subjectOf((n * 7_919) % this.subjects)],
+        categories: [1 + (n % 15), 16],
+        basis: [
+          {
+            categories: [1 + (n % 15), 16],
+            processing: { sender: '681/2023-87', recipient: '681/2023-88' },
+            secrecyLift: { statute: { id: `681/2023-${87 + (n % 8)}`, version: 1 } },
+          },
+        ],
+        purpose: 'plan',
+        ...(refused && { code: 'CONSENT_WITHDRAWN' }),
+        evidence: { manifest: randomBytes(32).toString('base64url') },
+        assertedBy: 'agency',
+      }),
+    );
+  }
+}
+
+/** An audit service's core with its publisher, over a PostgreSQL and a folder of its own. */
+export interface BenchLog {
+  readonly ground: AuditGround;
+  readonly audit: AuditInstance;
+  readonly postgresPid: number;
+  prepare(body: LogBody): PreparedEntry;
+  /** Resolves when a checkpoint of this size or a larger one stands in the public folder. */
+  published(size: number): Promise<void>;
+}
+
+/** Lends a log to a bench; all of it is removed at the end. Resolves to the exit code. */
+export async function withBenchLog(bench: (log: BenchLog) => Promise<void>): Promise<number> {
+  const interrupted = interruption();
+  const stack = await Stack.start({
+    dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-bench-')),
+    environment: { KAFKA_BROKERS: 'none', AGENCIES_DATABASE_URL: 'none' },
+    report: (line) => console.error(line),
+  });
+  Object.assign(process.env, stack.environment);
+  try {
+    return await Promise.race([lend(stack, bench), interrupted]);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  } finally {
+    await stack.remove();
+  }
+}
+
+async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Promise<number> {
+  const ground = await AuditGround.lay();
+  const woken: { publisher?: LogPublisher } = {};
+  const audit = await AuditInstance.start(ground, directoryOf([]), {
+    appender: { afterCommit: () => woken.publisher?.wake() },
+  });
+  const publisher = new LogPublisher({
+    folder: new TileFolder(join(ground.folder, 'log')),
+    log: committedLog(audit.database),
+    verifier: ground.logKey.verifier,
+    logger: audit.logger,
+    intervalMs: 1_000,
+  });
+  woken.publisher = publisher;
+  try {
+    await eventually(async () => (audit.appender.active ? true : undefined));
+    await bench({
+      ground,
+      audit,
+      postgresPid: stack.supervisor.pidOf('postgres-hub')!,
+      prepare: (body) => prepareOpaque(body, ground.kek),
+      published: async (size) => {
+        await eventually(async () => (((await publisher.published())?.size ?? 0) >= size ? true : undefined));
+      },
+    });
+    return 0;
+  } finally {
+    await publisher.close();
+    await audit.stop();
+    await ground.clear();
+  }
+}

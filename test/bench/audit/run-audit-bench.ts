@@ -1,0 +1,210 @@
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
+import { leafHash } from '#merkle';
+import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
+import { type PreparedEntry, entryOf } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { plainProposal } from '../../../apps/audit/src/append-entries/proposal.js';
+import { appendStatement } from '../../../apps/audit/src/infra/log-store.js';
+import { CpuMeter } from '../measure/cpu-meter.js';
+import { type Distribution, distributionOf } from '../measure/percentiles.js';
+import { showProgress } from '../measure/progress.js';
+import { type BenchLog, BodySource, withBenchLog } from './bench-log.js';
+
+/** As many as the consumer of facts proposes at once. */
+const entriesOfProposal = 200;
+const underWay = 12;
+const floorBatch = 1_000;
+const mostOfFloor = 100_000;
+const halfSeconds = 10;
+
+interface AuditFigures {
+  readonly bench: 'audit';
+  readonly at: string;
+  readonly machine: { readonly cores: number; readonly cpu: string; readonly node: string; readonly load: number };
+  readonly entries: number;
+  readonly perSecond: number;
+  /** By each tenth of the log. */
+  readonly tenths: readonly number[];
+  readonly fullLoadMs: Distribution | undefined;
+  readonly halfRate: { readonly perSecond: number; readonly ms: Distribution | undefined };
+  /** CPU of an entry in microseconds: says what a quiet machine would do. */
+  readonly cpuUs: { readonly service: number; readonly postgres: number };
+  readonly rssMb: { readonly start: number; readonly middle: number; readonly end: number };
+  /** The same rows by plain batched SQL. */
+  readonly floor: { readonly entries: number; readonly perSecond: number };
+  readonly ratio: number;
+}
+
+/** `npm run bench -- audit`: the appender with all that belongs to it, beside plain inserts of the same rows. */
+export async function runAuditBench(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { entries: { type: 'string', default: '1000000' }, json: { type: 'string' } },
+  });
+  const entries = Number(values.entries);
+  return withBenchLog(async (log) => {
+    const figures = await measure(log, entries);
+    for (const line of printed(figures)) console.log(line);
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
+  });
+}
+
+async function measure(log: BenchLog, entries: number): Promise<AuditFigures> {
+  const source = new BodySource(entries);
+  await append(log, source, Math.min(5_000, entries));
+  const begun = await append(log, source, entries);
+  const halfRate = await paced(log, source, begun.perSecond / 2);
+  const floor = await plainInserts(log, source, Math.min(entries, mostOfFloor));
+  return {
+    bench: 'audit',
+    at: new Date().toISOString(),
+    machine: {
+      cores: cpus().length,
+      cpu: cpus()[0]?.model ?? '',
+      node: process.versions.node,
+      load: Math.round(loadavg()[0]! * 10) / 10,
+    },
+    entries,
+    ...begun,
+    halfRate,
+    floor,
+    ratio: begun.perSecond / floor.perSecond,
+  };
+}
+
+/** Sealed, signed, durable, searchable, and published at the end. */
+async function append(
+  log: BenchLog,
+  source: BodySource,
+  entries: number,
+): Promise<Pick<AuditFigures, 'perSecond' | 'tenths' | 'fullLoadMs' | 'cpuUs' | 'rssMb'>> {
+  const progress = showProgress('entries', entries);
+  const latencies: number[] = [];
+  const tenthAt: number[] = [];
+  const rss = [megabytes()];
+  let proposed = 0;
+  let done = 0;
+  let size = 0;
+  const cpu = process.cpuUsage();
+  const postgres = new CpuMeter(new Map([['postgres', log.postgresPid]]), new Set()).begin();
+  const begun = performance.now();
+  const caller = async (): Promise<void> => {
+    while (proposed < entries) {
+      const count = Math.min(entriesOfProposal, entries - proposed);
+      proposed += count;
+      const proposal = Array.from({ length: count }, () => log.prepare(source.next()));
+      const entered = performance.now();
+      const { checkpoint } = await log.audit.appender.append(plainProposal(proposal));
+      latencies.push(performance.now() - entered);
+      size = Math.max(size, checkpoint.size);
+      done += count;
+      while (done >= ((tenthAt.length + 1) * entries) / 10) tenthAt.push(performance.now());
+      if (rss.length === 1 && done >= entries / 2) rss.push(megabytes());
+      progress.done(done);
+    }
+  };
+  await Promise.all(Array.from({ length: underWay }, caller));
+  await log.published(size);
+  const seconds = (performance.now() - begun) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  progress.end();
+  return {
+    perSecond: entries / seconds,
+    tenths: tenthAt.map((at, tenth) => entries / 10 / ((at - (tenthAt[tenth - 1] ?? begun)) / 1_000)),
+    fullLoadMs: distributionOf(latencies),
+    cpuUs: {
+      service: (user + system) / entries,
+      postgres: ((postgres().cpuMs.get('postgres') ?? 0) * 1_000) / entries,
+    },
+    rssMb: { start: rss[0]!, middle: rss[1] ?? megabytes(), end: megabytes() },
+  };
+}
+
+/** Small proposals at an even pace, whether the earlier ones are done or not. */
+async function paced(log: BenchLog, source: BodySource, perSecond: number): Promise<AuditFigures['halfRate']> {
+  const everyMs = 5;
+  const latencies: number[] = [];
+  const all: Promise<void>[] = [];
+  const begun = performance.now();
+  let sent = 0;
+  while (performance.now() - begun < halfSeconds * 1_000) {
+    const due = Math.floor(((performance.now() - begun) / 1_000) * perSecond) - sent;
+    if (due > 0) {
+      sent += due;
+      const proposal = Array.from({ length: due }, () => log.prepare(source.next()));
+      const entered = performance.now();
+      all.push(
+        log.audit.appender.append(plainProposal(proposal)).then(() => {
+          latencies.push(performance.now() - entered);
+        }),
+      );
+    }
+    await setTimeout(everyMs);
+  }
+  await Promise.all(all);
+  return { perSecond: sent / ((performance.now() - begun) / 1_000), ms: distributionOf(latencies) };
+}
+
+/** The same rows into tables of the same shape, one after the other: nothing is sealed, hashed, decided or published. */
+async function plainInserts(log: BenchLog, source: BodySource, entries: number): Promise<AuditFigures['floor']> {
+  return log.ground.owner(async (client) => {
+    const { rows } = await client.query<{ table: string }>(
+      `SELECT table_name AS table FROM information_schema.tables WHERE table_schema = 'audit' AND table_type = 'BASE TABLE'`,
+    );
+    await client.query('CREATE SCHEMA floor');
+    for (const { table } of rows) await client.query(`CREATE TABLE floor.${table} (LIKE audit.${table} INCLUDING ALL)`);
+    const heads = new Map<Chain, ChainHead>();
+    let milliseconds = 0;
+    for (let first = 0; first < entries; first += floorBatch) {
+      const batch = Array.from({ length: Math.min(floorBatch, entries - first) }, (_, at) =>
+        placed(log.prepare(source.next()), first + at, heads),
+      );
+      const size = first + batch.length;
+      const statement = appendStatement(batch, {
+        loggedAt: new Date().toISOString(),
+        tiles: [],
+        checkpoint: { size, root: Buffer.alloc(32), note: 'floor' },
+        events: [],
+        consumed: [],
+      });
+      const begun = performance.now();
+      await client.query({ ...statement, name: 'floor', text: statement.text.replaceAll('audit.', 'floor.') });
+      milliseconds += performance.now() - begun;
+    }
+    return { entries, perSecond: entries / (milliseconds / 1_000) };
+  });
+}
+
+function placed(prepared: PreparedEntry, leafIndex: number, heads: Map<Chain, ChainHead>): PlacedEntry {
+  const places = prepared.chains.map((chain) => {
+    const place = placeAfter(chain, heads.get(chain), '2026-01-01T00:00:00.000Z');
+    heads.set(chain, { number: place.number, leafIndex, link: place.link });
+    return place;
+  });
+  const hash = placesHash(places, prepared.sealed?.salts ?? []);
+  const entry = entryOf(prepared, hash);
+  return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
+}
+
+const megabytes = (): number => Math.round(process.memoryUsage.rss() / 1_048_576);
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+const ms = (of: Distribution | undefined): string =>
+  of ? `p50 ${of.p50.toFixed(1)} ms, p99 ${of.p99.toFixed(1)} ms` : '–';
+
+function printed(figures: AuditFigures): string[] {
+  const { machine, entries, perSecond, tenths, fullLoadMs, halfRate, cpuUs, rssMb, floor, ratio } = figures;
+  return [
+    `${machine.cores} × ${machine.cpu}, Node ${machine.node}, load ${machine.load}`,
+    `${whole(entries)} entries: ${whole(perSecond)} entries/s durable, sealed, signed, searchable and published`,
+    `  by tenths    ${tenths.map(whole).join('  ')}`,
+    `  full load    ${ms(fullLoadMs)} for ${entriesOfProposal} entries`,
+    `  half rate    ${whole(halfRate.perSecond)} entries/s: ${ms(halfRate.ms)}`,
+    `  CPU          ${whole(cpuUs.service)} µs an entry in the service, ${whole(cpuUs.postgres)} µs in PostgreSQL`,
+    `  memory       ${rssMb.start} MB at the start, ${rssMb.middle} in the middle, ${rssMb.end} at the end`,
+    `  floor        ${whole(floor.perSecond)} entries/s by plain batched SQL (${whole(floor.entries)} of the same rows)`,
+    `  ratio        ${ratio.toFixed(2)} of the floor`,
+  ];
+}
