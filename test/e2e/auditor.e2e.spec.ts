@@ -102,6 +102,29 @@ describe('an auditor with the command line only', () => {
     expect((await kotovayla('log', 'key')).data['verifierKey']).toBe(running.hub.pins.LOG_VERIFIER_KEY);
   });
 
+  it('gets a COSE receipt of an entry, which an exported folder proves offline', async () => {
+    expect(await kotovayla('log', 'proof', '1', '--cose')).toMatchObject({
+      code: 0,
+      data: { kind: 'inclusion', index: 1 },
+    });
+    const { size } = (await kotovayla('log', 'proof', '1', '--cose', '--out', 'kept.cose')).data as { size: number };
+    const exported = async (): Promise<boolean> =>
+      Number((await kotovayla('log', 'export', 'later')).data['size']) >= size;
+    await until('the receipt’s tree is published', exported);
+    const { code, data } = await kotovayla('verify-receipt', 'kept.cose', '--log', 'later');
+    expect(data).toMatchObject({ ok: true, kind: 'inclusion', index: 1, size, issuer: running.hub.pins.LOG_ORIGIN });
+    expect(code).toBe(0);
+    const kept = await readFile(join(folder, 'kept.cose'));
+    await writeFile(join(folder, 'changed.cose'), kept.with(-1, (kept.at(-1) ?? 0) ^ 1));
+    expect((await kotovayla('verify-receipt', 'changed.cose', '--log', 'later')).code).toBe(1);
+    const url = `${running.hub.pins.GATEWAY_URL}/v1/log/receipts/consistency?first=1`;
+    await writeFile(join(folder, 'growth.cose'), Buffer.from(await (await fetch(url)).arrayBuffer()));
+    await until('the later tree is published', async () => {
+      await kotovayla('log', 'export', 'later');
+      return (await kotovayla('verify-receipt', 'growth.cose', '--log', 'later')).code === 0;
+    });
+  });
+
   it('finds its own look in the log that it exports next', async () => {
     expect(await kotovayla('log', 'export', 'export', ...asAuditor)).toMatchObject({ code: 0 });
     expect(await readFile(join(folder, 'export', 'bodies.jsonl'), 'utf8')).toContain('log-search');

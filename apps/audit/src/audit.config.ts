@@ -69,6 +69,11 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   AUDIT_KEY_FILE: string;
 
+  /** ES256, signs COSE receipts (RFC 9942) and nothing else. Default: beside AUDIT_KEY_FILE. */
+  @IsOptional()
+  @IsString()
+  RECEIPT_KEY_FILE?: string;
+
   /** Wraps the entries' secrets. Outside PostgreSQL and its backups. */
   @IsString()
   ENTRY_KEK_FILE: string;

@@ -224,7 +224,14 @@ describe('the audit service', () => {
       return [unwrap(readStatement('hub-key', decoded.record.record)).payload];
     });
     const uses = records.map(({ service, use }) => `${service} ${use}`).sort();
-    expect(uses).toEqual(['audit log', 'audit release', 'audit release', 'consent permit', 'exchange outcome']);
+    expect(uses).toEqual([
+      'audit log',
+      'audit receipt',
+      'audit release',
+      'audit release',
+      'consent permit',
+      'exchange outcome',
+    ]);
     const now = Date.now();
     const current = records.filter(
       ({ use, useFrom, useUntil }) => use === 'release' && Date.parse(useFrom) <= now && now < Date.parse(useUntil),

@@ -64,9 +64,9 @@ import { EvidenceVerifier } from './log-facts/verify-evidence.js';
 import { LogPublisher } from './publish-log/log-publisher.js';
 import { TileFolder } from './publish-log/tile-folder.js';
 import { CosignatureCollector } from './collect-cosignatures/cosignature-collector.js';
-import { ReadLogController } from './read-log/read-log.controller.js';
 import { alertProviders } from './raise-alerts/alert.providers.js';
 import { RaiseAlertsController } from './raise-alerts/raise-alerts.controller.js';
+import { RECEIPT_KEY, ReadLogController } from './read-log/read-log.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
 import { RecordReportController } from './record-report/record-report.controller.js';
@@ -226,6 +226,10 @@ export class AuditModule {
                 }),
         },
         { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
+        {
+          provide: RECEIPT_KEY,
+          useFactory: () => loadSigningKey(config.RECEIPT_KEY_FILE ?? `${config.AUDIT_KEY_FILE}.receipt`),
+        },
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
@@ -275,22 +279,24 @@ export class AuditModule {
         },
         {
           provide: HubKeys,
-          inject: [ReleaseKeyring, LogKey, PERMIT_KEY, EntryKek, Appender, CLOCK, LOGGER],
+          inject: [ReleaseKeyring, LogKey, PERMIT_KEY, RECEIPT_KEY, EntryKek, Appender, CLOCK, LOGGER],
           useFactory: async (
             keyring: ReleaseKeyring,
             logKey: LogKey,
             permitKey: VerificationKey,
+            receiptKey: SigningKey,
             kek: EntryKek,
             appender: Appender,
             clock: Clock,
             logger: Logger,
           ) => {
             const outcomeKey = await pinnedKey(config.OUTCOME_PUBLIC_JWK, 'OUTCOME_PUBLIC_JWK');
-            const auditKey = await loadAuditKey(config.AUDIT_KEY_FILE);
+            const auditKey = await loadSigningKey(config.AUDIT_KEY_FILE);
             return new HubKeys({
               keyring,
               pinned: [
                 { service: 'audit', use: 'log', jwk: logKey.publicJwk },
+                { service: 'audit', use: 'receipt', jwk: receiptKey.publicJwk },
                 { service: 'consent', use: 'permit', jwk: permitKey.jwk },
                 { service: 'exchange', use: 'outcome', jwk: outcomeKey.jwk },
               ],
@@ -391,7 +397,7 @@ async function pinnedKey(json: string, name: string): Promise<VerificationKey> {
   return key.value;
 }
 
-async function loadAuditKey(path: string): Promise<SigningKey> {
+async function loadSigningKey(path: string): Promise<SigningKey> {
   return importSigningKey(await loadOrCreateServiceKey(path, async () => exportPrivateJwk(await generateSigningKey())));
 }
 

@@ -319,10 +319,16 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
   const proof = readsLog(log.command('proof'))
     .description('write the proof file of an entry (C2SP tlog-proof)')
     .argument('<index>', 'of the entry', wholeArgument)
-    .option('--out <file>', 'default: <index>.tlog-proof');
-  run<LogFlags & { out?: string }>(proof, async ({ options, hub }) => {
-    const { proveEntry } = await import('./prove-entry/prove-entry.js');
+    .option('--out <file>', 'default: <index>.tlog-proof, or <index>.cose')
+    .option('--cose', 'a COSE receipt (RFC 9942) instead, signed by the hub’s receipt key');
+  run<LogFlags & { out?: string; cose?: boolean }>(proof, async ({ options, hub }) => {
     const index = proof.processedArgs[0] as number;
+    if (options.cose === true) {
+      const { proveEntryByReceipt } = await import('./prove-entry/cose-receipt.js');
+      const asked = { index, gateway: await hub.get('gateway'), target: path(options.out ?? `${index}.cose`) };
+      return withLog(options.log, hub, (opened) => proveEntryByReceipt(opened, asked));
+    }
+    const { proveEntry } = await import('./prove-entry/prove-entry.js');
     return withLog(options.log, hub, (opened) => proveEntry(opened, index, path(options.out ?? `${index}.tlog-proof`)));
   });
   const consistency = readsLog(log.command('consistency'))
@@ -470,6 +476,17 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     const between = options.between?.map(agencyArgument);
     if (between && between.length !== 2) throw new UsageError('--between names two agencies.');
     return runReconciliation({ first, second, ...(between && { between: between as [AgencyId, AgencyId] }) });
+  });
+
+  const receipt = readsLog(
+    program
+      .command('verify-receipt')
+      .description('prove a COSE receipt (RFC 9942) against a log; offline with an exported folder')
+      .argument('<file>'),
+  );
+  run<LogFlags>(receipt, async ({ options, hub }) => {
+    const { verifyKeptReceipt } = await import('./prove-entry/cose-receipt.js');
+    return withLog(options.log, hub, (opened) => verifyKeptReceipt(opened, path(firstArgument(receipt))));
   });
 
   const consent = program

@@ -42,7 +42,7 @@ export const mayRevoke = (revoker: KeyRecord['use'], use: KeyRecord['use']): boo
 /** A key of a hub service, pinned by configuration elsewhere and logged in clear like every other key. */
 export interface HubKeyRecord {
   service: 'audit' | 'consent' | 'exchange' | 'directory';
-  use: 'release' | 'permit' | 'outcome' | 'log';
+  use: 'release' | 'permit' | 'outcome' | 'log' | 'receipt';
   jwk: PublicJwk;
   useFrom: string;
   useUntil: string;
@@ -88,7 +88,7 @@ export const keyRevocation: Check<KeyRevocation> = closed<KeyRevocation>({
 export const hubKeyRecord: Check<HubKeyRecord> = also(
   closed<HubKeyRecord>({
     service: oneOf('audit', 'consent', 'exchange', 'directory'),
-    use: oneOf('release', 'permit', 'outcome', 'log'),
+    use: oneOf('release', 'permit', 'outcome', 'log', 'receipt'),
     jwk: publicJwkShape,
     useFrom: instant,
     useUntil: instant,

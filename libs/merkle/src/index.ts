@@ -1,5 +1,12 @@
 export * from './checkpoint.js';
 export * from './compact-range.js';
+export {
+  readCoseReceipt,
+  signConsistencyReceipt,
+  signInclusionReceipt,
+  verifyConsistencyReceipt,
+  verifyInclusionReceipt,
+} from './cose-receipt.js';
 export * from './cosignature.js';
 export { emptyRoot, hashLength, interiorHash, leafHash } from './hashing.js';
 export * from './memory-tree.js';

@@ -4,14 +4,20 @@ import type {
   GetCheckpointResponse,
   GetConsistencyProofRequest,
   GetConsistencyProofResponse,
+  GetConsistencyReceiptRequest,
+  GetConsistencyReceiptResponse,
   GetEntriesRequest,
   GetEntriesResponse,
   GetInclusionProofRequest,
   GetInclusionProofResponse,
+  GetInclusionReceiptRequest,
+  GetInclusionReceiptResponse,
   GetLogFileRequest,
   GetLogFileResponse,
 } from '#contracts';
+import type { SigningKey } from '#envelope';
 import { AppError } from '#kernel';
+import { signConsistencyReceipt, signInclusionReceipt } from '#merkle';
 import { Database } from '#platform';
 import { Appender } from '../append-entries/appender.js';
 import { LogKey } from '../infra/log-key.js';
@@ -21,6 +27,8 @@ import type { TileSource } from '../tree/tiled-tree.js';
 import { consistencyProof, inclusionProof } from './proofs.js';
 
 const maxEntries = 1_024;
+/** Signs receipts, as the log key signs checkpoints: one key, one use. */
+export const RECEIPT_KEY = Symbol('ReceiptKey');
 
 /** The log for everybody: entries as the tree hashes them, and proofs. Shows committed sizes only, and no person. */
 @Controller()
@@ -32,6 +40,7 @@ export class ReadLogController {
     @Inject(Database) private readonly database: Database,
     @Inject(LogKey) private readonly logKey: LogKey,
     @Inject(TileFolder) private readonly folder: TileFolder,
+    @Inject(RECEIPT_KEY) private readonly receiptKey: SigningKey,
   ) {
     this.tiles = tileSource(database);
   }
@@ -63,6 +72,26 @@ export class ReadLogController {
     const { checkpoint, tree } = this.appender.current();
     const asked = { index: indexOf(index), size: indexOf(size), committed: checkpoint.size };
     return { hashes: await inclusionProof(tree, this.tiles, asked) };
+  }
+
+  @GrpcMethod('AuditService', 'getInclusionReceipt')
+  async getInclusionReceipt({ index }: GetInclusionReceiptRequest): Promise<GetInclusionReceiptResponse> {
+    const { checkpoint, tree } = this.appender.current();
+    const { size, root } = checkpoint;
+    const asked = { index: indexOf(index), size, committed: size };
+    const path = await inclusionProof(tree, this.tiles, asked);
+    const receipt = signInclusionReceipt(this.logKey.verifier.name, { ...asked, path, root }, this.receiptKey);
+    return { receipt };
+  }
+
+  @GrpcMethod('AuditService', 'getConsistencyReceipt')
+  async getConsistencyReceipt({ first }: GetConsistencyReceiptRequest): Promise<GetConsistencyReceiptResponse> {
+    const { checkpoint, tree } = this.appender.current();
+    const { size, root } = checkpoint;
+    const asked = { first: indexOf(first), second: size, committed: size };
+    const path = await consistencyProof(tree, this.tiles, asked);
+    const receipt = signConsistencyReceipt(this.logKey.verifier.name, { ...asked, path, root }, this.receiptKey);
+    return { receipt };
   }
 
   @GrpcMethod('AuditService', 'getConsistencyProof')

@@ -1,7 +1,8 @@
-import { Controller, Get, Header, Inject, Query } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
+import { Controller, Get, Header, Inject, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiProperty, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
+import type { FastifyReply } from 'fastify';
 import { Public } from '#platform';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 import { OpenRoutes } from '../describe-api/open-api.js';
@@ -26,6 +27,19 @@ export class SizesQuery {
   @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) second: number;
 }
 
+export class IndexQuery {
+  @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) index: number;
+}
+
+export class FirstQuery {
+  @ApiProperty({ description: 'Size of the older tree' })
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  first: number;
+}
+
 export class LeafQuery {
   @ApiProperty() @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) index: number;
   @ApiProperty() @Type(() => Number) @IsInt() @Min(1) @Max(Number.MAX_SAFE_INTEGER) size: number;
@@ -44,6 +58,10 @@ class CheckpointDto {
   @ApiProperty({ description: 'C2SP signed checkpoint' }) checkpoint: string;
   @ApiProperty({ description: 'For information: trust the one that you configured by hand' }) verifierKey: string;
 }
+
+/** RFC 9052 §2: the object is a COSE_Sign1. */
+const COSE_TYPE = 'application/cose; cose-type="cose-sign1"';
+const binary = { 'application/cose': { schema: { type: 'string', format: 'binary' } } } as const;
 
 const base64 = (bytes: Buffer): string => Buffer.from(bytes).toString('base64');
 
@@ -84,5 +102,23 @@ export class ReadLogController {
   async inclusion(@Query() { index, size }: LeafQuery): Promise<ProofDto> {
     const { hashes } = await this.audit.getInclusionProof({ index: BigInt(index), size: BigInt(size) });
     return { hashes: hashes.map(base64) };
+  }
+
+  @Get('receipts/inclusion')
+  @ApiOperation({ summary: 'COSE receipt (RFC 9942) that an entry is in the newest tree' })
+  @ApiProduces('application/cose')
+  @ApiResponse({ status: 200, content: binary })
+  async inclusionReceipt(@Query() { index }: IndexQuery, @Res() reply: FastifyReply): Promise<void> {
+    const { receipt } = await this.audit.getInclusionReceipt({ index: BigInt(index) });
+    await reply.type(COSE_TYPE).send(Buffer.from(receipt));
+  }
+
+  @Get('receipts/consistency')
+  @ApiOperation({ summary: 'COSE receipt (RFC 9942) that the newest tree has grown from an older one' })
+  @ApiProduces('application/cose')
+  @ApiResponse({ status: 200, content: binary })
+  async consistencyReceipt(@Query() { first }: FirstQuery, @Res() reply: FastifyReply): Promise<void> {
+    const { receipt } = await this.audit.getConsistencyReceipt({ first: BigInt(first) });
+    await reply.type(COSE_TYPE).send(Buffer.from(receipt));
   }
 }

@@ -86,6 +86,25 @@ export interface GetInclusionProofResponse {
   hashes: Buffer[];
 }
 
+export interface GetInclusionReceiptRequest {
+  index: bigint;
+}
+
+export interface GetInclusionReceiptResponse {
+  /** COSE_Sign1. */
+  receipt: Buffer;
+}
+
+export interface GetConsistencyReceiptRequest {
+  /** Size of the older tree. */
+  first: bigint;
+}
+
+export interface GetConsistencyReceiptResponse {
+  /** COSE_Sign1. */
+  receipt: Buffer;
+}
+
 export interface GetConsistencyProofRequest {
   first: bigint;
   second: bigint;
@@ -1553,6 +1572,282 @@ export const GetInclusionProofResponse: MessageFns<GetInclusionProofResponse> = 
   fromPartial<I extends Exact<DeepPartial<GetInclusionProofResponse>, I>>(object: I): GetInclusionProofResponse {
     const message = createBaseGetInclusionProofResponse();
     message.hashes = object.hashes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetInclusionReceiptRequest(): GetInclusionReceiptRequest {
+  return { index: 0n };
+}
+
+export const GetInclusionReceiptRequest: MessageFns<GetInclusionReceiptRequest> = {
+  encode(message: GetInclusionReceiptRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0n) {
+      if (BigInt.asUintN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.index);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetInclusionReceiptRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetInclusionReceiptRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetInclusionReceiptRequest {
+    return { index: isSet(object.index) ? BigInt(object.index) : 0n };
+  },
+
+  toJSON(message: GetInclusionReceiptRequest): unknown {
+    const obj: any = {};
+    if (message.index !== 0n) {
+      obj.index = message.index.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetInclusionReceiptRequest>, I>>(base?: I): GetInclusionReceiptRequest {
+    return GetInclusionReceiptRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetInclusionReceiptRequest>, I>>(object: I): GetInclusionReceiptRequest {
+    const message = createBaseGetInclusionReceiptRequest();
+    message.index = (object.index !== undefined && object.index !== null) ? BigInt(object.index) : 0n;
+    return message;
+  },
+};
+
+function createBaseGetInclusionReceiptResponse(): GetInclusionReceiptResponse {
+  return { receipt: Buffer.alloc(0) };
+}
+
+export const GetInclusionReceiptResponse: MessageFns<GetInclusionReceiptResponse> = {
+  encode(message: GetInclusionReceiptResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receipt.length !== 0) {
+      writer.uint32(10).bytes(message.receipt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetInclusionReceiptResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetInclusionReceiptResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receipt = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetInclusionReceiptResponse {
+    return { receipt: isSet(object.receipt) ? Buffer.from(bytesFromBase64(object.receipt)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: GetInclusionReceiptResponse): unknown {
+    const obj: any = {};
+    if (message.receipt.length !== 0) {
+      obj.receipt = base64FromBytes(message.receipt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetInclusionReceiptResponse>, I>>(base?: I): GetInclusionReceiptResponse {
+    return GetInclusionReceiptResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetInclusionReceiptResponse>, I>>(object: I): GetInclusionReceiptResponse {
+    const message = createBaseGetInclusionReceiptResponse();
+    message.receipt = object.receipt ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseGetConsistencyReceiptRequest(): GetConsistencyReceiptRequest {
+  return { first: 0n };
+}
+
+export const GetConsistencyReceiptRequest: MessageFns<GetConsistencyReceiptRequest> = {
+  encode(message: GetConsistencyReceiptRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0n) {
+      if (BigInt.asUintN(64, message.first) !== message.first) {
+        throw new globalThis.Error("value provided for field message.first of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.first);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetConsistencyReceiptRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetConsistencyReceiptRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetConsistencyReceiptRequest {
+    return { first: isSet(object.first) ? BigInt(object.first) : 0n };
+  },
+
+  toJSON(message: GetConsistencyReceiptRequest): unknown {
+    const obj: any = {};
+    if (message.first !== 0n) {
+      obj.first = message.first.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetConsistencyReceiptRequest>, I>>(base?: I): GetConsistencyReceiptRequest {
+    return GetConsistencyReceiptRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetConsistencyReceiptRequest>, I>>(object: I): GetConsistencyReceiptRequest {
+    const message = createBaseGetConsistencyReceiptRequest();
+    message.first = (object.first !== undefined && object.first !== null) ? BigInt(object.first) : 0n;
+    return message;
+  },
+};
+
+function createBaseGetConsistencyReceiptResponse(): GetConsistencyReceiptResponse {
+  return { receipt: Buffer.alloc(0) };
+}
+
+export const GetConsistencyReceiptResponse: MessageFns<GetConsistencyReceiptResponse> = {
+  encode(message: GetConsistencyReceiptResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receipt.length !== 0) {
+      writer.uint32(10).bytes(message.receipt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetConsistencyReceiptResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetConsistencyReceiptResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receipt = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetConsistencyReceiptResponse {
+    return { receipt: isSet(object.receipt) ? Buffer.from(bytesFromBase64(object.receipt)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: GetConsistencyReceiptResponse): unknown {
+    const obj: any = {};
+    if (message.receipt.length !== 0) {
+      obj.receipt = base64FromBytes(message.receipt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetConsistencyReceiptResponse>, I>>(base?: I): GetConsistencyReceiptResponse {
+    return GetConsistencyReceiptResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetConsistencyReceiptResponse>, I>>(
+    object: I,
+  ): GetConsistencyReceiptResponse {
+    const message = createBaseGetConsistencyReceiptResponse();
+    message.receipt = object.receipt ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -6406,6 +6701,29 @@ export const AuditServiceService = {
       Buffer.from(GetInclusionProofResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetInclusionProofResponse => GetInclusionProofResponse.decode(value),
   },
+  /** COSE receipts (RFC 9942) by the receipt key, over the newest committed tree. */
+  getInclusionReceipt: {
+    path: "/kotovayla.audit.v1.AuditService/GetInclusionReceipt" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetInclusionReceiptRequest): Buffer =>
+      Buffer.from(GetInclusionReceiptRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetInclusionReceiptRequest => GetInclusionReceiptRequest.decode(value),
+    responseSerialize: (value: GetInclusionReceiptResponse): Buffer =>
+      Buffer.from(GetInclusionReceiptResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetInclusionReceiptResponse => GetInclusionReceiptResponse.decode(value),
+  },
+  getConsistencyReceipt: {
+    path: "/kotovayla.audit.v1.AuditService/GetConsistencyReceipt" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetConsistencyReceiptRequest): Buffer =>
+      Buffer.from(GetConsistencyReceiptRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetConsistencyReceiptRequest => GetConsistencyReceiptRequest.decode(value),
+    responseSerialize: (value: GetConsistencyReceiptResponse): Buffer =>
+      Buffer.from(GetConsistencyReceiptResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetConsistencyReceiptResponse => GetConsistencyReceiptResponse.decode(value),
+  },
   /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
   getLogFile: {
     path: "/kotovayla.audit.v1.AuditService/GetLogFile" as const,
@@ -6577,6 +6895,9 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   /** Entries as the tree hashes them; they show no person. */
   getEntries: handleUnaryCall<GetEntriesRequest, GetEntriesResponse>;
   getInclusionProof: handleUnaryCall<GetInclusionProofRequest, GetInclusionProofResponse>;
+  /** COSE receipts (RFC 9942) by the receipt key, over the newest committed tree. */
+  getInclusionReceipt: handleUnaryCall<GetInclusionReceiptRequest, GetInclusionReceiptResponse>;
+  getConsistencyReceipt: handleUnaryCall<GetConsistencyReceiptRequest, GetConsistencyReceiptResponse>;
   /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
   getLogFile: handleUnaryCall<GetLogFileRequest, GetLogFileResponse>;
   getConsistencyProof: handleUnaryCall<GetConsistencyProofRequest, GetConsistencyProofResponse>;
@@ -6699,6 +7020,37 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetInclusionProofResponse) => void,
+  ): ClientUnaryCall;
+  /** COSE receipts (RFC 9942) by the receipt key, over the newest committed tree. */
+  getInclusionReceipt(
+    request: GetInclusionReceiptRequest,
+    callback: (error: ServiceError | null, response: GetInclusionReceiptResponse) => void,
+  ): ClientUnaryCall;
+  getInclusionReceipt(
+    request: GetInclusionReceiptRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetInclusionReceiptResponse) => void,
+  ): ClientUnaryCall;
+  getInclusionReceipt(
+    request: GetInclusionReceiptRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetInclusionReceiptResponse) => void,
+  ): ClientUnaryCall;
+  getConsistencyReceipt(
+    request: GetConsistencyReceiptRequest,
+    callback: (error: ServiceError | null, response: GetConsistencyReceiptResponse) => void,
+  ): ClientUnaryCall;
+  getConsistencyReceipt(
+    request: GetConsistencyReceiptRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetConsistencyReceiptResponse) => void,
+  ): ClientUnaryCall;
+  getConsistencyReceipt(
+    request: GetConsistencyReceiptRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetConsistencyReceiptResponse) => void,
   ): ClientUnaryCall;
   /** A file of the public log, written once: checkpoint, tile or entry bundle (C2SP tlog-tiles). */
   getLogFile(
