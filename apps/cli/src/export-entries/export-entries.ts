@@ -14,8 +14,7 @@ import {
   parsePlacedLine,
 } from '../domain/entries-export.js';
 import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
-import { covers, tombstoneIn } from '../domain/tombstones.js';
-import { TiledSource } from '../export-log/tiled-source.js';
+import { readTombstones } from '../infra/read-tombstones.js';
 import { tableLine } from './table-lines.js';
 
 export interface ExportEntries {
@@ -171,9 +170,13 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   await writeFile(at(request, checkpointFile), checkpoint.note);
   await writeFile(at(request, verifierKeyFile), `${request.verifierKey}\n`);
   await writeFile(path, '', { mode: 0o600 });
-  const tombstones = erased.length === 0 ? [] : await tombstonesOver(erased, request.log, checkpoint.size);
-  if (tombstones.length > 0)
-    await add(at(request, exportFiles.tombstones), tombstones.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  const tombstones = await readTombstones(
+    request.log,
+    checkpoint.size,
+    erased.map(({ index }) => index),
+  );
+  const stones = tombstones.map(({ index, entry }) => JSON.stringify({ index, entry: entry.toString('base64') }));
+  if (stones.length > 0) await add(at(request, exportFiles.tombstones), stones.map((one) => `${one}\n`).join(''));
   let batch: number[] = [...new Set([...bounds, ...tombstones.map(({ index }) => index)])];
   const flush = async (): Promise<void> => {
     const nodes = await readNodes(
@@ -193,27 +196,6 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
     if (batch.length >= proofsTogether) await flush();
   }
   await flush();
-}
-
-/** The public log is read once for the entries in clear that say what was erased. */
-async function tombstonesOver(
-  erased: EntriesExport['erased'],
-  log: LogFiles,
-  size: number,
-): Promise<{ index: number; entry: string }[]> {
-  const source = new TiledSource(log);
-  const found: { index: number; entry: string }[] = [];
-  for (let from = 0; from < size;) {
-    const page = (await source.entries(from, size)).slice(0, size - from);
-    if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
-    for (const [place, entry] of page.entries()) {
-      const stone = tombstoneIn(entry);
-      if (stone && erased.some(({ index }) => covers(stone, index)))
-        found.push({ index: from + place, entry: entry.toString('base64') });
-    }
-    from += page.length;
-  }
-  return found;
 }
 
 async function* linesOf(request: ExportEntries): AsyncGenerator<PlacedLine> {

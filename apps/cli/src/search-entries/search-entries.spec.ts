@@ -46,21 +46,29 @@ class Gateway {
       ...(end < shown.length ? { cursor: String(end) } : { after: { leafIndex: index, entry, place } }),
       searchLeaf: index,
       chain: own,
-      erased: [],
+      erased: end < shown.length ? [] : this.erased,
     };
   };
+
+  erased: readonly { readonly leafIndex: number; readonly number: number }[] = [];
 
   bytesOf: (index: number) => string = () => '';
 }
 
-async function search(pageSize: number, options: { prove: boolean; leaveOut?: number; most?: number }) {
+async function search(
+  pageSize: number,
+  options: { prove: boolean; leaveOut?: number; most?: number; erased?: { readonly tombstone: boolean } },
+) {
   return withTemporaryFolder(async (folder) => {
     const { log, placed } = placedLog(8);
+    const erased = options.erased && { leafIndex: placed[options.leaveOut!]!.index, number: options.leaveOut! + 1 };
+    if (erased && options.erased?.tombstone) log.addTombstone(erased.leafIndex);
     await log.export(join(folder, 'log'));
     const gateway = new Gateway(
       placed.filter((_, at) => at !== options.leaveOut),
       pageSize,
     );
+    if (erased) gateway.erased = [erased];
     gateway.bytesOf = (index) => log.entries[index]!.toString('base64');
     const hub = new HubSettings({ verifierKey: log.verifierKey }, {});
     const opened = await openLog('log', { hub, env: {}, folder });
@@ -94,6 +102,22 @@ describe('a search', () => {
   it('proves by the signed tree that nothing was left out', async () => {
     const { outcome } = await search(3, { prove: true });
     expect(outcome).toMatchObject({ ok: true, data: { proof: { complete: true, entries: 7, faults: [] } } });
+  });
+
+  it('proves that what was erased lies under a tombstone of the signed tree', async () => {
+    const { outcome } = await search(3, { prove: true, leaveOut: 4, erased: { tombstone: true } });
+    expect(outcome).toMatchObject({
+      ok: true,
+      data: { proof: { complete: true, entries: 6, faults: [], erased: [5] } },
+    });
+  });
+
+  it('names what is said to be erased and lies under none', async () => {
+    const { outcome } = await search(3, { prove: true, leaveOut: 4, erased: { tombstone: false } });
+    expect(outcome).toMatchObject({
+      ok: false,
+      data: { proof: { complete: false, faults: [{ kind: 'erased-without-tombstone' }] } },
+    });
   });
 
   it.each([1, 4, 6])('names the number that was left out: %i', async (leaveOut) => {

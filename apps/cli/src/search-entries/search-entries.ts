@@ -1,9 +1,12 @@
 import { type Completeness, verifyComplete } from '#envelope';
+import { leafHash } from '#merkle';
 import { type AnswerPage, parseAnswerPage } from '../domain/answer-page.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
+import { covers } from '../domain/tombstones.js';
 import type { AuditSession } from '../infra/audit-session.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { checkpointOver, provedLeaves } from '../infra/proved-leaves.js';
+import { readTombstones } from '../infra/read-tombstones.js';
 import { tableLines } from '../infra/table.js';
 
 /** Filters of `GET /v1/audit/entries`, by their names there. */
@@ -83,11 +86,17 @@ async function prove(log: OpenedLog, pages: readonly AnswerPage[], filter: Searc
   const erased = pages.flatMap((page) => page.erased);
   const newest = Math.max(0, ...entries.map(({ leafIndex }) => leafIndex));
   const checkpoint = await checkpointOver(log, newest);
-  const leaves = await provedLeaves(
-    log,
-    checkpoint,
-    entries.map(({ leafIndex }) => leafIndex),
+  const tombstones = await readTombstones(
+    log.files,
+    checkpoint.size,
+    erased.map(({ leafIndex }) => leafIndex),
   );
+  const leaves = await provedLeaves(log, checkpoint, [
+    ...entries.map(({ leafIndex }) => leafIndex),
+    ...tombstones.map(({ index }) => index),
+  ]);
+  const isIncluded = (leafIndex: number, hash: Buffer): boolean => leaves.get(leafIndex)?.equals(hash) ?? false;
+  const proved = tombstones.filter(({ index, entry }) => isIncluded(index, leafHash(entry)));
   const until = filter['loggedUntil'] ?? entries.find(({ leafIndex }) => leafIndex === newest)?.place.loggedAt ?? '';
   if (chain === undefined)
     return { size: checkpoint.size, until, complete: false, faults: [], entries: 0, erased: [], unproved: [] };
@@ -97,8 +106,8 @@ async function prove(log: OpenedLog, pages: readonly AnswerPage[], filter: Searc
     erased,
     ...(filter['loggedFrom'] !== undefined && { from: filter['loggedFrom'] }),
     until,
-    isIncluded: (leafIndex, hash) => leaves.get(leafIndex)?.equals(hash) ?? false,
-    isTombstoned: () => false,
+    isIncluded,
+    isTombstoned: (leafIndex) => proved.some(({ tombstone }) => covers(tombstone, leafIndex)),
   });
   return { size: checkpoint.size, until, ...verified };
 }
