@@ -100,7 +100,7 @@ export interface MessageContext {
   iat: number;
   /** Seconds since the epoch; limits acceptance and release. */
   exp: number;
-  /** Attachments have their own issue. */
+  /** Empty until messages may have attachments. */
   blobs: [];
 }
 

@@ -2,7 +2,7 @@ import { AppError, type Result, err, ok } from '#kernel';
 
 /** Design page 2, "Profile": what is accepted; everything else is refused. */
 
-/** Bytes of content as UTF-8 JSON, until attachments have their issue. */
+/** Bytes of content as UTF-8 JSON, until messages may have attachments. */
 export const maxContentBytes = 32 * 1024;
 
 /** One `typ` per kind of token, with its greatest length in characters. A message's three parts make 128 KiB together. */
