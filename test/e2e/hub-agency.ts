@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { DirectoryServiceClient } from '#contracts';
 import {
@@ -50,6 +51,8 @@ import {
   unwrap,
 } from '#kernel';
 import { type GrpcClient, grpcClient } from '#platform';
+
+const PATIENCE_MS = 5_000;
 
 export interface HubAddresses {
   readonly gateway: string;
@@ -488,10 +491,13 @@ export class HubAgency {
     return status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
   }
 
+  /** Asks again for some seconds where a service is not as far yet (the log has a consent a moment later), as agents do. */
   async release(...wish: Parameters<HubAgency['releaseRequest']>): Promise<ReleaseResult> {
-    const { status, body } = await this.postReleases(await this.releaseRequest(...wish));
-    if (status !== 200) return { refused: { ...body, final: false } };
-    return body.results[0]!;
+    for (const end = Date.now() + PATIENCE_MS; ; await setTimeout(200)) {
+      const { status, body } = await this.postReleases(await this.releaseRequest(...wish));
+      const result = status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
+      if (result.refused?.code !== 'UNAVAILABLE' || Date.now() > end) return result;
+    }
   }
 
   async open(
