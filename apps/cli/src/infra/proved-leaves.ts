@@ -6,6 +6,8 @@ import { type OpenedLog, readCheckpoint } from './open-log.js';
 /** A checkpoint follows its entries within seconds. */
 const patienceMs = 15_000;
 const lookEveryMs = 250;
+/** Each tile is read once for so many, and their tiles at once: a server is not asked for thousands. */
+const provedTogether = 256;
 
 /** The signed checkpoint that covers an index, once it is published. Errors: NOT_FOUND, CHECKPOINT_INVALID. */
 export async function checkpointOver({ files, verifier }: OpenedLog, index: number): Promise<Checkpoint> {
@@ -23,12 +25,15 @@ export async function provedLeaves(
   indices: readonly number[],
 ): Promise<ReadonlyMap<number, Buffer>> {
   const leaves = new Map<number, Buffer>();
-  for (const index of indices) {
-    const wanted = [...inclusionProofNodes(index, size), { level: 0, index }];
+  for (let from = 0; from < indices.length; from += provedTogether) {
+    const batch = indices.slice(from, from + provedTogether);
+    const wanted = batch.flatMap((index) => [...inclusionProofNodes(index, size), { level: 0, index }]);
     const get = await readNodes(wanted, size, (path) => files.read(path));
-    const leafHash = get(0, index);
-    const proof = assembleInclusionProof(index, size, get);
-    if (verifyInclusion({ index, size, leafHash, proof, root }).ok) leaves.set(index, leafHash);
+    for (const index of batch) {
+      const leafHash = get(0, index);
+      const proof = assembleInclusionProof(index, size, get);
+      if (verifyInclusion({ index, size, leafHash, proof, root }).ok) leaves.set(index, leafHash);
+    }
   }
   return leaves;
 }
