@@ -13,6 +13,7 @@ import {
   problemOf,
   systemClock,
 } from '#kernel';
+import type { WitnessPolicy } from '#merkle';
 import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
 import type { EvidenceLanguage } from './domain/evidence-bundle.js';
 import { type HubFlags, HubSettings } from './infra/hub-settings.js';
@@ -79,7 +80,11 @@ interface LogFlags extends HubFlags {
   readonly log?: string;
 }
 
-interface EvidenceFlags extends LogFlags, VaultOptions {
+interface PolicyFlags {
+  readonly policy?: string;
+}
+
+interface EvidenceFlags extends LogFlags, VaultOptions, PolicyFlags {
   readonly agency: AgencyId;
   readonly out: string;
   readonly receipt?: string[];
@@ -87,7 +92,7 @@ interface EvidenceFlags extends LogFlags, VaultOptions {
   readonly json?: boolean;
 }
 
-interface EntriesFlags extends LogFlags, VaultOptions {
+interface EntriesFlags extends LogFlags, VaultOptions, PolicyFlags {
   readonly agency: AgencyId;
   readonly of?: Chain;
   readonly from: string;
@@ -135,6 +140,12 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       else for (const line of outcome.lines) out(line);
       if (!outcome.ok) exitCode = exitCodes.failed;
     });
+  };
+
+  const policyIn = async (file: string | undefined): Promise<{ policy?: WitnessPolicy }> => {
+    if (file === undefined) return {};
+    const { readPolicyFile } = await import('./infra/policy-file.js');
+    return { policy: await readPolicyFile(path(file)) };
   };
 
   const withLog = async <T>(
@@ -284,9 +295,11 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       new Option('--format <format>', 'lines of JSON, or a table beside them')
         .choices(['jsonl', 'csv'])
         .default('jsonl'),
-    );
+    )
+    .addOption(policyOption('wait for a checkpoint that it counts as witnessed'));
   run<EntriesFlags>(entries, async ({ options, hub }) => {
     const { runExportEntries } = await import('./export-entries/run-export-entries.js');
+    const { policy } = await policyIn(options.policy);
     return withLog(options.log, hub, (opened) =>
       runExportEntries({
         folder: path(firstArgument(entries)),
@@ -297,6 +310,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
         from: options.from,
         until: options.until,
         table: options.format === 'csv',
+        policy,
         clock: systemClock,
       }),
     );
@@ -320,16 +334,20 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .description('write the proof file of an entry (C2SP tlog-proof)')
     .argument('<index>', 'of the entry', wholeArgument)
     .option('--out <file>', 'default: <index>.tlog-proof, or <index>.cose')
+    .addOption(policyOption('wait for a checkpoint that it counts as witnessed'))
     .option('--cose', 'a COSE receipt (RFC 9942) instead, signed by the hub’s receipt key');
-  run<LogFlags & { out?: string; cose?: boolean }>(proof, async ({ options, hub }) => {
+  run<LogFlags & PolicyFlags & { out?: string; cose?: boolean }>(proof, async ({ options, hub }) => {
     const index = proof.processedArgs[0] as number;
     if (options.cose === true) {
+      if (options.policy !== undefined)
+        throw new UsageError('A receipt carries no cosignatures: judge it by verify-receipt --policy.');
       const { proveEntryByReceipt } = await import('./prove-entry/cose-receipt.js');
       const asked = { index, gateway: await hub.get('gateway'), target: path(options.out ?? `${index}.cose`) };
       return withLog(options.log, hub, (opened) => proveEntryByReceipt(opened, asked));
     }
     const { proveEntry } = await import('./prove-entry/prove-entry.js');
-    return withLog(options.log, hub, (opened) => proveEntry(opened, index, path(options.out ?? `${index}.tlog-proof`)));
+    const request = { index, target: path(options.out ?? `${index}.tlog-proof`), ...(await policyIn(options.policy)) };
+    return withLog(options.log, hub, (opened) => proveEntry(opened, request));
   });
   const consistency = readsLog(log.command('consistency'))
     .description('prove that the log of one size is the beginning of the log of another')
@@ -381,17 +399,21 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .argument('<path>', 'folder of an export, or file of a bundle')
     .option('--receipt <file...>', 'opened receipts to prove against it')
     .option('--some-bodies', 'the export holds one agency’s bodies only')
-    .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'));
-  run<HubFlags & { receipt?: string[]; someBodies?: boolean; json?: boolean }>(verify, async ({ options }) => {
+    .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'))
+    .addOption(policyOption('who must have cosigned the checkpoint'));
+  type VerifyFlags = HubFlags & PolicyFlags & { receipt?: string[]; someBodies?: boolean; json?: boolean };
+  run<VerifyFlags>(verify, async ({ options }) => {
     const { fileAt } = await import('./infra/file-at.js');
+    const { verifierKey } = options;
+    const known = { verifierKey, ...(await policyIn(options.policy)) };
     const file = await fileAt(path(firstArgument(verify)));
     if (file !== undefined) {
       const { runVerifyEvidence } = await import('./verify-evidence/run-verify-evidence.js');
-      return runVerifyEvidence(file, options.verifierKey);
+      return runVerifyEvidence(file, known);
     }
     if (await fileAt(join(path(firstArgument(verify)), 'export.json'))) {
       const { runVerifyEntries } = await import('./verify-entries/run-verify-entries.js');
-      return runVerifyEntries(path(firstArgument(verify)), options.verifierKey);
+      return runVerifyEntries(path(firstArgument(verify)), known);
     }
     const { runVerification } = await import('./verify-log/run-verification.js');
     return runVerification({
@@ -399,7 +421,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       receipts: (options.receipt ?? []).map(path),
       someBodies: options.someBodies === true,
       quiet: options.json === true,
-      ...(options.verifierKey && { verifierKey: options.verifierKey }),
+      ...known,
     });
   });
 
@@ -413,11 +435,13 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
     .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
     .option('--receipt <file...>', 'opened receipts to put in, proved against the log')
+    .addOption(policyOption('wait for a checkpoint that it counts as witnessed'))
     .addOption(new Option('--language <language>', 'of the page for people').choices(['fi', 'sv', 'en']).default('fi'));
   run<EvidenceFlags>(evidence, async ({ options, hub }) => {
     const { runEvidence } = await import('./make-evidence/run-evidence.js');
     const exchangeId = firstArgument(evidence);
     if (!isExchangeId(exchangeId)) throw new UsageError('An exchange id is a UUID.');
+    const { policy } = await policyIn(options.policy);
     return withLog(options.log, hub, (opened) =>
       runEvidence({
         exchangeId,
@@ -427,6 +451,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
         log: opened,
         language: options.language,
         receipts: (options.receipt ?? []).map(path),
+        policy,
         clock: systemClock,
         quiet: options.json === true,
       }),
@@ -483,10 +508,11 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       .command('verify-receipt')
       .description('prove a COSE receipt (RFC 9942) against a log; offline with an exported folder')
       .argument('<file>'),
-  );
-  run<LogFlags>(receipt, async ({ options, hub }) => {
+  ).addOption(policyOption('who must have cosigned the log over the receipt’s tree'));
+  run<LogFlags & PolicyFlags>(receipt, async ({ options, hub }) => {
     const { verifyKeptReceipt } = await import('./prove-entry/cose-receipt.js');
-    return withLog(options.log, hub, (opened) => verifyKeptReceipt(opened, path(firstArgument(receipt))));
+    const { policy } = await policyIn(options.policy);
+    return withLog(options.log, hub, (opened) => verifyKeptReceipt(opened, path(firstArgument(receipt)), policy));
   });
 
   const consent = program
@@ -505,23 +531,22 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       .description('recompute a log wherever it lies and name each fault')
       .argument('[where]', 'folder, http(s) or postgres URL, or `database` (DATABASE_URL); default: the gateway’s'),
   )
-    .option('--policy <file>', 'who must have cosigned the log (C2SP tlog-policy)')
+    .addOption(policyOption('who must have cosigned the log'))
     .option('--kek <file...>', 'key-encryption keys: open the sealed bodies of a database')
     .option('--earlier <path...>', 'kept checkpoints, proof files and exports from which the log must have grown')
     .option('--some-bodies', 'the export holds one agency’s bodies only');
-  run<LogFlags & { earlier?: string[]; someBodies?: boolean; policy?: string; kek?: string[]; json?: boolean }>(
+  run<LogFlags & PolicyFlags & { earlier?: string[]; someBodies?: boolean; kek?: string[]; json?: boolean }>(
     fsck,
     async ({ options, hub }) => {
       const { runFsck } = await import('./fsck/fsck.js');
-      const { readPolicyFile } = await import('./infra/policy-file.js');
-      const policy = options.policy === undefined ? undefined : await readPolicyFile(path(options.policy));
+      const policy = await policyIn(options.policy);
       const where = (fsck.processedArgs[0] as string | undefined) ?? options.log;
       return withLog(where, hub, (opened) =>
         runFsck(opened, {
           earlier: (options.earlier ?? []).map(path),
           someBodies: options.someBodies === true,
           keks: (options.kek ?? []).map(path),
-          ...(policy && { policy }),
+          ...policy,
           quiet: options.json === true,
         }),
       );
@@ -553,6 +578,8 @@ async function outcomeOf(action: () => Promise<CommandOutcome>): Promise<Command
 
 const logOption = (): Option =>
   new Option('--log <where>', 'folder, http(s) or postgres URL, or `database` (DATABASE_URL); default: the gateway’s');
+
+const policyOption = (what: string): Option => new Option('--policy <file>', `${what} (C2SP tlog-policy)`);
 
 const firstArgument = (command: Command): string => command.processedArgs[0] as string;
 

@@ -84,9 +84,9 @@ export class Auditor {
 
   /**
    * Step 11: what an auditor takes home. A client's account from the log, and one transfer with everything that proves it,
-   * verified as somebody would who has nothing but that file. @throws Error when a file does not prove what it should
+   * verified as somebody would who has nothing but that file and knows whom to trust as witnesses. @throws Error when a file does not prove what it should
    */
-  async report(rows: readonly ExchangeRow[]): Promise<void> {
+  async report(rows: readonly ExchangeRow[], policyFile: string): Promise<void> {
     const transfer = rows.find(({ basis, outcome }) => basis.includes('consent') && outcome.startsWith('answered'));
     if (transfer === undefined) throw new Error('no exchange on a consent was opened');
     const entry = exchangesOf(this.stack.folder.within('auditor', 'export')).get(transfer.logIndex!);
@@ -102,10 +102,14 @@ export class Auditor {
     );
 
     const file = this.stack.folder.within('auditor', `evidence-${transfer.id.slice(0, 8)}.zip`);
-    const made = await this.kotovayla('evidence', transfer.id, '--out', file, ...this.vault);
+    const policy = ['--policy', policyFile];
+    const made = await this.kotovayla('evidence', transfer.id, '--out', file, ...policy, ...this.vault);
     this.narrator.say(`evidence of exchange ${transfer.id.slice(0, 8)}: ${firstLine(made)}`);
-    const verified = await this.kotovayla('verify', file, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY);
+    const known = ['--verifier-key', this.hub.pins.LOG_VERIFIER_KEY, ...policy];
+    const verified = await this.kotovayla('verify', file, ...known);
+    const witnessed = verified.split('\n').find((line) => line.trimStart().startsWith('witnessed')) ?? '';
     this.narrator.say(`kotovayla verify ${basename(file)}, offline: ${lastLine(verified)}`);
+    this.narrator.say(`  ${witnessed.trim().replace(/\s+/, ': ')}`);
     await this.exportEntries(subject);
   }
 

@@ -149,7 +149,7 @@ async function play(
     if (unverified.length > 0) throw new Error(`not in the verified log: ${unverified.map(({ id }) => id).join(', ')}`);
   });
   await narrator.step('11. The auditor reports: a client’s account, the evidence of one transfer, all entries', () =>
-    auditor.report(narrator.exchanges),
+    auditor.report(narrator.exchanges, witnesses.policyFile),
   );
   await narrator.step('12. Two authorities have entries erased, and the log still proves itself', () =>
     new Eraser(stack, hub, narrator).erase(),

@@ -8,6 +8,7 @@ export const evidenceFaultCodes = {
   'page-changed': 'HASH_MISMATCH',
   'checkpoint-invalid': 'CHECKPOINT_INVALID',
   'checkpoint-differs': 'LOG_INCONSISTENT',
+  'checkpoint-unwitnessed': 'LOG_NOT_WITNESSED',
   'proof-invalid': 'RECEIPT_INVALID',
   'proof-of-another-entry': 'RECEIPT_INVALID',
   'entry-missing': 'LEAF_MISMATCH',

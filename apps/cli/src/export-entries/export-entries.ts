@@ -4,7 +4,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chain } from '#envelope';
 import { type AgencyId, AppError, unwrap } from '#kernel';
-import { type Checkpoint, assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
+import { assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
 import {
   type Boundary,
   type ChainPage,
@@ -14,6 +14,7 @@ import {
   parsePlacedLine,
 } from '../domain/entries-export.js';
 import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import type { KeptCheckpoint } from '../infra/proved-leaves.js';
 import { readTombstones } from '../infra/read-tombstones.js';
 import { tableLine } from './table-lines.js';
 
@@ -28,7 +29,7 @@ export interface ExportEntries {
   readonly table: boolean;
   readonly page: (cursor: string | undefined, until: string) => Promise<ChainPage>;
   /** The published log, once it holds that entry. */
-  readonly checkpointOver: (index: number) => Promise<Checkpoint>;
+  readonly checkpointOver: (index: number) => Promise<KeptCheckpoint>;
   readonly log: LogFiles;
   readonly verifierKey: string;
   readonly onPage?: (entries: number) => void;
@@ -164,7 +165,7 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
   await rm(at(request, exportFiles.tombstones), { force: true });
   const last = Math.max(-1, ...bounds, newest);
-  const checkpoint = await request.checkpointOver(last);
+  const { checkpoint, published } = await request.checkpointOver(last);
   if (last >= checkpoint.size)
     throw new AppError('UNAVAILABLE', `The published log does not hold entry ${last} yet. Call again.`);
   await writeFile(at(request, checkpointFile), checkpoint.note);
@@ -172,7 +173,7 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   await writeFile(path, '', { mode: 0o600 });
   const tombstones = await readTombstones(
     request.log,
-    checkpoint.size,
+    { size: checkpoint.size, published },
     erased.map(({ index }) => index),
   );
   const stones = tombstones.map(({ index, entry }) => JSON.stringify({ index, entry: entry.toString('base64') }));
@@ -181,7 +182,7 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   const flush = async (): Promise<void> => {
     const nodes = await readNodes(
       batch.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
-      checkpoint.size,
+      published,
       (name) => request.log.read(name),
     );
     const proofs = batch.map((leaf) => ({

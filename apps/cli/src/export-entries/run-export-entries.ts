@@ -1,12 +1,13 @@
 import { addDays, isDay, startOfDay } from '#calendar';
 import type { Chain } from '#envelope';
 import type { Clock } from '#kernel';
+import type { WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { UsageError } from '../domain/command-outcome.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
-import { checkpointOver } from '../infra/proved-leaves.js';
+import { checkpointToKeep } from '../infra/proved-leaves.js';
 import { runVerifyEntries } from '../verify-entries/run-verify-entries.js';
 import { exportEntries } from './export-entries.js';
 
@@ -20,6 +21,8 @@ export interface RunExportEntries {
   readonly from: string;
   readonly until: string;
   readonly table: boolean;
+  /** The export's checkpoint is one that it counts as witnessed. */
+  readonly policy?: WitnessPolicy | undefined;
   readonly clock: Clock;
 }
 
@@ -42,11 +45,12 @@ export async function runExportEntries(request: RunExportEntries): Promise<Comma
     table,
     now: request.clock.now(),
     page: (cursor, before) => session.chainPage({ of, from, until: before, cursor }),
-    checkpointOver: (leaf) => checkpointOver(log, leaf),
+    checkpointOver: (leaf) => checkpointToKeep(log, leaf, request.policy),
     log: log.files,
     verifierKey: log.verifierKey,
   });
-  const verified = await runVerifyEntries(folder, log.verifierKey);
+  const { verifierKey } = log;
+  const verified = await runVerifyEntries(folder, { verifierKey, policy: request.policy });
   return {
     ok: verified.ok,
     data: { folder, ...index, verified: verified.data },

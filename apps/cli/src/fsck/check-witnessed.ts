@@ -1,24 +1,16 @@
+import { AppError, type Result, err, ok } from '#kernel';
 import {
   type Checkpoint,
   type LogVerifier,
   type WitnessPolicy,
   assembleRoot,
-  judgeWitnessed,
   openCheckpoint,
   readNodes,
   rootNodes,
 } from '#merkle';
 import { checkpointFile, cosignedFile, type LogFiles } from '../domain/log-files.js';
 import { type LogFault, faultOf } from '../domain/log-fault.js';
-
-/** How far enough witnesses have cosigned the log. */
-export interface WitnessedReport {
-  readonly size: number;
-  /** Names of the policy. */
-  readonly by: readonly string[];
-  /** Time of the newest cosignature. */
-  readonly at: string;
-}
+import { type WitnessedReport, judgeCheckpoint } from '../domain/witnessed.js';
 
 export interface CheckedWitnessed {
   readonly witnessed?: WitnessedReport;
@@ -42,22 +34,37 @@ export async function checkWitnessed(
   ];
   for (const { path, note } of notes) {
     const opened = openCheckpoint(note, verifier);
-    const judged = opened.ok ? judgeWitnessed(note, policy, now) : opened;
-    if (!opened.ok || !judged.ok || !('quorum' in judged.value))
-      return { faults: [faultOf('checkpoint-invalid', judged.ok ? '' : judged.error.detail, { path })] };
-    if (!judged.value.quorum) continue;
+    if (!opened.ok) return { faults: [faultOf('checkpoint-invalid', opened.error.detail, { path })] };
+    const judged = judgeCheckpoint(opened.value, policy, now);
+    if (!judged.ok) {
+      if (judged.error.code === 'LOG_NOT_WITNESSED') continue;
+      return { faults: [faultOf('checkpoint-invalid', judged.error.detail, { path })] };
+    }
     const { size, root } = opened.value;
     if (size > checkpoint.size) {
       const detail = `Witnesses cosigned ${size} entries, and the log has ${checkpoint.size}.`;
       return { faults: [faultOf('rolled-back', detail, { path, index: checkpoint.size })] };
     }
-    const get = await readNodes(rootNodes(size), checkpoint.size, (name) => files.read(name));
-    if (!assembleRoot(size, get).equals(root))
+    const recomputed = await rootAt(size, log);
+    if (!recomputed.ok) return { faults: [faultOf('tile-missing', recomputed.error.detail)] };
+    if (!recomputed.value.equals(root))
       return { faults: [faultOf('forked', `At ${size} entries witnesses cosigned another root.`, { path })] };
-    const { cosignatures } = judged.value;
-    const at = new Date(Math.max(0, ...cosignatures.map((one) => one.at.getTime()))).toISOString();
-    return { witnessed: { size, by: cosignatures.map(({ witness }) => witness), at }, faults: [] };
+    return { witnessed: judged.value, faults: [] };
   }
   const detail = 'No checkpoint has the cosignatures that the policy asks for.';
   return { faults: [faultOf('checkpoint-unwitnessed', detail, { path: checkpointFile })] };
+}
+
+/** By the tiles, as far as they are there. */
+async function rootAt(
+  size: number,
+  { files, checkpoint }: { readonly files: LogFiles; readonly checkpoint: Checkpoint },
+): Promise<Result<Buffer>> {
+  try {
+    const get = await readNodes(rootNodes(size), checkpoint.size, (name) => files.read(name));
+    return ok(Buffer.from(assembleRoot(size, get)));
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'LOG_INCONSISTENT') return err(error);
+    throw error;
+  }
 }

@@ -1,24 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { unwrap } from '#kernel';
-import {
-  MemoryTree,
-  type WitnessPolicy,
-  cosignatureLine,
-  cosigner,
-  cosignerKey,
-  encodeEntryBundle,
-  encodeTile,
-  entryBundlePath,
-  formatProof,
-  leafHash,
-  openCheckpoint,
-  parsePolicy,
-  tilePath,
-} from '#merkle';
+import { MemoryTree, encodeEntryBundle, encodeTile, entryBundlePath, formatProof, leafHash, tilePath } from '#merkle';
 import { bodiesFile, checkpointFile, cosignedFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { LogOverHttp } from '../infra/log-over-http.js';
@@ -26,6 +10,7 @@ import type { OpenedLog } from '../infra/open-log.js';
 import { flipByte } from '../testing/flip-byte.fixture.js';
 import { ServedLog } from '../testing/served-folder.fixture.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
+import { TestWitnesses } from '../testing/witnesses.fixture.js';
 import { fsck } from './fsck.js';
 
 const size = 600;
@@ -205,22 +190,9 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const next = (character: string): string => alphabet[alphabet.indexOf(character) + 1]!;
 
 describe('a log that witnesses should have cosigned', () => {
-  const keys = ['kauniainen', 'kela'].map((name) => ({ name, ...generateKeyPairSync('ed25519') }));
-  const lines = keys.map(({ name, publicKey }) => `witness ${name} ${cosignerKey(`${name}.example`, publicKey)}`);
-  const policy: WitnessPolicy = unwrap(
-    parsePolicy([...lines, 'group both all kauniainen kela', 'quorum both'].join('\n')),
-  );
-  const cosigned = (note: string, ...by: string[]): string => {
-    const checkpoint = unwrap(openCheckpoint(note, log.verifier));
-    const signers = keys.filter(({ name }) => by.includes(name));
-    const at = new Date('2026-11-22T10:00:00Z');
-    return (
-      note +
-      signers
-        .map(({ name, privateKey }) => cosignatureLine(checkpoint, cosigner(`${name}.example`, privateKey, at)))
-        .join('')
-    );
-  };
+  const witnesses = new TestWitnesses(log.verifier);
+  const { policy } = witnesses;
+  const cosigned = witnesses.cosigned.bind(witnesses);
   const report = () => fsck(opened(), { policy });
   const kinds = async (): Promise<string[]> => (await report()).faults.map(({ kind }) => kind);
 
@@ -236,6 +208,20 @@ describe('a log that witnesses should have cosigned', () => {
     await folder.write(checkpointFile, log.checkpoint());
     await folder.write(cosignedFile, cosigned(log.checkpoint(500), 'kela', 'kauniainen'));
     expect(await report()).toMatchObject({ ok: true, witnessed: { size: 500, at: '2026-11-22T10:00:00.000Z' } });
+  });
+
+  it('is told to lack them where one operator cosigned by all its witnesses: it counts once', async () => {
+    await folder.write(checkpointFile, cosigned(log.checkpoint(), 'espoo', 'kauniainen'));
+    expect(await kinds()).toEqual(['checkpoint-unwitnessed']);
+  });
+
+  it('has its other faults named where a tile is missing that leads to what they cosigned', async () => {
+    await folder.write(cosignedFile, cosigned(log.checkpoint(500), 'kela', 'kauniainen'));
+    await rm(join(folder.path, tilePath(0, 1)));
+    expect((await report()).faults.map(({ kind, path }) => [kind, path])).toContainEqual([
+      'tile-missing',
+      tilePath(0, 1),
+    ]);
   });
 
   it('is told to be another branch than the one they cosigned', async () => {

@@ -3,6 +3,7 @@ import { openCheckpoint, type WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { checkpointFile, verifierKeyFile } from '../domain/log-files.js';
 import { FaultList } from '../domain/log-fault.js';
+import { type WitnessedReport, witnessedLine } from '../domain/witnessed.js';
 import { LogInDatabase } from '../infra/log-in-database.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { progressBar } from '../infra/progress.js';
@@ -12,7 +13,7 @@ import { checkAllSealed } from './check-all-sealed.js';
 import { checkCheckpoints } from './check-checkpoints.js';
 import { checkEarlier } from './check-earlier.js';
 import { checkRows } from './check-rows.js';
-import { checkWitnessed, type WitnessedReport } from './check-witnessed.js';
+import { checkWitnessed } from './check-witnessed.js';
 import { type RecomputedLog, recomputeLog } from './recompute-log.js';
 
 export interface FsckRequest {
@@ -127,6 +128,4 @@ export async function runFsck(
 }
 
 const witnessedLines = ({ size, witnessed }: FsckReport): string[] =>
-  witnessed
-    ? [`Witnessed: ${witnessed.size} of ${size} entries, cosigned by ${witnessed.by.join(', ')} until ${witnessed.at}`]
-    : [];
+  witnessed ? [`Witnessed, of ${size} entries: ${witnessedLine(witnessed)}`] : [];

@@ -13,14 +13,21 @@ export interface ReadTombstone {
 
 /**
  * The tombstones that name any of these entries. The public log is read once for them, as they stand in clear.
+ *
+ * @param published size up to which the log's files are there
+ *
  * Errors: LOG_INCONSISTENT (it ends before its checkpoint says).
  */
-export async function readTombstones(log: LogFiles, size: number, erased: readonly number[]): Promise<ReadTombstone[]> {
+export async function readTombstones(
+  log: LogFiles,
+  { size, published = size }: { readonly size: number; readonly published?: number },
+  erased: readonly number[],
+): Promise<ReadTombstone[]> {
   if (erased.length === 0) return [];
   const source = new TiledSource(log);
   const found: ReadTombstone[] = [];
   for (let from = 0; from < size;) {
-    const page = (await source.entries(from, size)).slice(0, size - from);
+    const page = (await source.entries(from, published)).slice(0, size - from);
     if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
     for (const [place, entry] of page.entries()) {
       const tombstone = tombstoneIn(entry);

@@ -2,6 +2,7 @@ import { type ClearRecord, decodeEntry, parseLogBody, readStatement } from '#env
 import { type AgencyId, AppError, type ExchangeId, unwrap } from '#kernel';
 import {
   type Checkpoint,
+  type WitnessPolicy,
   assembleConsistencyProof,
   assembleInclusionProof,
   consistencyProofNodes,
@@ -27,9 +28,13 @@ export interface MakeEvidence {
   readonly lines: readonly EvidencedLine[];
   readonly log: LogFiles;
   readonly checkpoint: Checkpoint;
+  /** Size up to which the log's files are there. */
+  readonly published: number;
   readonly verifierKey: string;
   /** Opened receipts, JSON. */
   readonly receipts: readonly string[];
+  /** By which the finished bundle is judged. */
+  readonly policy?: WitnessPolicy | undefined;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -73,7 +78,7 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
   const leaves = [...new Set([...entries, ...keys])];
   const nodes = await readNodes(
     leaves.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
-    checkpoint.size,
+    request.published,
     (path) => log.read(path),
   );
   for (const leaf of leaves) {
@@ -94,9 +99,9 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
   }
   const verifier = unwrap(parseVerifierKey(request.verifierKey));
   // What can be proved is shown on the page, whatever else is wrong with the bundle.
-  const { transfer } = await verifyEvidence(new Map(pieces), verifier);
+  const { transfer } = await verifyEvidence(new Map(pieces), { verifier });
   if (transfer) put(pieceNames.page, renderPdf(evidencePage(index, transfer)));
-  return { pieces, report: await verifyEvidence(pieces, verifier) };
+  return { pieces, report: await verifyEvidence(pieces, { verifier, policy: request.policy }) };
 }
 
 interface ReadLog {
@@ -105,13 +110,13 @@ interface ReadLog {
   readonly clear: ReadonlyMap<number, ClearRecord>;
 }
 
-async function readLog({ log, checkpoint, lines, onProgress }: MakeEvidence): Promise<ReadLog> {
+async function readLog({ log, checkpoint, published, lines, onProgress }: MakeEvidence): Promise<ReadLog> {
   const wanted = new Set(lines.map(({ index }) => index));
   const entries = new Map<number, Uint8Array>();
   const clear = new Map<number, ClearRecord>();
   const source = new TiledSource(log);
   for (let from = 0; from < checkpoint.size;) {
-    const page = (await source.entries(from, checkpoint.size)).slice(0, checkpoint.size - from);
+    const page = (await source.entries(from, published)).slice(0, checkpoint.size - from);
     if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
     for (const [at, entry] of page.entries()) {
       const decoded = decodeEntry(entry);
@@ -164,14 +169,12 @@ const keysNeeded = (clear: ReadonlyMap<number, ClearRecord>, agencies: ReadonlyS
   });
 
 /** Hashes in base64, one a line, from the receipt's checkpoint to the bundle's. */
-async function growthFrom(receipt: string, { log, checkpoint, verifierKey }: MakeEvidence): Promise<string> {
+async function growthFrom(receipt: string, { log, checkpoint, published, verifierKey }: MakeEvidence): Promise<string> {
   const kept = unwrap(readKeptReceipt(receipt, unwrap(parseVerifierKey(verifierKey))));
   const { size } = kept.checkpoint;
   if (size > checkpoint.size)
     throw new AppError('UNAVAILABLE', 'The published log is older than the receipt. Try again.');
-  const nodes = await readNodes(consistencyProofNodes(size, checkpoint.size), checkpoint.size, (path) =>
-    log.read(path),
-  );
+  const nodes = await readNodes(consistencyProofNodes(size, checkpoint.size), published, (path) => log.read(path));
   const proof = assembleConsistencyProof(size, checkpoint.size, nodes);
   return proof.map((hash) => `${Buffer.from(hash).toString('base64')}\n`).join('');
 }

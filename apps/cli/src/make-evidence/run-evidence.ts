@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Clock, ExchangeId } from '#kernel';
+import type { WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import type { EvidenceLanguage } from '../domain/evidence-bundle.js';
 import { packEvidence } from '../infra/evidence-file.js';
@@ -7,7 +8,8 @@ import type { HubSettings } from '../infra/hub-settings.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { type SessionReader, openSession } from '../infra/open-session.js';
 import { progressBar } from '../infra/progress.js';
-import { checkpointOver } from '../infra/proved-leaves.js';
+import { checkpointToKeep } from '../infra/proved-leaves.js';
+import { readKeptReceipt } from '../verify-log/check-receipts.js';
 import { evidenceLines } from '../verify-evidence/evidence-lines.js';
 import { makeEvidence } from './make-evidence.js';
 
@@ -20,17 +22,25 @@ export interface RunEvidence {
   readonly language: EvidenceLanguage;
   /** Files of opened receipts. */
   readonly receipts: readonly string[];
+  /** The bundle's checkpoint is one that it counts as witnessed. */
+  readonly policy?: WitnessPolicy | undefined;
   readonly clock: Clock;
   /** No progress bar. */
   readonly quiet: boolean;
 }
 
-/** Writes the bundle and says at once whether it proves what it should. Errors: as `makeEvidence`, NOT_FOUND. */
+/** Writes the bundle and says at once whether it proves what it should. Errors: as `makeEvidence`, NOT_FOUND, LOG_NOT_WITNESSED. */
 export async function runEvidence(request: RunEvidence): Promise<CommandOutcome> {
   const { exchangeId, target, reader, log, clock } = request;
   const session = await openSession(reader, request.hub);
   const lines = await session.transfer(exchangeId);
-  const checkpoint = await checkpointOver(log, Math.max(...lines.map(({ index }) => index)));
+  const receipts = await Promise.all(request.receipts.map((path) => readFile(path, 'utf8')));
+  const sizes = receipts.flatMap((text) => {
+    const kept = readKeptReceipt(text, log.verifier);
+    return kept.ok ? [kept.value.checkpoint.size - 1] : [];
+  });
+  const covered = Math.max(...lines.map(({ index }) => index), ...sizes);
+  const kept = await checkpointToKeep(log, covered, request.policy);
   const progress = request.quiet ? undefined : progressBar();
   const { pieces, report } = await makeEvidence({
     exchangeId,
@@ -39,9 +49,10 @@ export async function runEvidence(request: RunEvidence): Promise<CommandOutcome>
     language: request.language,
     lines,
     log: log.files,
-    checkpoint,
+    ...kept,
     verifierKey: log.verifierKey,
-    receipts: await Promise.all(request.receipts.map((path) => readFile(path, 'utf8'))),
+    receipts,
+    policy: request.policy,
     onProgress: (done, of) => progress?.update('entries', done, of),
   }).finally(() => progress?.stop());
   await writeFile(target, packEvidence(pieces), { mode: 0o600 });

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { decodeEntry, readStatement, thumbprintOf } from '#envelope';
 import { AppError, unwrap } from '#kernel';
 import {
+  type WitnessPolicy,
   assembleRoot,
   decodeEntryBundle,
   entryBundlePath,
@@ -17,7 +18,9 @@ import {
   widthAt,
 } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
+import { checkWitnessed } from '../fsck/check-witnessed.js';
 import type { LogFiles } from '../domain/log-files.js';
+import { type WitnessedReport, witnessedLine } from '../domain/witnessed.js';
 import { type OpenedLog, readCheckpoint } from '../infra/open-log.js';
 import { patiently, refusalOf, withSlash } from '../infra/public-hub.js';
 
@@ -58,15 +61,37 @@ async function onceItIsPublished<T>(check: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Verifies a kept receipt against a log, of which a folder is enough: offline. */
-export async function verifyKeptReceipt(log: OpenedLog, path: string): Promise<CommandOutcome> {
+/**
+ * Verifies a kept receipt against a log, of which a folder is enough: offline. By a policy the receipt's tree must be the beginning
+ * of one that is witnessed. Errors: LOG_NOT_WITNESSED, those of `checkReceipt`.
+ */
+export async function verifyKeptReceipt(
+  log: OpenedLog,
+  path: string,
+  policy: WitnessPolicy | undefined,
+): Promise<CommandOutcome> {
   const checked = await checkReceipt(log, await readFile(path));
+  const witnessed = policy && (await witnessedOver(log, checked.size, policy));
   const what = checked.kind === 'inclusion' ? `entry ${checked.index}` : `growth from ${checked.first} entries`;
   return {
     ok: true,
-    data: { ...checked },
-    lines: [`Verified: ${what}, in the tree of ${checked.size} entries of ${checked.issuer}, by key ${checked.kid}.`],
+    data: { ...checked, ...(witnessed && { witnessed }) },
+    lines: [
+      ...(witnessed ? [`Witnessed: ${witnessedLine(witnessed)}`] : []),
+      `Verified: ${what}, in the tree of ${checked.size} entries of ${checked.issuer}, by key ${checked.kid}.`,
+    ],
   };
+}
+
+async function witnessedOver(log: OpenedLog, size: number, policy: WitnessPolicy): Promise<WitnessedReport> {
+  const { files, verifier } = log;
+  const checkpoint = await readCheckpoint(files, verifier);
+  const { witnessed, faults } = await checkWitnessed(policy, { files, verifier, checkpoint }, new Date());
+  const [fault] = faults;
+  if (fault) throw new AppError(fault.code, fault.detail);
+  if (!witnessed || witnessed.size < size)
+    throw new AppError('LOG_NOT_WITNESSED', `Witnesses have cosigned ${witnessed?.size ?? 0} entries of ${size}.`);
+  return witnessed;
 }
 
 interface CheckedReceipt {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -7,7 +7,9 @@ import { leafHash, parseProof, verifyConsistency, verifyProof } from '#merkle';
 import type { LogFolder } from '../infra/log-folder.js';
 import { runCli } from '../program.js';
 import { ServedLog } from '../testing/served-folder.fixture.js';
+import { cosignedFile } from '../domain/log-files.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
+import { TestWitnesses } from '../testing/witnesses.fixture.js';
 
 const size = 700;
 const log = SmallLog.ofSize(size);
@@ -106,6 +108,39 @@ describe('a proof', () => {
     expect(await kotovayla('log', 'proof', '5', ...key)).toMatchObject({
       code: 1,
       data: { problem: { code: 'CHECKPOINT_INVALID' } },
+    });
+  });
+});
+
+describe('where a policy says who must have cosigned', () => {
+  const witnesses = new TestWitnesses(log.verifier);
+  const both = ['--policy', 'both.policy'];
+
+  beforeAll(async () => {
+    await writeFile(join(temporary, 'both.policy'), witnesses.policyText);
+    await writeFile(join(temporary, 'others.policy'), new TestWitnesses(log.verifier).policyText);
+    const cosigned = await log.export(join(temporary, 'cosigned'));
+    await cosigned.write(cosignedFile, witnesses.cosigned(log.checkpoint(500), 'kauniainen', 'kela'));
+  });
+
+  it('a proof is given under a checkpoint that is witnessed, though the log has grown since', async () => {
+    expect(await kotovayla('log', 'proof', '300', ...both, '--log', 'cosigned')).toMatchObject({
+      code: 0,
+      data: { index: 300, size: 500 },
+    });
+    const proof = unwrap(parseProof(await readFile(join(temporary, '300.tlog-proof'), 'utf8')));
+    expect(proof.checkpoint.split('\n')).toHaveLength(8);
+    expect(verifyProof(proof, leafHash(log.entries[300]!), log.verifier)).toMatchObject({ ok: true });
+  });
+
+  it('an export is witnessed as far as both operators cosigned it, and named where they did not', async () => {
+    expect(await kotovayla('verify', 'cosigned', ...both)).toMatchObject({
+      code: 0,
+      data: { witnessed: { size: 500 } },
+    });
+    expect(await kotovayla('verify', 'cosigned', '--policy', 'others.policy')).toMatchObject({
+      code: 1,
+      data: { ok: false, faults: [{ kind: 'checkpoint-unwitnessed', code: 'LOG_NOT_WITNESSED' }] },
     });
   });
 });

@@ -88,7 +88,7 @@ async function prove(log: OpenedLog, pages: readonly AnswerPage[], filter: Searc
   const checkpoint = await checkpointOver(log, newest);
   const tombstones = await readTombstones(
     log.files,
-    checkpoint.size,
+    checkpoint,
     erased.map(({ leafIndex }) => leafIndex),
   );
   const leaves = await provedLeaves(log, checkpoint, [

@@ -27,7 +27,7 @@ import {
   sha256,
   unwrap,
 } from '#kernel';
-import { openCheckpoint } from '#merkle';
+import { type WitnessPolicy, openCheckpoint } from '#merkle';
 import type { EvidencedLine } from '../domain/body-line.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { type MadeEvidence, makeEvidence } from '../make-evidence/make-evidence.js';
@@ -89,10 +89,16 @@ export class SmallTransfer {
     return signPermit(permit, key);
   }
 
-  async bundle(
-    more: { readonly receipts?: readonly string[]; readonly madeBy?: AgencyId } = {},
-  ): Promise<MadeEvidence> {
-    const note = this.log.checkpoint();
+  async bundle({
+    note = this.log.checkpoint(),
+    ...more
+  }: {
+    readonly receipts?: readonly string[];
+    readonly madeBy?: AgencyId;
+    /** Perhaps of an earlier size, and cosigned. */
+    readonly note?: string;
+    readonly policy?: WitnessPolicy;
+  } = {}): Promise<MadeEvidence> {
     const checkpoint = unwrap(openCheckpoint(note, this.log.verifier));
     return makeEvidence({
       exchangeId: this.exchangeId,
@@ -102,6 +108,7 @@ export class SmallTransfer {
       lines: this.lines,
       log: new LogFolder(this.folder),
       checkpoint,
+      published: this.log.size,
       verifierKey: this.log.verifierKey,
       receipts: [],
       ...more,

@@ -7,8 +7,11 @@ import { agencyId, unwrap } from '#kernel';
 import { openCheckpoint } from '#merkle';
 import { type Boundary, type ChainPage, type PlacedLine, exportFiles } from '../domain/entries-export.js';
 import { type ExportEntries, exportEntries } from '../export-entries/export-entries.js';
+import { checkpointFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
+import { TestWitnesses } from '../testing/witnesses.fixture.js';
+import { runVerifyEntries } from './run-verify-entries.js';
 import { type EntriesReport, verifyEntries } from './verify-entries.js';
 
 const own = agencyId('K-235');
@@ -52,7 +55,10 @@ describe('an export of an agency’s entries for a period', () => {
     now: new Date('2027-01-01T00:00:00Z'),
     table: true,
     page: async (cursor) => pages[Number(cursor ?? 0) / 5]!,
-    checkpointOver: async () => unwrap(openCheckpoint(log.checkpoint(), log.verifier)),
+    checkpointOver: async () => ({
+      checkpoint: unwrap(openCheckpoint(log.checkpoint(), log.verifier)),
+      published: log.size,
+    }),
     log: new LogFolder(join(base, 'log')),
     verifierKey: log.verifierKey,
     ...more,
@@ -180,6 +186,21 @@ describe('an export of an agency’s entries for a period', () => {
     expect(await verified()).toMatchObject({ tableDiffersAt: 4 });
     await edit(exportFiles.table, (text) => `${text}1,2,3\r\n`);
     expect((await verified()).tableDiffersAt).toBeDefined();
+  });
+
+  it('is told not to be witnessed where the operators of a policy have not cosigned it', async () => {
+    const witnesses = new TestWitnesses(log.verifier);
+    const known = { verifierKey: log.verifierKey, policy: witnesses.policy };
+    expect(await runVerifyEntries(folder, known)).toMatchObject({
+      ok: false,
+      data: { checkpoint: 'LOG_NOT_WITNESSED' },
+    });
+    const note = witnesses.cosigned(log.checkpoint(), 'espoo', 'kela');
+    await edit(checkpointFile, () => note);
+    expect(await runVerifyEntries(folder, known)).toMatchObject({
+      ok: true,
+      data: { witnessed: { by: ['espoo', 'kela'] } },
+    });
   });
 
   it('is refused under another key than the known one', async () => {

@@ -1,3 +1,4 @@
+import { witnessedLine } from '../domain/witnessed.js';
 import type { EvidenceReport } from './verify-evidence.js';
 import { firstKeys } from './verify-evidence.js';
 
@@ -5,12 +6,13 @@ const label = (text: string): string => `  ${text.padEnd(12)}`;
 
 /** The report for people: what was proved, what is wrong and where. */
 export function evidenceLines(report: EvidenceReport): string[] {
-  const { index, transfer, faults, gaps, pageNotCompared } = report;
+  const { index, transfer, witnessed, faults, gaps, pageNotCompared } = report;
   return [
     ...(index ? [`Exchange ${index.exchangeId}, bundle made by ${index.madeBy} at ${index.madeAt}`] : []),
     ...(transfer
       ? [
           `${label('checkpoint')}${transfer.checkpoint.origin}, ${transfer.checkpoint.size} entries`,
+          ...(witnessed ? [`${label('witnessed')}${witnessedLine(witnessed)}`] : []),
           ...transfer.entries.map(({ index: at, body }) => `${label('entry')}${at}: ${body.type}, ${body.at}`),
           ...transfer.statements.map(
             ({ index: at, kind, signer }) => `${label(kind.slice(0, 11))}of entry ${at}: signed by ${signer}`,

@@ -1,16 +1,19 @@
 import { unwrap } from '#kernel';
-import { parseVerifierKey } from '#merkle';
+import { type WitnessPolicy, parseVerifierKey } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { unpackEvidence } from '../infra/evidence-file.js';
 import { evidenceLines } from './evidence-lines.js';
 import { firstKeys, verifyEvidence } from './verify-evidence.js';
 
 /** Errors: MALFORMED (no ZIP file), CHECKPOINT_INVALID (the given key is none). */
-export async function runVerifyEvidence(bytes: Uint8Array, verifierKey: string | undefined): Promise<CommandOutcome> {
+export async function runVerifyEvidence(
+  bytes: Uint8Array,
+  { verifierKey, policy }: { readonly verifierKey?: string | undefined; readonly policy?: WitnessPolicy | undefined },
+): Promise<CommandOutcome> {
   const pieces = unwrap(unpackEvidence(bytes));
   const verifier = verifierKey === undefined ? undefined : unwrap(parseVerifierKey(verifierKey));
-  const report = await verifyEvidence(pieces, verifier);
-  const { index, transfer, faults, gaps } = report;
+  const report = await verifyEvidence(pieces, { verifier, policy });
+  const { index, transfer, witnessed, faults, gaps } = report;
   return {
     ok: report.ok,
     data: {
@@ -21,12 +24,14 @@ export async function runVerifyEvidence(bytes: Uint8Array, verifierKey: string |
         statements: transfer.statements.map(({ index: at, kind, signer, hash }) => ({ index: at, kind, signer, hash })),
         firstKeys: firstKeys(transfer),
       }),
+      ...(witnessed && { witnessed }),
       keyFrom: verifier ? 'given' : 'bundle',
       faults,
       gaps,
     },
     lines: [
       ...evidenceLines(report),
+      ...(policy ? [] : ['No --policy was given: whether others saw the same log is not judged.']),
       ...(verifier ? [] : ['The log’s key is the one in the bundle: compare log.vkey with the one you know.']),
     ],
   };

@@ -8,6 +8,7 @@ import { pieceNames } from '../domain/evidence-bundle.js';
 import { packEvidence, unpackEvidence } from '../infra/evidence-file.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
 import { SmallTransfer } from '../testing/transfer.fixture.js';
+import { TestWitnesses, type WitnessName } from '../testing/witnesses.fixture.js';
 import { verifyEvidence } from './verify-evidence.js';
 
 type Pieces = Map<string, Uint8Array>;
@@ -75,7 +76,7 @@ describe('an evidence bundle', () => {
   });
 
   it('is refused under another log key than the one that is known', async () => {
-    const report = await verifyEvidence(pieces, new SmallLog().verifier);
+    const report = await verifyEvidence(pieces, { verifier: new SmallLog().verifier });
     expect(report.faults.map(({ kind }) => kind)).toEqual(['checkpoint-invalid']);
   });
 
@@ -180,6 +181,59 @@ describe('an evidence bundle', () => {
     expect(await faultsOf(with_(pieceNames.growth(0), ''))).toContain(
       `receipt-of-another-tree ${pieceNames.growth(0)}`,
     );
+  });
+
+  describe('read by somebody who knows which operators must have cosigned', () => {
+    const cosignedBy = async (...by: WitnessName[]) => {
+      const witnesses = new TestWitnesses(transfer.log.verifier);
+      const note = witnesses.cosigned(transfer.log.checkpoint(opened + 3), ...by);
+      const { pieces: made, report } = await transfer.bundle({ note, policy: witnesses.policy });
+      return { made, report, witnesses };
+    };
+
+    it('is witnessed by a checkpoint that both cosigned, though the log has grown since', async () => {
+      const { made, witnesses } = await cosignedBy('kauniainen', 'kela');
+      expect(await verifyEvidence(made, { policy: witnesses.policy })).toMatchObject({
+        ok: true,
+        witnessed: { size: opened + 3, by: ['kauniainen', 'kela'], at: '2026-11-22T10:00:00.000Z' },
+      });
+    });
+
+    it.each([
+      ['nobody', []],
+      ['one operator', ['kela']],
+      ['one operator by two witnesses: it counts once', ['kauniainen', 'espoo']],
+    ] as const)('is told not to be witnessed when cosigned by %s', async (_, by) => {
+      const { made, report, witnesses } = await cosignedBy(...by);
+      const faults = [{ kind: 'checkpoint-unwitnessed', code: 'LOG_NOT_WITNESSED', piece: pieceNames.checkpoint }];
+      expect(await verifyEvidence(made, { policy: witnesses.policy })).toMatchObject({ ok: false, faults });
+      expect(report).toMatchObject({ ok: false, faults });
+      expect(await verifyEvidence(made)).toMatchObject({ ok: true });
+    });
+
+    it('is told not to be witnessed when others cosigned than the reader knows', async () => {
+      const { made } = await cosignedBy('kauniainen', 'kela');
+      const { policy } = new TestWitnesses(transfer.log.verifier);
+      expect((await verifyEvidence(made, { policy })).faults.map(({ kind }) => kind)).toEqual([
+        'checkpoint-unwitnessed',
+      ]);
+    });
+
+    it('does not count a cosignature from the future', async () => {
+      const { made, witnesses } = await cosignedBy('kauniainen', 'kela');
+      const report = await verifyEvidence(made, { policy: witnesses.policy, now: new Date('2026-11-22T09:59:59Z') });
+      expect(report.faults.map(({ kind }) => kind)).toEqual(['checkpoint-unwitnessed']);
+    });
+
+    it('is told when a line is not of the witness whose key it names', async () => {
+      const { made, witnesses } = await cosignedBy('kauniainen', 'kela');
+      const note = Buffer.from(made.get(pieceNames.checkpoint) ?? []).toString('utf8');
+      const forged = new Map(made).set(pieceNames.checkpoint, Buffer.from(note.replace(/.{8}\n$/, 'AAAAAA==\n')));
+      const { faults } = await verifyEvidence(forged, { policy: witnesses.policy });
+      expect(faults).toContainEqual(
+        expect.objectContaining({ kind: 'checkpoint-invalid', piece: pieceNames.checkpoint }),
+      );
+    });
   });
 
   it('is none when it is a damaged or another file', () => {

@@ -2,6 +2,7 @@ import { type LogBody, LoggedKeys, decodeEntry } from '#envelope';
 import {
   type Checkpoint,
   type NoteVerifier,
+  type WitnessPolicy,
   leafHash,
   openCheckpoint,
   parseProof,
@@ -14,6 +15,7 @@ import { openBodyLine, parseBodyLine } from '../domain/body-line.js';
 import { type EvidenceIndex, type EvidencePieces, pieceNames, readEvidenceIndex } from '../domain/evidence-bundle.js';
 import { type EvidenceFault, type EvidenceFaultKind, evidenceFault } from '../domain/evidence-fault.js';
 import { type NumberGap, ExchangeNumbers } from '../domain/exchange-numbers.js';
+import { type WitnessedReport, judgeCheckpoint } from '../domain/witnessed.js';
 import { evidencePage, readMeText } from '../show-evidence/evidence-page.js';
 import { readKeptReceipt } from '../verify-log/check-receipts.js';
 import { checkBases } from './check-bases.js';
@@ -33,10 +35,22 @@ export interface ProvedTransfer {
   readonly keys: LoggedKeys;
 }
 
+/** What the reader knows, the bundle apart. */
+export interface KnownBeforehand {
+  /** The log's key; else the one in the bundle counts, which proves nothing until it is compared. */
+  readonly verifier?: NoteVerifier | undefined;
+  /** Who must have cosigned the bundle's checkpoint, each operator counted as it says. */
+  readonly policy?: WitnessPolicy | undefined;
+  /** Latest time that a cosignature may state. */
+  readonly now?: Date;
+}
+
 export interface EvidenceReport {
   readonly ok: boolean;
   readonly index?: EvidenceIndex;
   readonly transfer?: ProvedTransfer;
+  /** By the policy that was given. */
+  readonly witnessed?: WitnessedReport;
   readonly faults: readonly EvidenceFault[];
   /** Of an agency's own bundle: numbers of the exchange that it does not show. */
   readonly gaps: readonly NumberGap[];
@@ -46,13 +60,12 @@ export interface EvidenceReport {
 
 /**
  * Proves a bundle with nothing but the log's key: every entry stands under the signed checkpoint, every statement is the one
- * that its entry names and was signed by a key that the log shows, and the page says what was proved. What it does not show:
- * that the log had no further entry about the exchange after these, and a revocation that was left out of the bundle.
- *
- * @param verifier the log's key, known beforehand; else the one in the bundle, which proves nothing until it is compared
+ * that its entry names and was signed by a key that the log shows, and the page says what was proved. By a policy it tells too
+ * whether others saw that log: without one a log that was shown to the reader alone would pass. What it does not show: that the
+ * log had no further entry about the exchange after these, and a revocation that was left out of the bundle.
  */
-export async function verifyEvidence(pieces: EvidencePieces, verifier?: NoteVerifier): Promise<EvidenceReport> {
-  return new EvidenceVerification(pieces, verifier).run();
+export async function verifyEvidence(pieces: EvidencePieces, known: KnownBeforehand = {}): Promise<EvidenceReport> {
+  return new EvidenceVerification(pieces, known).run();
 }
 
 const text = (piece: Uint8Array): string => Buffer.from(piece).toString('utf8');
@@ -60,10 +73,11 @@ const text = (piece: Uint8Array): string => Buffer.from(piece).toString('utf8');
 class EvidenceVerification {
   private readonly faults: EvidenceFault[] = [];
   private readonly expected = new Set<string>([pieceNames.index]);
+  private witnessed: WitnessedReport | undefined;
 
   constructor(
     private readonly pieces: EvidencePieces,
-    private readonly given: NoteVerifier | undefined,
+    private readonly known: KnownBeforehand,
   ) {}
 
   async run(): Promise<EvidenceReport> {
@@ -77,6 +91,7 @@ class EvidenceVerification {
       const fault = ['checkpoint-invalid', pieceNames.checkpoint, checkpoint.error.detail] as const;
       return this.report({ index: index.value, fault });
     }
+    this.judge(checkpoint.value);
     const keys = await this.keys(index.value, checkpoint.value, verifier);
     const entries = index.value.entries.flatMap((at) => this.entry(at, checkpoint.value, verifier) ?? []);
     const statements = await this.statements(entries, keys);
@@ -107,6 +122,7 @@ class EvidenceVerification {
       ok: this.faults.length === 0,
       ...(index && { index }),
       ...(transfer && { transfer }),
+      ...(this.witnessed && { witnessed: this.witnessed }),
       faults: this.faults,
       gaps: numbers.gaps(),
       pageNotCompared,
@@ -127,11 +143,23 @@ class EvidenceVerification {
 
   private verifier(): NoteVerifier | undefined {
     const piece = this.piece(pieceNames.verifierKey);
-    if (this.given !== undefined) return this.given;
+    if (this.known.verifier !== undefined) return this.known.verifier;
     if (piece === undefined) return undefined;
     const parsed = parseVerifierKey(text(piece).trim());
     if (!parsed.ok) this.add('checkpoint-invalid', pieceNames.verifierKey, parsed.error.detail);
     return parsed.ok ? parsed.value : undefined;
+  }
+
+  /** Did enough operators see this very tree? */
+  private judge(checkpoint: Checkpoint): void {
+    const { policy, now = new Date() } = this.known;
+    const judged = policy && judgeCheckpoint(checkpoint, policy, now);
+    if (judged === undefined) return;
+    if (judged.ok) this.witnessed = judged.value;
+    else {
+      const kind = judged.error.code === 'LOG_NOT_WITNESSED' ? 'checkpoint-unwitnessed' : 'checkpoint-invalid';
+      this.add(kind, pieceNames.checkpoint, judged.error.detail);
+    }
   }
 
   /** The bytes that the tree hashes at this index, if they stand there. */

@@ -1,8 +1,11 @@
-import { parseVerifierKey } from '#merkle';
 import { unwrap } from '#kernel';
+import { type WitnessPolicy, parseVerifierKey } from '#merkle';
 import { type CommandOutcome, UsageError } from '../domain/command-outcome.js';
 import { verifierKeyFile } from '../domain/log-files.js';
+import { witnessedLine } from '../domain/witnessed.js';
+import { checkWitnessed } from '../fsck/check-witnessed.js';
 import { LogFolder } from '../infra/log-folder.js';
+import { readCheckpoint } from '../infra/open-log.js';
 import { progressBar } from '../infra/progress.js';
 import { reportLines } from './report-lines.js';
 import { verifyLog } from './verify-log.js';
@@ -13,7 +16,9 @@ export interface RunVerification {
   readonly someBodies: boolean;
   /** No progress bar. */
   readonly quiet: boolean;
-  readonly verifierKey?: string;
+  readonly verifierKey?: string | undefined;
+  /** Who must have cosigned the log. */
+  readonly policy?: WitnessPolicy;
 }
 
 /** Errors: CHECKPOINT_INVALID when the verifier key is none. */
@@ -24,7 +29,7 @@ export async function runVerification(request: RunVerification): Promise<Command
   if (verifierKey === undefined) throw new UsageError('--verifier-key is needed: the folder has no log.vkey.');
   const logVerifier = unwrap(parseVerifierKey(verifierKey));
   const progress = request.quiet ? undefined : progressBar();
-  const report = await verifyLog({
+  const verified = await verifyLog({
     folder,
     logVerifier,
     receipts: request.receipts,
@@ -34,6 +39,24 @@ export async function runVerification(request: RunVerification): Promise<Command
   const id = `${logVerifier.name}+${logVerifier.keyId.toString('hex')}`;
   const keyFrom = request.verifierKey === undefined ? 'folder' : 'given';
   const from = keyFrom === 'given' ? 'the key you gave' : `key of ${verifierKeyFile}: compare it with the one you know`;
+  const judged =
+    request.policy && verified.size !== undefined
+      ? await checkWitnessed(
+          request.policy,
+          { files: folder, verifier: logVerifier, checkpoint: await readCheckpoint(folder, logVerifier) },
+          new Date(),
+        )
+      : undefined;
+  const faults = [...(judged?.faults ?? []), ...verified.faults];
+  const report = { ...verified, ok: verified.ok && faults.length === 0, faults };
+  const witnessed = judged?.witnessed;
   const { ok, ...data } = report;
-  return { ok, data: { ...data, verifierKey, keyFrom }, lines: reportLines(report, { id, from }) };
+  return {
+    ok,
+    data: { ...data, ...(witnessed && { witnessed }), verifierKey, keyFrom },
+    lines: [
+      ...(witnessed ? [`Witnessed, of ${report.size} entries: ${witnessedLine(witnessed)}`] : []),
+      ...reportLines(report, { id, from }),
+    ],
+  };
 }
