@@ -30,9 +30,14 @@ export class AuditConfig extends ServiceConfig {
   @Matches(/^[^\s+]+$/)
   LOG_ORIGIN: string;
 
-  /** Ed25519, signs checkpoints. */
+  /** Ed25519, signs checkpoints. A key that was the next one before takes over when it stands here alone. */
   @IsString()
   LOG_KEY_FILE: string;
+
+  /** While the log changes its key: the next one, made where there is no file. It is announced, and signs beside the other. */
+  @IsOptional()
+  @IsString()
+  LOG_NEXT_KEY_FILE?: string;
 
   /** The last checkpoint given out, outside PostgreSQL and its backups. Default: beside LOG_KEY_FILE. */
   @IsOptional()
@@ -60,7 +65,7 @@ export class AuditConfig extends ServiceConfig {
   @Max(600_000)
   WITNESS_ASK_MS = 10_000;
 
-  /** As the others are configured with; where given, it must be the key in LOG_KEY_FILE. */
+  /** As the others are configured with; where given, it must be a key of this log. */
   @IsOptional()
   @IsString()
   LOG_VERIFIER_KEY?: string;

@@ -50,10 +50,12 @@ import { ErasureStore } from './infra/erasure-store.js';
 import { HeadFile } from './infra/head-file.js';
 import { LeafOpenings } from './infra/leaf-openings.js';
 import { LogKey } from './infra/log-key.js';
+import { LogKeyring } from './infra/log-keyring.js';
 import { type StoredCheckpoint, committedLog, storedSize, tileSource } from './infra/log-store.js';
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
+import { showLogKeys } from './keep-hub-keys/show-log-keys.js';
 import { ListRetentionController } from './list-retention/list-retention.controller.js';
 import { ListConsentWordsController } from './list-consent-words/list-consent-words.controller.js';
 import { FactConsumer } from './log-facts/fact-consumer.js';
@@ -177,8 +179,8 @@ export class AuditModule {
           database: Database,
         }),
         {
-          provide: LogKey,
-          useFactory: () => LogKey.load(config.LOG_ORIGIN, config.LOG_KEY_FILE, config.LOG_VERIFIER_KEY),
+          provide: LogKeyring,
+          useFactory: () => loadLogKeyring(config),
         },
         {
           provide: HeadFile,
@@ -191,8 +193,8 @@ export class AuditModule {
         { provide: TileFolder, useFactory: () => new TileFolder(config.LOG_FOLDER) },
         {
           provide: LogPublisher,
-          inject: [TileFolder, LogKey, Database, LOGGER],
-          useFactory: (folder: TileFolder, { verifier }: LogKey, database: Database, logger: Logger) =>
+          inject: [TileFolder, LogKeyring, Database, LOGGER],
+          useFactory: (folder: TileFolder, verifier: LogKeyring, database: Database, logger: Logger) =>
             new LogPublisher({
               folder,
               log: committedLog(database),
@@ -203,10 +205,10 @@ export class AuditModule {
         },
         {
           provide: COLLECTOR,
-          inject: [TileFolder, LogKey, Database, Appender, CLOCK, LOGGER],
+          inject: [TileFolder, LogKeyring, Database, Appender, CLOCK, LOGGER],
           useFactory: (
             folder: TileFolder,
-            { verifier }: LogKey,
+            verifier: LogKeyring,
             database: Database,
             appender: Appender,
             clock: Clock,
@@ -233,9 +235,11 @@ export class AuditModule {
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
-          inject: [LogKey, EntryKek, OutboxRelay, HeadFile, LogPublisher, LOGGER],
+          inject: [LogKeyring, Database, TileFolder, EntryKek, OutboxRelay, HeadFile, LogPublisher, LOGGER],
           useFactory: (
-            { signer, verifier }: LogKey,
+            logKeys: LogKeyring,
+            database: Database,
+            folder: TileFolder,
             kek: EntryKek,
             relay: OutboxRelay,
             head: HeadFile,
@@ -251,12 +255,18 @@ export class AuditModule {
                   query_timeout: QUERY_TIMEOUT_MS,
                   keepAlive: true,
                 }),
-              signer,
-              verifier,
+              signer: logKeys.present.signer,
+              ...(logKeys.next && { nextSigner: logKeys.next.signer }),
+              verifier: logKeys,
               logger,
               requireSynchronousStandby: config.REQUIRE_SYNCHRONOUS_STANDBY === 'yes',
-              publishedBefore: async () => largest([await head.read(verifier), await publisher.published()]),
-              onTakeOver: () => kek.reload(),
+              publishedBefore: async () => largest([await head.read(logKeys), await publisher.published()]),
+              onTakeOver: async () => {
+                await kek.reload();
+                await logKeys.reload(database);
+                // Before anything is signed by it alone.
+                if (logKeys.changed) await showLogKeys(database, folder);
+              },
               asStoredNow: (entry) => underPresentKek(entry, kek),
               afterCommit: (checkpoint) => {
                 relay.wake();
@@ -279,10 +289,23 @@ export class AuditModule {
         },
         {
           provide: HubKeys,
-          inject: [ReleaseKeyring, LogKey, PERMIT_KEY, RECEIPT_KEY, EntryKek, Appender, CLOCK, LOGGER],
+          inject: [
+            ReleaseKeyring,
+            LogKeyring,
+            Database,
+            TileFolder,
+            PERMIT_KEY,
+            RECEIPT_KEY,
+            EntryKek,
+            Appender,
+            CLOCK,
+            LOGGER,
+          ],
           useFactory: async (
             keyring: ReleaseKeyring,
-            logKey: LogKey,
+            logKeys: LogKeyring,
+            database: Database,
+            folder: TileFolder,
             permitKey: VerificationKey,
             receiptKey: SigningKey,
             kek: EntryKek,
@@ -294,8 +317,12 @@ export class AuditModule {
             const auditKey = await loadSigningKey(config.AUDIT_KEY_FILE);
             return new HubKeys({
               keyring,
+              logKeys,
+              onLogKeys: async () => {
+                await logKeys.reload(database);
+                await showLogKeys(database, folder);
+              },
               pinned: [
-                { service: 'audit', use: 'log', jwk: logKey.publicJwk },
                 { service: 'audit', use: 'receipt', jwk: receiptKey.publicJwk },
                 { service: 'consent', use: 'permit', jwk: permitKey.jwk },
                 { service: 'exchange', use: 'outcome', jwk: outcomeKey.jwk },
@@ -386,6 +413,13 @@ export class AuditModule {
       ],
     };
   }
+}
+
+async function loadLogKeyring(config: AuditConfig): Promise<LogKeyring> {
+  const { LOG_ORIGIN: origin, LOG_KEY_FILE, LOG_NEXT_KEY_FILE } = config;
+  const present = await LogKey.load(origin, LOG_KEY_FILE);
+  const next = LOG_NEXT_KEY_FILE === undefined ? undefined : await LogKey.load(origin, LOG_NEXT_KEY_FILE);
+  return new LogKeyring(present, next, config.LOG_VERIFIER_KEY);
 }
 
 const largest = (checkpoints: readonly (StoredCheckpoint | undefined)[]): StoredCheckpoint | undefined =>

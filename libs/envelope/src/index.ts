@@ -24,6 +24,15 @@ export { mayRevoke, mayVouchFor } from './key-record.js';
 export { isSamePerson, joinedWith, type JoinedPseudonyms, linksBetween } from './joined-pseudonyms.js';
 export * from './keys.js';
 export * from './key-encryption-key.js';
+export {
+  type LogKeyChain,
+  type LogKeyLink,
+  followLogKeys,
+  formatLogKeyLinks,
+  logKeyChain,
+  logKeysFile,
+  parseLogKeyLinks,
+} from './log-key-chain.js';
 export * from './log-entry.js';
 export {
   agencyNamedBy,

@@ -48,6 +48,10 @@ export interface HubKeyRecord {
   useUntil: string;
   /** Of a release key: after this instant its unopened messages are unreadable for good. */
   destroyAfter?: string;
+  /** Of a log key that is not the first: the one before it, by which the checkpoint over this record is signed as well. */
+  follows?: Thumbprint;
+  /** Of a log key that was announced before: the earlier one that signs no checkpoint over this record any more. */
+  retires?: Thumbprint;
   iat: number;
 }
 
@@ -93,7 +97,13 @@ export const hubKeyRecord: Check<HubKeyRecord> = also(
     useFrom: instant,
     useUntil: instant,
     destroyAfter: optional(instant),
+    follows: optional(thumbprint),
+    retires: optional(thumbprint),
     iat: numericDate,
   }),
-  ({ use, jwk, useFrom, useUntil }) => fitsUse(jwk, use === 'release') && inOrder(useFrom, useUntil),
+  ({ service, use, jwk, useFrom, useUntil, follows, retires }) =>
+    fitsUse(jwk, use === 'release') &&
+    inOrder(useFrom, useUntil) &&
+    ((follows ?? retires) === undefined || (service === 'audit' && use === 'log')) &&
+    (follows === undefined || retires === undefined),
 );

@@ -32,6 +32,8 @@ export interface LoggedHubKey {
   readonly useUntil: Date;
   readonly destroyAfter: Date | undefined;
   readonly leafIndex: number;
+  /** Of a log key: the entry from which on it signs no checkpoint, and when that was said. */
+  readonly retired?: { readonly leafIndex: number; readonly at: Date };
 }
 
 /** What one entry in clear changed. */
@@ -136,6 +138,11 @@ export class LoggedKeys {
     return ends.length === 0 ? undefined : new Date(Math.max(...ends));
   }
 
+  /** The keys that have signed the log, in the order in which each followed the one before. */
+  logKeys(): LoggedHubKey[] {
+    return [...this.hubKeys.values()].filter(isLogKey).sort((a, b) => a.leafIndex - b.leafIndex);
+  }
+
   /** A key that consent, exchange, directory or audit signs with. */
   hubKey(kid: Thumbprint): LoggedHubKey | undefined {
     return this.hubKeys.get(kid);
@@ -224,14 +231,17 @@ export class LoggedKeys {
 
   /**
    * A hub key is believed because audit, the log's only writer, put it there under the log key that was configured by hand;
-   * whether it is also the one that was pinned is for the caller to compare.
+   * whether it is also the one that was pinned is for the caller to compare. A log key has to follow the one before it.
    */
   private async applyHubKey(token: string, leafIndex: number): Promise<Result<ClearChange>> {
     const read = readStatement('hub-key', token);
     if (!read.ok) return read;
-    const { service, use, jwk, useFrom, useUntil, destroyAfter } = read.value.payload;
+    const { service, use, jwk, useFrom, useUntil, destroyAfter, follows, retires, iat } = read.value.payload;
+    const kid = await thumbprintOf(jwk);
+    if (retires !== undefined) return this.retire(retires, kid, { leafIndex, at: new Date(iat * 1_000) });
+    if (this.hubKeys.has(kid)) return ok({ type: 'known' });
     const key: LoggedHubKey = {
-      kid: await thumbprintOf(jwk),
+      kid,
       service,
       use,
       jwk,
@@ -240,8 +250,23 @@ export class LoggedKeys {
       destroyAfter: destroyAfter === undefined ? undefined : new Date(destroyAfter),
       leafIndex,
     };
-    if (this.hubKeys.has(key.kid)) return ok({ type: 'known' });
+    if (isLogKey(key) && this.logKeys().at(-1)?.kid !== follows)
+      return err(new AppError('KEY_UNTRUSTED', 'the log key does not follow the one before it'));
     this.hubKeys.set(key.kid, key);
+    return ok({ type: 'hub-key', key });
+  }
+
+  /** A log key ends by the word of a later one, once. */
+  private retire(kid: Thumbprint, by: Thumbprint, retired: NonNullable<LoggedHubKey['retired']>): Result<ClearChange> {
+    const keys = this.logKeys();
+    const at = keys.findIndex((key) => key.kid === kid);
+    const ended = keys[at];
+    const successor = keys.slice(at + 1).find((key) => key.kid === by);
+    if (!ended || !successor || successor.retired)
+      return err(new AppError('KEY_UNTRUSTED', 'a log key is retired by what is no later log key'));
+    if (ended.retired) return ok({ type: 'known' });
+    const key = { ...ended, retired };
+    this.hubKeys.set(kid, key);
     return ok({ type: 'hub-key', key });
   }
 
@@ -257,6 +282,9 @@ export class LoggedKeys {
     );
   }
 }
+
+const isLogKey = ({ service, use }: Pick<LoggedHubKey, 'service' | 'use'>): boolean =>
+  service === 'audit' && use === 'log';
 
 const untrusted = (agency: AgencyId) => err(new AppError('KEY_UNTRUSTED', undefined, { agency }));
 

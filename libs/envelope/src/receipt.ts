@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Checkpoint, type NoteVerifier, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
+import { type Checkpoint, type LogVerifier, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
 import { AppError, type EventId, type Result, type Sha256, err, ok } from '#kernel';
 import { readCanonicalJson } from './canonical.js';
 import { type LogBody, encodeOpaqueEntry, parseLogBody } from './log-entry.js';
@@ -36,8 +36,8 @@ export interface ReceiptToVerify {
   readonly receipt: Receipt;
   /** From `openReleasedKey`. */
   readonly opening: { readonly body: string; readonly commitmentKey: Buffer };
-  /** The log's key as configured by hand. */
-  readonly logVerifier: NoteVerifier;
+  /** The log's key as configured by hand, or the keys that follow from it. */
+  readonly logVerifier: LogVerifier;
   /** What the caller asked for: a correct proof of *another* entry proves nothing to him. */
   readonly expected: { readonly manifestHash?: Sha256; readonly type?: string; readonly eventId?: EventId };
 }
@@ -72,9 +72,9 @@ export function verifyReceipt(claim: ReceiptToVerify): Result<{ checkpoint: Chec
 }
 
 /** Checkpoints verified lately, by their whole text: all receipts of one batch of the log carry the same one. */
-const verifiedLately = new WeakMap<NoteVerifier, LRUCache<string, Checkpoint>>();
+const verifiedLately = new WeakMap<LogVerifier, LRUCache<string, Checkpoint>>();
 
-function checkpointOf(note: string, verifier: NoteVerifier): Result<Checkpoint> {
+function checkpointOf(note: string, verifier: LogVerifier): Result<Checkpoint> {
   const known = verifiedLately.get(verifier) ?? new LRUCache<string, Checkpoint>({ max: 64 });
   verifiedLately.set(verifier, known);
   const seen = known.get(note);

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { LRUCache } from 'lru-cache';
 import { AppError, type EventId } from '#kernel';
 import {
+  type LogVerifier,
   type NoteSigner,
-  type NoteVerifier,
   assembleRoot,
   formatCheckpoint,
   openCheckpoint,
@@ -34,7 +34,9 @@ export interface AppenderOptions {
   /** A connection of the appender's own. It holds the lock and makes the commits, so neither outlives the other. */
   readonly connect: () => pg.Client;
   readonly signer: NoteSigner;
-  readonly verifier: NoteVerifier;
+  /** Signs beside it while the log changes its key. */
+  readonly nextSigner?: NoteSigner;
+  readonly verifier: LogVerifier;
   readonly logger: Logger;
   /** Without a synchronous standby a failover could lose a logged release (design 3): production refuses to do without. */
   readonly requireSynchronousStandby?: boolean;
@@ -350,9 +352,10 @@ export class Appender {
   }
 
   private sign(tree: TiledTree): StoredCheckpoint {
-    const { signer } = this.options;
+    const { signer, nextSigner } = this.options;
+    const further = nextSigner ? [nextSigner] : [];
     const head = { origin: signer.name, size: tree.size, root: tree.root() };
-    return { size: head.size, root: head.root, note: signCheckpoint(formatCheckpoint(head), signer) };
+    return { size: head.size, root: head.root, note: signCheckpoint(formatCheckpoint(head), signer, ...further) };
   }
 
   /**

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { AppError } from '#kernel';
-import { type NoteVerifier, openCheckpoint } from '#merkle';
+import { type LogVerifier, openCheckpoint } from '#merkle';
 import type { StoredCheckpoint } from './log-store.js';
 
 const KEEP_EVERY_MS = 500;
@@ -21,7 +21,7 @@ export class HeadFile {
   ) {}
 
   /** Errors: LOG_INCONSISTENT when the file holds something else than a checkpoint of this log. */
-  async read(verifier: NoteVerifier): Promise<StoredCheckpoint | undefined> {
+  async read(verifier: LogVerifier): Promise<StoredCheckpoint | undefined> {
     const note = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw error;

@@ -13,17 +13,21 @@ import { type PreparedEntry, prepareClear, prepareOpaque } from '../append-entri
 import { eventIdOf } from '../append-entries/own-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import type { EntryKek } from '../infra/entry-kek.js';
+import type { LogKeyring } from '../infra/log-keyring.js';
 import type { ReleaseKeyring } from '../infra/release-keyring.js';
 
 /** A key that is pinned by configuration and stands in the log as well, like every other key. */
 export interface PinnedKey {
   readonly service: HubKeyRecord['service'];
-  readonly use: Exclude<HubKeyRecord['use'], 'release'>;
+  readonly use: Exclude<HubKeyRecord['use'], 'release' | 'log'>;
   readonly jwk: PublicJwk;
 }
 
 export interface HubKeysOptions {
   readonly keyring: ReleaseKeyring;
+  readonly logKeys: LogKeyring;
+  /** After something was said of a log key, and once before: everybody is to find the newest. */
+  readonly onLogKeys: () => Promise<void>;
   readonly pinned: readonly PinnedKey[];
   /** The audit service's own signing key: the log key signs checkpoints only. */
   readonly auditKey: SigningKey;
@@ -36,7 +40,7 @@ export interface HubKeysOptions {
 const LOOK_EVERY_MS = 60_000;
 const UNTIL_ACTIVE_MS = 100;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
-/** Pinned keys change by configuration, not by date. */
+/** Pinned keys and log keys change by configuration, not by date. */
 const PINNED_YEARS = 10;
 
 /** Makes release keys ahead, destroys them in time, and sees that every key of the hub stands in the log in clear. */
@@ -65,13 +69,16 @@ export class HubKeys {
   async refresh(): Promise<void> {
     const { keyring, appender } = this.options;
     const destroyed = await keyring.refresh();
+    const logKeys = await this.options.logKeys.announcements();
     const entries = await Promise.all([
+      ...logKeys.map((said) => this.leafOf({ ...this.lasting(), service: 'audit', use: 'log', ...said })),
       ...this.pinnedRecords().map((record) => this.leafOf(record)),
       ...keyring.records().map((record) => this.leafOf(record)),
       ...destroyed.map(async (kid) => this.destructionOf(kid)),
     ]);
     const unknown = entries.filter(({ eventId }) => !appender.knows(eventId));
     if (unknown.length > 0) await appender.append(plainProposal(unknown));
+    if (unknown.length > 0 || !this.logged) await this.options.onLogKeys();
     this.logged = true;
   }
 
@@ -93,20 +100,19 @@ export class HubKeys {
   }
 
   private pinnedRecords(): HubKeyRecord[] {
+    return this.options.pinned.map((pinned) => ({ ...this.lasting(), ...pinned }));
+  }
+
+  private lasting(): Pick<HubKeyRecord, 'useFrom' | 'useUntil' | 'iat'> {
     const now = this.options.clock.now();
-    return this.options.pinned.map(({ service, use, jwk }) => ({
-      service,
-      use,
-      jwk,
-      useFrom: now.toISOString(),
-      useUntil: new Date(now.getTime() + PINNED_YEARS * YEAR_MS).toISOString(),
-      iat: numericDate(now),
-    }));
+    const useUntil = new Date(now.getTime() + PINNED_YEARS * YEAR_MS).toISOString();
+    return { useFrom: now.toISOString(), useUntil, iat: numericDate(now) };
   }
 
   private async leafOf(record: HubKeyRecord): Promise<PreparedEntry> {
     const kid = await thumbprintOf(record.jwk);
-    const eventId = eventIdOf(['hub-key', record.service, record.use, kid]);
+    const { service, use, retires } = record;
+    const eventId = eventIdOf(retires === undefined ? ['hub-key', service, use, kid] : ['log-key-retired', retires]);
     const token = await signStatement('hub-key', record, this.options.auditKey);
     const at = this.options.clock.now().toISOString();
     return prepareClear(eventId, { type: 'hub-key', record: token }, { type: 'hub-key', at, parties: [] });

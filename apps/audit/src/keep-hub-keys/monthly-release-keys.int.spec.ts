@@ -14,6 +14,7 @@ import {
 import { FixedClock, numericDate, unwrap } from '#kernel';
 import { AuditGround, AuditInstance, releaseItem } from '../testing/audit.fixture.js';
 import { directoryOf, type Party, party, type SealedFor, sealedMessage } from '../testing/parties.fixture.js';
+import { LogKeyring } from '../infra/log-keyring.js';
 import { HubKeys } from './hub-keys.js';
 
 describe('the release keys of the months', () => {
@@ -35,6 +36,8 @@ describe('the release keys of the months', () => {
     const { appender, logger } = audit;
     hubKeys = new HubKeys({
       keyring,
+      logKeys: new LogKeyring(ground.logKey),
+      onLogKeys: () => Promise.resolve(),
       pinned: [],
       auditKey: await generateSigningKey(),
       kek,

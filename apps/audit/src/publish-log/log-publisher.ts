@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#kernel';
 import {
   type BuiltTile,
-  type NoteVerifier,
+  type LogVerifier,
   TileBuilder,
   decodeEntryBundle,
   decodeTile,
@@ -22,7 +22,7 @@ import type { TileFolder } from './tile-folder.js';
 export interface LogPublisherOptions {
   readonly folder: TileFolder;
   readonly log: CommittedLog;
-  readonly verifier: NoteVerifier;
+  readonly verifier: LogVerifier;
   readonly logger: Pick<Logger, 'warn' | 'fatal'>;
   /** Pause between two checkpoints. Each leaves partial files behind until its tile is full. */
   readonly intervalMs: number;

@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { logKeysFile } from '#envelope';
 import { AppError } from '#kernel';
 import { parseTilePath, tileWidth, withSignatureLines } from '#merkle';
 
@@ -33,11 +34,11 @@ export class TileFolder {
   }
 
   /**
-   * A checkpoint, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
+   * A checkpoint, the log's keys, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
    * reads the same for ever. `undefined` for what is not there and for paths that name nothing in this layout.
    */
   async readPublic(path: string): Promise<Buffer | undefined> {
-    if (path === checkpointFile || path === cosignedFile) return this.read(path);
+    if (path === checkpointFile || path === cosignedFile || path === logKeysFile) return this.read(path);
     const tile = parseTilePath(path);
     if (!tile) return undefined;
     const content = await this.read(path);
@@ -79,6 +80,11 @@ export class TileFolder {
       const before = (await this.read(cosignedFile))?.toString('utf8');
       if (before === undefined || sizeIn(before) <= size) await this.writeNote(cosignedFile, note);
     });
+  }
+
+  /** How each key of the log follows from the one before (`formatLogKeyLinks`). */
+  publishKeys(links: string): Promise<void> {
+    return this.oneByOne(() => this.writeNote(logKeysFile, links));
   }
 
   /** Two writers of one file would bring an older checkpoint back. */

@@ -20,7 +20,7 @@ import { AppError } from '#kernel';
 import { signConsistencyReceipt, signInclusionReceipt } from '#merkle';
 import { Database } from '#platform';
 import { Appender } from '../append-entries/appender.js';
-import { LogKey } from '../infra/log-key.js';
+import { LogKeyring } from '../infra/log-keyring.js';
 import { readEntries, tileSource } from '../infra/log-store.js';
 import { TileFolder } from '../publish-log/tile-folder.js';
 import type { TileSource } from '../tree/tiled-tree.js';
@@ -38,7 +38,7 @@ export class ReadLogController {
   constructor(
     @Inject(Appender) private readonly appender: Appender,
     @Inject(Database) private readonly database: Database,
-    @Inject(LogKey) private readonly logKey: LogKey,
+    @Inject(LogKeyring) private readonly logKeys: LogKeyring,
     @Inject(TileFolder) private readonly folder: TileFolder,
     @Inject(RECEIPT_KEY) private readonly receiptKey: SigningKey,
   ) {
@@ -47,7 +47,7 @@ export class ReadLogController {
 
   @GrpcMethod('AuditService', 'getCheckpoint')
   getCheckpoint(): GetCheckpointResponse {
-    return { checkpoint: this.appender.current().checkpoint.note, verifierKey: this.logKey.verifierKey };
+    return { checkpoint: this.appender.current().checkpoint.note, verifierKey: this.logKeys.present.verifierKey };
   }
 
   @GrpcMethod('AuditService', 'getEntries')
@@ -80,7 +80,7 @@ export class ReadLogController {
     const { size, root } = checkpoint;
     const asked = { index: indexOf(index), size, committed: size };
     const path = await inclusionProof(tree, this.tiles, asked);
-    const receipt = signInclusionReceipt(this.logKey.verifier.name, { ...asked, path, root }, this.receiptKey);
+    const receipt = signInclusionReceipt(this.logKeys.name, { ...asked, path, root }, this.receiptKey);
     return { receipt };
   }
 
@@ -90,7 +90,7 @@ export class ReadLogController {
     const { size, root } = checkpoint;
     const asked = { first: indexOf(first), second: size, committed: size };
     const path = await consistencyProof(tree, this.tiles, asked);
-    const receipt = signConsistencyReceipt(this.logKey.verifier.name, { ...asked, path, root }, this.receiptKey);
+    const receipt = signConsistencyReceipt(this.logKeys.name, { ...asked, path, root }, this.receiptKey);
     return { receipt };
   }
 
