@@ -3,12 +3,14 @@ import { Logger } from '@nestjs/common';
 import { runAuditBench } from './audit/run-audit-bench.js';
 import { runSearchBench } from './audit/run-search-bench.js';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
-import { runFsckBench } from './fsck/run-fsck-bench.js';
+import { runFsckBench } from './large-log/run-fsck-bench.js';
+import { runRewrapBench } from './large-log/run-rewrap-bench.js';
 import { runPermitBench } from './permits/run-permit-bench.js';
 
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
-npm run bench -- fsck [--entries N]    a generated log (1,000,000), checked by \`kotovayla fsck\`
+npm run bench -- fsck [--entries N] [--keep FOLDER] [--json FILE]    a log of 1,000,000, by \`kotovayla fsck\` wherever it lies
+npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasure, after which all others are wrapped anew
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
 
@@ -16,6 +18,7 @@ npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind o
   --in-flight  how many of them are under way at a time (16)
   --warm-up    exchanges before the measured ones, not counted (100)
   --json       writes all figures to this file
+  --keep       leaves the generated log in this folder, or takes the one that lies there
   --profile    writes a CPU profile of each service over the measured time, for Chrome's or Node's tools
 
   --few        consents stored in the small database (1000)
@@ -56,6 +59,7 @@ function read() {
 if (process.argv[2] === 'audit') process.exit(await runAuditBench(process.argv.slice(3)));
 if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
+if (process.argv[2] === 'rewrap') process.exit(await runRewrapBench(process.argv.slice(3)));
 
 // The floor's Kafka client writes through Nest's logger, which would mix with the figures on stdout.
 Logger.overrideLogger(['error']);

@@ -7,6 +7,7 @@ import {
   type ClearRecord,
   type LogBody,
   type Tombstone,
+  bodyCommitment,
   commitmentKeyOf,
   countOf,
   decodeEntry,
@@ -16,9 +17,11 @@ import {
   maxTombstoneRanges,
   newEntrySecret,
   openBody,
+  openSealedEntry,
   parseLogBody,
   rangesOf,
   sealBody,
+  sealEntry,
   sealingKeyOf,
 } from './index.js';
 
@@ -180,6 +183,17 @@ describe('log entry', () => {
     expect(unwrap(openBody(sealedBody, key))).toEqual(body);
     expect(codeOf(openBody(sealedBody, sealingKeyOf(newEntrySecret())))).toBe('LEAF_MISMATCH');
     expect(sealBody(body, key)).not.toEqual(sealedBody);
+  });
+
+  it('sealed with its secret opens together with the commitment of its leaf', () => {
+    const secret = newEntrySecret();
+    const sealed = sealEntry(body, secret, 0);
+    expect(unwrap(openSealedEntry(sealed.body, secret))).toEqual({
+      body,
+      commitment: bodyCommitment(body, commitmentKeyOf(secret)),
+    });
+    expect(codeOf(openSealedEntry(sealed.body, newEntrySecret()))).toBe('LEAF_MISMATCH');
+    expect(codeOf(openSealedEntry(sealed.body.subarray(1), secret))).toBe('LEAF_MISMATCH');
   });
 
   it('sealed body: any changed byte is found', () => {

@@ -322,6 +322,26 @@ export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody>
   return value.ok ? parseLogBody(value.value) : value;
 }
 
+/**
+ * The body with what its leaf must commit to, keys and canonical text computed once: for who opens a whole log.
+ * Errors: as `openBody`.
+ */
+export function openSealedEntry(
+  bytes: Uint8Array,
+  secret: Buffer,
+): Result<{ readonly body: LogBody; readonly commitment: Buffer }> {
+  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
+  const extracted = extract(secret);
+  const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const plaintext = decryptBody(sealed, expanded(extracted, sealingInfo));
+  if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
+  const value = readCanonicalJson(plaintext);
+  const body = value.ok ? parseLogBody(value.value) : value;
+  return body.ok
+    ? ok({ body: body.value, commitment: commitTo(plaintext, expanded(extracted, commitmentInfo)) })
+    : body;
+}
+
 /** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */
 export type EntryEvidence = Readonly<Record<string, string>>;
 

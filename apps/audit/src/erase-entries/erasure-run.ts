@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type IndexRange, type Tombstone, maxTombstoneRanges, parseLogBody, rangesOf } from '#envelope';
 import { AppError, type Sha256, unwrap } from '#kernel';
 import type { Logger } from '#platform';
@@ -6,7 +7,7 @@ import { prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js
 import { plainProposal } from '../append-entries/proposal.js';
 import { type CandidateEntry, personsIn } from '../domain/erasure-targets.js';
 import { holdsOver } from '../domain/legal-holds.js';
-import type { LoggedTombstone, StoredErasure, StoredHold } from '../infra/erasure-store.js';
+import type { LoggedTombstone, StoredErasure, StoredHold, WrappedSecret } from '../infra/erasure-store.js';
 import type { ErasureContext, Erasures } from './erasures.js';
 import type { OneAtATime } from './one-at-a-time.js';
 
@@ -30,6 +31,8 @@ export interface ErasureRunReport {
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Rows of one statement: short locks, so that the appender and releases go on. */
 const batchRows = 1_000;
+/** A few milliseconds of wrapping, after which others have their turn: the appender runs in this thread too. */
+const secretsPerTurn = 128;
 
 interface Approved {
   readonly erasure: StoredErasure;
@@ -196,22 +199,39 @@ export class ErasureRun {
     if (former === undefined) return { rewrapped: 0, destroyedKek: undefined };
     // What was on its way to a commit under the former key is committed then; what comes later is wrapped anew.
     await appender.append(plainProposal([]));
-    let rewrapped = 0;
-    for (let from = 0; ;) {
-      const secrets = await this.options.store.secretsUnder(former, from, batchRows);
-      const last = secrets.at(-1);
-      if (!last) break;
-      const anew = secrets.flatMap(({ leafIndex, wrapped }) => {
-        const again = kek.rewrap(wrapped, former);
-        if (!again.ok) logger.error({ leafIndex }, 'this secret does not unwrap: its body is lost');
-        return again.ok ? [{ leafIndex, wrapped: again.value }] : [];
-      });
-      rewrapped += await this.options.store.rewrap(anew, { former, present: kek.id });
-      from = last.leafIndex + 1;
-    }
+    const rewrapped = await this.rewrapAll(former);
     await kek.destroyFormer();
     logger.info({ former, present: kek.id, rewrapped }, 'the former entry key is destroyed');
     return { rewrapped, destroyedKek: former };
+  }
+
+  /** In the order of the log, the database reading the next and writing the last ones while these are wrapped. */
+  private async rewrapAll(former: string): Promise<number> {
+    const { store, kek } = this.options;
+    let rewrapped = 0;
+    let reading = awaitedLater(store.secretsUnder(former, 0, batchRows));
+    let writing = awaitedLater(Promise.resolve(0));
+    for (;;) {
+      const secrets = await reading;
+      const last = secrets.at(-1);
+      if (!last) return rewrapped + (await writing);
+      reading = awaitedLater(store.secretsUnder(former, last.leafIndex + 1, batchRows));
+      const anew = await this.wrapAnew(secrets, former);
+      rewrapped += await writing;
+      writing = awaitedLater(store.rewrap(anew, { former, present: kek.id }));
+    }
+  }
+
+  private async wrapAnew(secrets: readonly WrappedSecret[], former: string): Promise<WrappedSecret[]> {
+    const { kek, logger } = this.options;
+    const anew: WrappedSecret[] = [];
+    for (const [at, { leafIndex, wrapped }] of secrets.entries()) {
+      if (at > 0 && at % secretsPerTurn === 0) await nextTurn();
+      const again = kek.rewrap(wrapped, former);
+      if (again.ok) anew.push({ leafIndex, wrapped: again.value });
+      else logger.error({ leafIndex }, 'this secret does not unwrap: its body is lost');
+    }
+    return anew;
   }
 
   /** One leaf for each key, however often it is said. */
@@ -230,6 +250,12 @@ export class ErasureRun {
       });
     if (entries.length > 0) await appender.append(plainProposal(entries));
   }
+}
+
+/** Its failure is thrown where it is awaited, which something else may fail before. */
+function awaitedLater<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
 }
 
 /** Bodies, secrets and index rows of what is buried. Gives how many bodies went; none where nothing was left. */

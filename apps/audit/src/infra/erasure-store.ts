@@ -10,6 +10,7 @@ import {
 import type { AgencyId, Sha256 } from '#kernel';
 import { type CandidateEntry } from '../domain/erasure-targets.js';
 import { consentTypes } from '../domain/entry-types.js';
+import { bigintArray, byteaArray } from './binary-array.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s } from './schema.js';
 
@@ -19,6 +20,11 @@ export const maxTargets = 20_000;
 export interface LoggedTombstone {
   readonly leafIndex: number;
   readonly tombstone: Tombstone;
+}
+
+export interface WrappedSecret {
+  readonly leafIndex: number;
+  readonly wrapped: Buffer;
 }
 
 export interface StoredErasure {
@@ -184,8 +190,8 @@ export class ErasureStore {
   }
 
   /** In the order of the log, from an index on. */
-  async secretsUnder(kek: string, from: number, limit: number): Promise<{ leafIndex: number; wrapped: Buffer }[]> {
-    const { rows } = await this.client.query<{ leafIndex: number; wrapped: Buffer }>({
+  async secretsUnder(kek: string, from: number, limit: number): Promise<WrappedSecret[]> {
+    const { rows } = await this.client.query<WrappedSecret & QueryResultRow>({
       name: `${s}.secrets-under`,
       text: `SELECT leaf_index::float8 AS "leafIndex", wrapped FROM ${s}.entry_secret
              WHERE leaf_index >= $2 AND kek = $1 ORDER BY leaf_index LIMIT $3`,
@@ -195,13 +201,18 @@ export class ErasureStore {
   }
 
   async rewrap(
-    secrets: readonly { readonly leafIndex: number; readonly wrapped: Buffer }[],
+    secrets: readonly WrappedSecret[],
     { former, present }: { readonly former: string; readonly present: string },
   ): Promise<number> {
     const { rows } = await this.client.query<{ changed: number }>({
       name: `${s}.rewrap-secrets`,
       text: `SELECT ${s}.rewrap_secrets($1::bigint[], $2::bytea[], $3, $4) AS changed`,
-      values: [secrets.map(({ leafIndex }) => leafIndex), secrets.map(({ wrapped }) => wrapped), former, present],
+      values: [
+        bigintArray(secrets.map(({ leafIndex }) => leafIndex)),
+        byteaArray(secrets.map(({ wrapped }) => wrapped)),
+        former,
+        present,
+      ],
     });
     return rows[0]?.changed ?? 0;
   }

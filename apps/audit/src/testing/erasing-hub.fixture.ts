@@ -48,6 +48,8 @@ export interface HubParts {
   readonly clock?: Clock;
 }
 
+export const erasingOrigin = 'log.test/erasing';
+export const logKeyPathIn = (folder: string): string => join(folder, 'log.jwk');
 export const kekPathIn = (folder: string): string => join(folder, 'kek.jwk');
 export const publicLogIn = (folder: string): string => join(folder, 'public');
 
@@ -75,7 +77,7 @@ export class ErasingHub {
     const { clock = systemClock, connect = (url) => new pg.Client({ connectionString: url }) } = parts;
     const logger = createLogger('erasing-hub', 'silent');
     const database = new Database(databaseUrl);
-    const { signer, verifier } = await LogKey.load('log.test/erasing', join(folder, 'log.jwk'));
+    const { signer, verifier } = await LogKey.load(erasingOrigin, logKeyPathIn(folder));
     const kek = await (parts.kek ?? ((path: string) => EntryKek.load(path)))(kekPathIn(folder));
     const tiles = new TileFolder(publicLogIn(folder));
     const publisher = new LogPublisher({ folder: tiles, log: committedLog(database), verifier, logger, intervalMs: 5 });

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { KeyEncryptionKey, commitmentKeyOf, decodeEntry, encodeOpaqueEntry, openBody, sealingKeyOf } from '#envelope';
+import { KeyEncryptionKey, decodeEntry, openSealedEntry } from '#envelope';
 import { AppError } from '#kernel';
 import { type LogFault, faultOf } from '../domain/log-fault.js';
 import type { LogInDatabase, SealedRow } from '../infra/log-in-database.js';
@@ -52,14 +52,13 @@ function whatIsWrong(
     return { kind: 'body-unreadable', detail: `Its secret is wrapped under the key ${kek}, which is not given.` };
   const secret = key.unwrap(wrapped);
   if (!secret.ok) return { kind: 'body-changed', detail: 'Its secret does not unwrap.' };
-  const opened = openBody(body, sealingKeyOf(secret.value));
+  const opened = openSealedEntry(body, secret.value);
   if (!opened.ok) return { kind: 'body-changed', detail: 'The sealed body does not open.' };
   const leaf = decodeEntry(entry);
   if (!leaf.ok || leaf.value.kind !== 'opaque')
     return { kind: 'body-changed', detail: 'This entry has no sealed body.' };
-  const { eventId, places } = leaf.value;
-  const committed = encodeOpaqueEntry(eventId, opened.value, commitmentKeyOf(secret.value), places);
-  return committed.equals(entry) && opened.value.eventId === eventId
+  const { eventId, commitment } = leaf.value;
+  return opened.value.commitment.equals(commitment) && opened.value.body.eventId === eventId
     ? undefined
     : { kind: 'body-changed', detail: 'The leaf commits to another body.' };
 }

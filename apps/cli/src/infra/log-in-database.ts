@@ -59,6 +59,8 @@ export class LogInDatabase implements LogFiles {
 
   constructor(readonly url: string) {
     this.pool = new pg.Pool({ connectionString: url, max: 4 });
+    // An idle connection that the server ends; the next query takes another one.
+    this.pool.on('error', () => undefined);
   }
 
   async read(path: string): Promise<Buffer | undefined> {

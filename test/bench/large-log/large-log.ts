@@ -1,0 +1,164 @@
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
+import { formatCheckpoint, leafHash, signCheckpoint } from '#merkle';
+import { Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { createTestDatabase } from '#testing';
+import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
+import { type PreparedEntry, entryOf, prepareOpaque } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { databaseSpec } from '../../../apps/audit/src/infra/database.js';
+import { EntryKek } from '../../../apps/audit/src/infra/entry-kek.js';
+import { LogKey } from '../../../apps/audit/src/infra/log-key.js';
+import { appendStatement, tileSource } from '../../../apps/audit/src/infra/log-store.js';
+import { auditSchema } from '../../../apps/audit/src/infra/schema.js';
+import {
+  type HubPlaces,
+  erasingOrigin,
+  kekPathIn,
+  logKeyPathIn,
+} from '../../../apps/audit/src/testing/erasing-hub.fixture.js';
+import { TiledTree } from '../../../apps/audit/src/tree/tiled-tree.js';
+import { interruption } from '../../../deploy/src/foreground.js';
+import { Stack } from '../../../deploy/src/stack.js';
+import { BodySource } from '../audit/bench-log.js';
+import { showProgress } from '../measure/progress.js';
+
+/** Entries of one statement and one checkpoint. */
+const batchEntries = 4_096;
+
+/** A log that lies in a database and was not yet published: key files and public folder lie below `places.folder`. */
+export interface LargeLog {
+  readonly entries: number;
+  readonly places: HubPlaces;
+  /** Of the database's owner. */
+  readonly ownerUrl: string;
+  readonly verifierKey: string;
+}
+
+interface Kept {
+  readonly entries: number;
+  readonly database: string;
+}
+
+/**
+ * Lends a log of so many real sealed entries, each prepared by the service's own code and inserted in large batches. All of it is
+ * removed at the end, unless a folder is named, in which it stays for the next bench. Resolves to the exit code.
+ */
+export async function withLargeLog(
+  { entries, keep }: { readonly entries: number; readonly keep?: string | undefined },
+  bench: (log: LargeLog) => Promise<void>,
+): Promise<number> {
+  const interrupted = interruption();
+  const stack = await Stack.start({
+    dataFolder: keep === undefined ? mkdtempSync(join(tmpdir(), 'kotovayla-bench-')) : resolve(keep),
+    environment: { KAFKA_BROKERS: 'none', AGENCIES_DATABASE_URL: 'none' },
+    report: (line) => console.error(line),
+  });
+  Object.assign(process.env, stack.environment);
+  try {
+    const lend = async (): Promise<number> => {
+      await bench(await keptOrMade(stack, entries));
+      return 0;
+    };
+    return await Promise.race([lend(), interrupted]);
+  } catch (error) {
+    console.error(error instanceof Error ? error.stack : error);
+    return 1;
+  } finally {
+    await (keep === undefined ? stack.remove() : stack.stop());
+  }
+}
+
+async function keptOrMade(stack: Stack, entries: number): Promise<LargeLog> {
+  const folder = stack.folder.within('large-log');
+  const note = join(folder, 'kept.json');
+  if (!existsSync(note)) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const { url } = await createTestDatabase();
+    await prepareDatabase(url, databaseSpec);
+    await make({ url, folder, entries });
+    const kept: Kept = { entries, database: new URL(url).pathname };
+    writeFileSync(note, JSON.stringify(kept));
+  }
+  const kept = JSON.parse(readFileSync(note, 'utf8')) as Kept;
+  const owner = new URL(stack.hubDatabaseUrl);
+  owner.pathname = kept.database;
+  const { verifierKey } = await LogKey.load(erasingOrigin, logKeyPathIn(folder));
+  return {
+    entries: kept.entries,
+    ownerUrl: owner.href,
+    places: { databaseUrl: serviceDatabaseUrl(owner.href, auditSchema), folder },
+    verifierKey,
+  };
+}
+
+async function make({ url, folder, entries }: { url: string; folder: string; entries: number }): Promise<void> {
+  const begun = performance.now();
+  const { signer } = await LogKey.load(erasingOrigin, logKeyPathIn(folder));
+  const kek = await EntryKek.load(kekPathIn(folder));
+  const database = new Database(url);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  // What is lost with a crash is made again.
+  await client.query('SET synchronous_commit = off');
+  const tree = await TiledTree.restore(0, tileSource(database));
+  const heads = new Map<Chain, ChainHead>();
+  const source = new BodySource(entries);
+  const progress = showProgress('making entries', entries);
+  let inserting: Promise<unknown> = Promise.resolve();
+  for (let first = 0; first < entries; first += batchEntries) {
+    const loggedAt = new Date().toISOString();
+    const batch = Array.from({ length: Math.min(batchEntries, entries - first) }, (_, at) =>
+      placed(prepareOpaque(source.next(), kek), { leafIndex: first + at, loggedAt, heads }),
+    );
+    for (const entry of batch) tree.append(entry.leafHash);
+    const [size, root] = [tree.size, tree.root()];
+    const note = signCheckpoint(formatCheckpoint({ origin: erasingOrigin, size, root }), signer);
+    const writes = {
+      loggedAt,
+      tiles: tree.takeCompleted(),
+      checkpoint: { size, root, note },
+      events: [],
+      consumed: [],
+    };
+    const statement = appendStatement(batch, writes);
+    await inserting;
+    // The next batch is prepared while the database works.
+    inserting = client.query(statement);
+    inserting.catch(() => undefined);
+    progress.done(size);
+  }
+  await inserting;
+  progress.end();
+  await client.query('VACUUM ANALYZE');
+  const { rows } = await client.query<{ bytes: number }>(
+    'SELECT pg_database_size(current_database())::float8 AS bytes',
+  );
+  await client.end();
+  await database.close();
+  const seconds = (performance.now() - begun) / 1_000;
+  console.log(
+    `made ${entries} sealed entries in ${seconds.toFixed(0)} s; their database has ${megabytes(rows[0]?.bytes)} MB`,
+  );
+}
+
+function placed(
+  prepared: PreparedEntry,
+  at: { readonly leafIndex: number; readonly loggedAt: string; readonly heads: Map<Chain, ChainHead> },
+): PlacedEntry {
+  const { leafIndex, loggedAt, heads } = at;
+  const places = prepared.chains.map((chain) => {
+    const place = placeAfter(chain, heads.get(chain), loggedAt);
+    heads.set(chain, { number: place.number, leafIndex, link: place.link });
+    return place;
+  });
+  const hash = placesHash(places, prepared.sealed?.salts ?? []);
+  const entry = entryOf(prepared, hash);
+  return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
+}
+
+export const megabytes = (bytes: number | undefined): number => Math.round((bytes ?? 0) / 1_048_576);
