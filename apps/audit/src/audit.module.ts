@@ -55,7 +55,7 @@ import { type StoredCheckpoint, committedLog, storedSize, tileSource } from './i
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
-import { showLogKeys } from './keep-hub-keys/show-log-keys.js';
+import { logKeyDuties } from './keep-hub-keys/show-log-keys.js';
 import { ListRetentionController } from './list-retention/list-retention.controller.js';
 import { ListConsentWordsController } from './list-consent-words/list-consent-words.controller.js';
 import { FactConsumer } from './log-facts/fact-consumer.js';
@@ -263,9 +263,7 @@ export class AuditModule {
               publishedBefore: async () => largest([await head.read(logKeys), await publisher.published()]),
               onTakeOver: async () => {
                 await kek.reload();
-                await logKeys.reload(database);
-                // Before anything is signed by it alone.
-                if (logKeys.changed) await showLogKeys(database, folder);
+                await logKeyDuties(logKeys, database, folder).onTakeOver();
               },
               asStoredNow: (entry) => underPresentKek(entry, kek),
               afterCommit: (checkpoint) => {
@@ -318,10 +316,7 @@ export class AuditModule {
             return new HubKeys({
               keyring,
               logKeys,
-              onLogKeys: async () => {
-                await logKeys.reload(database);
-                await showLogKeys(database, folder);
-              },
+              onLogKeys: logKeyDuties(logKeys, database, folder).onAnnounced,
               pinned: [
                 { service: 'audit', use: 'receipt', jwk: receiptKey.publicJwk },
                 { service: 'consent', use: 'permit', jwk: permitKey.jwk },

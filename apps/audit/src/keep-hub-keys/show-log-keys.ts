@@ -1,6 +1,7 @@
 import { type LogKeyLink, formatLogKeyLinks, logKeysFile } from '#envelope';
 import { AppError } from '#kernel';
 import { formatProof } from '#merkle';
+import type { LogKeyring } from '../infra/log-keyring.js';
 import { type Queryable, storedSize, tileSource } from '../infra/log-store.js';
 import { loggedLogKeys } from '../infra/logged-log-keys.js';
 import { auditSchema as s } from '../infra/schema.js';
@@ -8,11 +9,24 @@ import type { TileFolder } from '../publish-log/tile-folder.js';
 import { inclusionProof } from '../read-log/proofs.js';
 import { TiledTree } from '../tree/tiled-tree.js';
 
+/** What keeps the keys that this process signs with in step with the log. */
+export const logKeyDuties = (keys: LogKeyring, client: Queryable, folder: TileFolder) => ({
+  /** With the lock, before the state of the log is read: before anything is signed by a new key alone, all can find it. */
+  onTakeOver: async (): Promise<void> => {
+    await keys.reload(client);
+    if (keys.changed) await showLogKeys(client, folder);
+  },
+  onAnnounced: async (): Promise<void> => {
+    await keys.reload(client);
+    await showLogKeys(client, folder);
+  },
+});
+
 /**
  * Publishes how each key of the log follows from the one before, so that who trusts an earlier key finds the newest. Always the
  * same links for the same log, so what is published is only ever added to. Errors: LOG_INCONSISTENT where it is something else.
  */
-export async function showLogKeys(client: Queryable, folder: TileFolder): Promise<void> {
+async function showLogKeys(client: Queryable, folder: TileFolder): Promise<void> {
   const links = formatLogKeyLinks(await logKeyLinks(client));
   const shown = (await folder.read(logKeysFile))?.toString('utf8');
   if (shown === links) return;

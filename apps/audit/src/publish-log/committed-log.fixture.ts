@@ -11,6 +11,7 @@ import {
   entryBundlePath,
   formatCheckpoint,
   leafHash,
+  type LogVerifier,
   openCheckpoint,
   parseTilePath,
   parseVerifierKey,
@@ -124,7 +125,7 @@ export async function filesBelow(folder: TileFolder): Promise<string[]> {
 export async function inspect(
   folder: TileFolder,
   expected: ExpectedFiles,
-  key = verifier,
+  key: LogVerifier = verifier,
 ): Promise<{ size: number; wrong: string[] }> {
   const wrong: string[] = [];
   const note = await folder.checkpoint();
@@ -134,7 +135,7 @@ export async function inspect(
     if (!(await folder.readPublic(path))) wrong.push(`${path} is implied and missing`);
   for (const path of await filesBelow(folder)) {
     // A partial one may go meanwhile.
-    const content = path === checkpointFile ? undefined : await folder.read(path);
+    const content = parseTilePath(path) === undefined ? undefined : await folder.read(path);
     if (content && !content.equals(expected.content(path))) wrong.push(`${path} is wrong`);
   }
   return { size: checkpoint?.size ?? -1, wrong };
