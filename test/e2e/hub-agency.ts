@@ -117,6 +117,8 @@ export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseud
  */
 export class HubAgency {
   private dpop: { key: CryptoKeyOf; jwk: JWK } | undefined;
+  /** What tokens are asked for. */
+  private scope = 'exchange';
   private token: { value: string; expiresAt: number } | undefined;
   /** By address: each instance of the gateway takes its own nonces only. */
   private readonly nonces = new Map<string, string>();
@@ -128,6 +130,16 @@ export class HubAgency {
     public receiving: ReceivingKey,
     readonly client: { key: CryptoKeyOf; jwk: JWK },
   ) {}
+
+  /** The next token is asked for with these scopes. */
+  askFor(scope: string): void {
+    this.scope = scope;
+    this.token = undefined;
+  }
+
+  private get supervises(): boolean {
+    return this.id.startsWith('A-');
+  }
 
   static async create(id: AgencyId, hub: HubAddresses): Promise<HubAgency> {
     const pair = await generateKeyPair('ES256', { extractable: true });
@@ -142,8 +154,9 @@ export class HubAgency {
       directory.registerAgency({
         id: this.id,
         businessId,
-        nameFi: '',
-        nameSv: '',
+        // Outside the reference data.
+        nameFi: this.supervises ? 'Valvova viranomainen' : '',
+        nameSv: this.supervises ? 'Tillsynsmyndigheten' : '',
         contact: undefined,
         firstKeyThumbprint: this.signing.kid,
       }),
@@ -238,7 +251,7 @@ export class HubAgency {
       client_id: this.id,
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: assertion,
-      scope: 'exchange',
+      scope: this.scope,
       resource: this.hub.audience,
       ...form,
     };

@@ -96,6 +96,7 @@ export async function startAnotherGateway({ hub, stack, topicPrefix }: RunningHu
       KAFKA_TOPIC_PREFIX: topicPrefix,
       ...hub.pins,
       ...hub.peers,
+      GATEWAY_KEY_FILE: stack.folder.within('keys', 'gateway.jwk'),
     },
   });
   await stack.supervisor.waitReady('gateway-2');

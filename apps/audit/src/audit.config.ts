@@ -91,6 +91,12 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   ALERT_RULES = 'apps/audit/data/alert-rules.json';
 
+  /** Pause between two looks for unusual access. */
+  @IsInt()
+  @Min(100)
+  @Max(3_600_000)
+  ALERTS_EVERY_MS = 60_000;
+
   /** One file for each month's release key. */
   @IsString()
   RELEASE_KEY_FOLDER: string;
@@ -104,6 +110,10 @@ export class AuditConfig extends ServiceConfig {
   /** Consent's public permit key. */
   @IsJSON()
   PERMIT_PUBLIC_JWK: string;
+
+  /** The gateway's public call key: who else reaches this port looks at no body and acts for nobody. */
+  @IsJSON()
+  GATEWAY_PUBLIC_JWK: string;
 
   /** Exchange's public outcome key: logged. */
   @IsJSON()

@@ -4,13 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, credentials } from '@grpc/grpc-js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import pg from 'pg';
 import request from 'supertest';
 import {
   AuditEvent,
   AuditServiceClient,
+  AuditServiceService,
   DirectoryEvent,
   DirectoryServiceService,
   ExchangeEvent,
@@ -29,7 +30,7 @@ import {
   readStatement,
   signStatement,
 } from '#envelope';
-import { numericDate, unwrap } from '#kernel';
+import { type Clock, FixedClock, newExchangeId, numericDate, systemClock, unwrap } from '#kernel';
 import {
   MemoryTree,
   decodeEntryBundle,
@@ -43,6 +44,7 @@ import {
 import { KafkaLog, createTopics } from '#messaging';
 import {
   type GrpcClient,
+  callSigner,
   createLogger,
   createService,
   grpcClient,
@@ -137,6 +139,8 @@ describe('the audit service', () => {
   let sender: Party;
   let recipient: Party;
   let permitKey: SigningKey;
+  let gatewayKey: SigningKey;
+  let address: string;
   const events: AuditEvent[] = [];
   const cleanups: (() => unknown)[] = [];
 
@@ -152,8 +156,9 @@ describe('the audit service', () => {
     directory = await startDirectory();
     cleanups.push(() => directory.stop());
     permitKey = await generateSigningKey();
+    gatewayKey = await generateSigningKey();
     await writeKeyFiles(folder);
-    const address = `127.0.0.1:${await freePort()}`;
+    address = `127.0.0.1:${await freePort()}`;
     const config = loadConfig(AuditConfig, {
       DATABASE_URL: serviceDatabaseUrl(database.url, databaseSpec.schema),
       KAFKA_BROKERS: kafkaBrokers.join(','),
@@ -167,14 +172,14 @@ describe('the audit service', () => {
       ENTRY_KEK_FILE: join(folder, 'kek.json'),
       RELEASE_KEY_FOLDER: join(folder, 'release'),
       PERMIT_PUBLIC_JWK: JSON.stringify(permitKey.publicJwk),
+      GATEWAY_PUBLIC_JWK: JSON.stringify(gatewayKey.publicJwk),
       OUTCOME_PUBLIC_JWK: JSON.stringify((await generateSigningKey()).publicJwk),
     });
     app = await createService(serviceOptions, config, createLogger('audit-test', 'silent'));
     cleanups.push(() => app.close());
     await app.startAllMicroservices();
     await app.listen(0, '127.0.0.1');
-    audit = grpcClient(AuditServiceClient, address, { deadlineMs: 30_000 });
-    cleanups.push(() => audit.close());
+    audit = signedBy('gateway', gatewayKey);
     kafka = new KafkaLog({ brokers: kafkaBrokers, clientId: 'audit-test', topicPrefix: prefix });
     await kafka.connect();
     cleanups.push(() => kafka.disconnect());
@@ -210,6 +215,15 @@ describe('the audit service', () => {
       return found.every((leaf) => leaf !== undefined) ? found : undefined;
     });
     return { ...snapshot, keys: snapshot.keys.map((key, at) => ({ ...key, leafIndex: leaves[at]! })) };
+  };
+
+  const signedBy = (service: string, key: SigningKey, clock: Clock = systemClock): GrpcClient<AuditServiceClient> => {
+    const client = grpcClient(AuditServiceClient, address, {
+      deadlineMs: 30_000,
+      signer: callSigner(service, key, clock),
+    });
+    cleanups.push(() => client.close());
+    return client;
   };
 
   afterAll(async () => {
@@ -378,5 +392,75 @@ describe('the audit service', () => {
     ).rejects.toMatchObject({ code: 'FORBIDDEN' });
     const after = await audit.getCheckpoint({});
     expect(Number(after.checkpoint.split('\n')[1])).toBe(Number(before.checkpoint.split('\n')[1]) + 3);
+  });
+
+  describe('shows no body and acts for nobody', () => {
+    const search = {
+      agency: 'A-1',
+      supervising: true,
+      from: 0n,
+      limit: 100,
+      worker: '',
+      filter: undefined,
+      cursor: '',
+    };
+    const sizeNow = async (): Promise<number> => Number((await audit.getCheckpoint({})).checkpoint.split('\n')[1]);
+    const who = { agency: 'A-1', supervising: true, worker: '' };
+    const calls: Readonly<Record<string, (client: GrpcClient<AuditServiceClient>) => Promise<unknown>>> = {
+      searchEntries: (client) => client.searchEntries(search),
+      showTransfer: (client) => client.showTransfer({ ...who, exchangeId: newExchangeId(), from: 0n }),
+      listConsentWords: (client) => client.listConsentWords({ from: 0n, limit: 1, withStatements: true }),
+      listAlerts: (client) => client.listAlerts({ ...who, closed: true }),
+      listHolds: (client) => client.listHolds(who),
+      listErasures: (client) => client.listErasures(who),
+      runErasure: (client) => client.runErasure(who),
+      listRetention: (client) => client.listRetention({ ...who, count: true }),
+      placeHold: (client) => client.placeHold({ ...who, hold: 'x' }),
+      liftHold: (client) => client.liftHold({ ...who, lift: 'x' }),
+      actOnAlert: (client) => client.actOnAlert({ ...who, act: 'x' }),
+      proposeErasure: (client) => client.proposeErasure({ ...who, proposal: 'x' }),
+      approveErasure: (client) => client.approveErasure({ ...who, approval: 'x' }),
+    };
+
+    it.each(Object.keys(calls))('to who reaches its port and signs nothing: %s', async (name) => {
+      const before = await sizeNow();
+      const stranger = grpcClient(AuditServiceClient, address, { deadlineMs: 30_000 });
+      cleanups.push(() => stranger.close());
+      await expect(calls[name]!(stranger)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+      expect(await sizeNow()).toBe(before);
+    });
+
+    it.each(Object.keys(calls))('to who signs with a key of its own in the gateway’s name: %s', async (name) => {
+      const forger = signedBy('gateway', await generateSigningKey());
+      await expect(calls[name]!(forger)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    });
+
+    it('to a service that may make other calls', async () => {
+      const consent = signedBy('consent', permitKey);
+      await expect(calls['searchEntries']!(consent)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+      await expect(calls['listConsentWords']!(audit)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+      await expect(calls['listConsentWords']!(consent)).resolves.toBeDefined();
+    });
+
+    it('to a call that was signed long ago, or will be', async () => {
+      for (const offsetMs of [-60_000, 60_000]) {
+        const late = signedBy('gateway', gatewayKey, new FixedClock(new Date(Date.now() + offsetMs)));
+        await expect(calls['listAlerts']!(late)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+      }
+    });
+
+    it('to a signature for another call, or for another request', async () => {
+      const raw = new AuditServiceClient(address, credentials.createInsecure());
+      cleanups.push(() => raw.close());
+      const { path, requestSerialize } = AuditServiceService.listHolds;
+      const signed = await callSigner('gateway', gatewayKey, systemClock)(path, requestSerialize(who));
+      const metadata = new Metadata();
+      metadata.set('kotovayla-call', signed);
+      const detail = (call: (done: (error: { details?: string } | null) => void) => unknown): Promise<string> =>
+        new Promise((resolve) => call((error) => resolve(error?.details?.split(':')[0] ?? 'OK')));
+      expect(await detail((done) => raw.listHolds(who, metadata, done))).toBe('OK');
+      expect(await detail((done) => raw.listErasures(who, metadata, done))).toBe('UNAUTHENTICATED');
+      expect(await detail((done) => raw.listHolds({ ...who, agency: 'A-2' }, metadata, done))).toBe('UNAUTHENTICATED');
+    });
   });
 });

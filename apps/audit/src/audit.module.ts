@@ -29,12 +29,15 @@ import {
   LOGGER,
   type Logger,
   Readiness,
+  SERVICE_CALLERS,
+  type ServiceCallers,
   type ServiceOptions,
   grpcServer,
   loadOrCreateServiceKey,
   readWitnessPolicy,
 } from '#platform';
 import { Appender } from './append-entries/appender.js';
+import { Looks } from './append-entries/looks.js';
 import { underPresentKek } from './append-entries/prepared-entry.js';
 import { AuditConfig } from './audit.config.js';
 import { recordedTopics } from './domain/entry-types.js';
@@ -232,6 +235,19 @@ export class AuditModule {
           provide: RECEIPT_KEY,
           useFactory: () => loadSigningKey(config.RECEIPT_KEY_FILE ?? `${config.AUDIT_KEY_FILE}.receipt`),
         },
+        {
+          provide: SERVICE_CALLERS,
+          inject: [PERMIT_KEY, CLOCK],
+          useFactory: async (permitKey: VerificationKey, clock: Clock): Promise<ServiceCallers> => {
+            const gateway = await pinnedKey(config.GATEWAY_PUBLIC_JWK, 'GATEWAY_PUBLIC_JWK');
+            const keys = new Map([
+              ['gateway', gateway],
+              ['consent', permitKey],
+            ]);
+            return { definition: AuditServiceService, keys, clock };
+          },
+        },
+        Looks,
         { provide: PERMIT_KEY, useFactory: () => pinnedKey(config.PERMIT_PUBLIC_JWK, 'PERMIT_PUBLIC_JWK') },
         {
           provide: Appender,
@@ -403,7 +419,7 @@ export class AuditModule {
             ),
         },
         ...erasureProviders(config.RETENTION_DATA),
-        ...alertProviders(config.ALERT_RULES),
+        ...alertProviders(config.ALERT_RULES, config.ALERTS_EVERY_MS),
         AuditConnections,
       ],
     };

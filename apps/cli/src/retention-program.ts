@@ -4,12 +4,14 @@ import { type AgencyId, isPseudonym } from '#kernel';
 import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
 import type { HubFlags, HubSettings } from './infra/hub-settings.js';
 
-interface Signing {
+interface Looking {
   readonly agency: AgencyId;
-  readonly worker: string;
+  readonly worker?: string;
   readonly vault: string;
   readonly keyFile: string;
 }
+
+type Signing = Looking & { readonly worker: string };
 
 interface Selecting {
   readonly subject?: string;
@@ -30,17 +32,21 @@ export interface ProgramTools {
 
 /** Commands about what is kept, what is erased, and who looked unusually. */
 export function addRetentionCommands(program: Command, { run, path, agencyArgument }: ProgramTools): void {
-  const audit = (command: Command): Command =>
-    command.option('--audit <host:port>', 'gRPC address of audit (KOTOVAYLA_AUDIT)');
-  const signed = (command: Command): Command =>
-    audit(command)
-      .requiredOption('--agency <id>', 'who signs', agencyArgument)
-      .requiredOption('--worker <pseudonym>', 'whose act it is, by the agency’s own pseudonym')
+  const reading = (command: Command): Command =>
+    command
+      .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+      .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+      .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+      .requiredOption('--agency <id>', 'whose vault it is: A-… sees everybody’s, others their own', agencyArgument)
       .requiredOption('--vault <file>', 'encrypted key vault')
       .requiredOption('--key-file <file>', 'file that opens the vault');
-  const signerOf = ({ agency, worker, vault, keyFile }: Signing) => ({
+  const looking = (command: Command): Command =>
+    reading(command).option('--worker <pseudonym>', 'who looks, by the agency’s own pseudonym: stands in the log');
+  const signed = (command: Command): Command =>
+    reading(command).requiredOption('--worker <pseudonym>', 'whose act it is, by the agency’s own pseudonym');
+  const auditorOf = <L extends Looking>({ agency, worker, vault, keyFile }: L) => ({
     agency,
-    worker,
+    worker: worker as L['worker'],
     files: { vault: path(vault), keyFile: path(keyFile) },
   });
   const entries = (): Option => new Option('--indices <ranges>', 'such as 3-7,9').argParser(rangesArgument);
@@ -48,15 +54,18 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
     new Option('--subject <pseudonym>', 'entries about one person').argParser(pseudonymArgument);
 
   const retention = program.command('retention').description('how long the log keeps what');
-  run(audit(retention.command('list')).description('classes with floor, ceiling and ground'), async ({ hub }) => {
-    const { listRetention } = await import('./list-retention/list-retention.js');
-    return listRetention(await hub.get('audit'));
-  });
-  run(
-    audit(retention.command('due')).description('how many entries of each class are kept or due'),
-    async ({ hub }) => {
+  run<HubFlags & Looking>(
+    looking(retention.command('list')).description('classes with floor, ceiling and ground'),
+    async ({ options, hub }) => {
+      const { listRetention } = await import('./list-retention/list-retention.js');
+      return listRetention(hub, auditorOf(options));
+    },
+  );
+  run<HubFlags & Looking>(
+    looking(retention.command('due')).description('how many entries of each class are kept or due; it is logged'),
+    async ({ options, hub }) => {
       const { listDue } = await import('./list-retention/list-retention.js');
-      return listDue(await hub.get('audit'));
+      return listDue(hub, auditorOf(options));
     },
   );
 
@@ -72,8 +81,8 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
       .addOption(entries()),
     async ({ options, hub }) => {
       const { proposeErasure } = await import('./erase-entries/erase-entries.js');
-      const request = { selection: selectionOf(options), ground: options.ground, signer: signerOf(options) };
-      return proposeErasure(await hub.get('audit'), request);
+      const request = { selection: selectionOf(options), ground: options.ground, signer: auditorOf(options) };
+      return proposeErasure(hub, request);
     },
   );
   const approve = signed(erase.command('approve'))
@@ -81,23 +90,29 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
     .argument('<proposal>');
   run<HubFlags & Signing>(approve, async ({ options, hub }) => {
     const { approveErasure } = await import('./erase-entries/erase-entries.js');
-    return approveErasure(await hub.get('audit'), approve.processedArgs[0] as string, signerOf(options));
+    return approveErasure(hub, approve.processedArgs[0] as string, auditorOf(options));
   });
-  run(audit(erase.command('run')).description('operator: erase what is approved; each night'), async ({ hub }) => {
-    const { runErasure } = await import('./erase-entries/erase-entries.js');
-    return runErasure(await hub.get('audit'));
-  });
-  run(audit(erase.command('status')).description('what was proposed, approved and erased'), async ({ hub }) => {
-    const { listErasures } = await import('./erase-entries/erase-entries.js');
-    return listErasures(await hub.get('audit'));
-  });
+  run<HubFlags & Looking>(
+    looking(erase.command('run')).description('erase what is approved; each night'),
+    async ({ options, hub }) => {
+      const { runErasure } = await import('./erase-entries/erase-entries.js');
+      return runErasure(hub, auditorOf(options));
+    },
+  );
+  run<HubFlags & Looking>(
+    looking(erase.command('status')).description('what was proposed, approved and erased'),
+    async ({ options, hub }) => {
+      const { listErasures } = await import('./erase-entries/erase-entries.js');
+      return listErasures(hub, auditorOf(options));
+    },
+  );
 
   const alerts = program.command('alerts').description('unusual access: each alert has an owner and an end');
-  run<HubFlags & { closed?: boolean }>(
-    audit(alerts.command('list')).description('open alerts').option('--closed', 'closed ones too'),
+  run<HubFlags & Looking & { closed?: boolean }>(
+    looking(alerts.command('list')).description('open alerts').option('--closed', 'closed ones too'),
     async ({ options, hub }) => {
       const { listAlerts } = await import('./act-on-alerts/act-on-alerts.js');
-      return listAlerts(await hub.get('audit'), options.closed === true);
+      return listAlerts(hub, auditorOf(options), options.closed === true);
     },
   );
   for (const act of ['acknowledge', 'close'] as const) {
@@ -108,7 +123,7 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
     run<HubFlags & Signing & { reason: string }>(command, async ({ options, hub }) => {
       const { actOnAlert } = await import('./act-on-alerts/act-on-alerts.js');
       const acted = { alert: command.processedArgs[0] as string, act, reason: options.reason };
-      return actOnAlert(await hub.get('audit'), acted, signerOf(options));
+      return actOnAlert(hub, acted, auditorOf(options));
     });
   }
 
@@ -122,19 +137,22 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
       .addOption(entries()),
     async ({ options, hub }) => {
       const { placeHold } = await import('./hold-entries/hold-entries.js');
-      const request = { scope: scopeOf(options), matter: options.matter, signer: signerOf(options) };
-      return placeHold(await hub.get('audit'), request);
+      const request = { scope: scopeOf(options), matter: options.matter, signer: auditorOf(options) };
+      return placeHold(hub, request);
     },
   );
   const lift = signed(hold.command('lift')).description('lift a hold').argument('<hold>');
   run<HubFlags & Signing>(lift, async ({ options, hub }) => {
     const { liftHold } = await import('./hold-entries/hold-entries.js');
-    return liftHold(await hub.get('audit'), lift.processedArgs[0] as string, signerOf(options));
+    return liftHold(hub, lift.processedArgs[0] as string, auditorOf(options));
   });
-  run(audit(hold.command('list')).description('holds, also lifted ones'), async ({ hub }) => {
-    const { listHolds } = await import('./hold-entries/hold-entries.js');
-    return listHolds(await hub.get('audit'));
-  });
+  run<HubFlags & Looking>(
+    looking(hold.command('list')).description('holds, also lifted ones'),
+    async ({ options, hub }) => {
+      const { listHolds } = await import('./hold-entries/hold-entries.js');
+      return listHolds(hub, auditorOf(options));
+    },
+  );
 }
 
 function selectionOf({ subject, from, to, class: id, indices }: Selecting): ErasureProposal['selection'] {

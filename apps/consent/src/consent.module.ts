@@ -7,7 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { AuditServiceClient, ConsentServiceService, topics } from '#contracts';
-import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
+import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import { type Clock, isAgencyId } from '#kernel';
 import {
   KafkaTransport,
@@ -24,6 +24,7 @@ import {
   Database,
   DirectoryWatch,
   type GrpcClient,
+  callSigner,
   grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
@@ -128,7 +129,12 @@ export class ConsentModule {
           useFactory: ({ pool }: Database, reconciler: OutboxReconciler) =>
             new LoggedConsumer({ pool, schema: SCHEMA, reconciler }),
         },
-        { provide: AUDIT, useFactory: () => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
+        {
+          provide: AUDIT,
+          inject: [PERMIT_KEY, CLOCK],
+          useFactory: (key: SigningKey, clock: Clock) =>
+            grpcClient(AuditServiceClient, config.AUDIT_GRPC, { signer: callSigner('consent', key, clock) }),
+        },
         {
           provide: LogReplay,
           inject: [Database, AUDIT, DirectoryWatch, LOGGER],

@@ -36,6 +36,10 @@ export class GatewayConfig extends ServiceConfig {
   @IsString()
   AUDIT_GRPC: string;
 
+  /** ES256, signs the calls to audit, which pins its public half. Made at first start. It decrypts nothing. */
+  @IsString()
+  GATEWAY_KEY_FILE: string;
+
   /** Requests that one agency may make in a second at this instance, on average over ten seconds. */
   @IsInt()
   @Min(1)

@@ -16,10 +16,23 @@ import {
   ExchangeServiceClient,
   topics,
 } from '#contracts';
+import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import { KafkaLog, type MessageLog } from '#messaging';
-import { CLOCK, DirectoryWatch, grpcClient, Readiness, type ServiceOptions } from '#platform';
+import {
+  callSigner,
+  CLOCK,
+  DirectoryWatch,
+  grpcClient,
+  loadOrCreateServiceKey,
+  Readiness,
+  type ServiceOptions,
+} from '#platform';
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
+import { AlertsController } from './act-on-alerts/alerts.controller.js';
+import { ErasuresController } from './erase-entries/erasures.controller.js';
+import { HoldsController } from './hold-entries/holds.controller.js';
+import { RetentionController } from './list-retention/retention.controller.js';
 import { RecordReportController } from './record-report/record-report.controller.js';
 import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 import { AccessTokens } from './authenticate-caller/access-token.js';
@@ -122,12 +135,24 @@ export class GatewayModule {
         AuditEntriesController,
         ShowTransferController,
         RecordReportController,
+        AlertsController,
+        HoldsController,
+        RetentionController,
+        ErasuresController,
         OpenApiController,
       ],
       providers: [
         { provide: EXCHANGE, useFactory: () => grpcClient(ExchangeServiceClient, config.EXCHANGE_GRPC) },
         { provide: CONSENT, useFactory: () => grpcClient(ConsentServiceClient, config.CONSENT_GRPC) },
-        { provide: AUDIT, useFactory: () => grpcClient(AuditServiceClient, config.AUDIT_GRPC) },
+        {
+          provide: AUDIT,
+          inject: [CLOCK],
+          useFactory: async (clock: Clock) => {
+            const made = async (): Promise<object> => exportPrivateJwk(await generateSigningKey());
+            const key = await importSigningKey(await loadOrCreateServiceKey(config.GATEWAY_KEY_FILE, made));
+            return grpcClient(AuditServiceClient, config.AUDIT_GRPC, { signer: callSigner('gateway', key, clock) });
+          },
+        },
         { provide: DIRECTORY, useFactory: () => grpcClient(DirectoryServiceClient, config.DIRECTORY_GRPC) },
         {
           provide: DirectoryWatch,

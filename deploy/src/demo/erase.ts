@@ -42,7 +42,7 @@ export class Eraser {
       tombstones: number[];
       destroyedKek: string;
       rewrapped: number;
-    }>('erase', 'run');
+    }>('erase', 'run', ...auditor, '--worker', 'tarkastaja-1');
     const after = await this.export(auditor);
     const proved = await this.kotovayla<{ ok: boolean; erased: number; bodies: number }>(
       ...['verify', after.folder, '--verifier-key', this.hub.pins.LOG_VERIFIER_KEY],

@@ -10,6 +10,7 @@ import { loadOrCreateServiceKey } from '#platform';
 export interface HubKeys {
   readonly permitKeyFile: string;
   readonly outcomeKeyFile: string;
+  readonly gatewayKeyFile: string;
   readonly auditKeyFile: string;
   readonly logKeyFile: string;
   readonly entryKekFile: string;
@@ -18,6 +19,7 @@ export interface HubKeys {
   readonly permitPublicJwk: PublicJwk;
   readonly outcomePublicJwk: PublicJwk;
   readonly auditPublicJwk: PublicJwk;
+  readonly gatewayPublicJwk: PublicJwk;
   /** C2SP verifier key of the log. */
   readonly logVerifierKey: string;
 }
@@ -32,10 +34,11 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     const jwk = await loadOrCreateServiceKey(file(name), async () => exportPrivateJwk(await generateSigningKey()));
     return (await importSigningKey(jwk)).publicJwk;
   };
-  const [permitPublicJwk, outcomePublicJwk, auditPublicJwk] = await Promise.all([
+  const [permitPublicJwk, outcomePublicJwk, auditPublicJwk, gatewayPublicJwk] = await Promise.all([
     signing('permit.jwk'),
     signing('outcome.jwk'),
     signing('audit.jwk'),
+    signing('gateway.jwk'),
   ]);
   const logKey = await loadOrCreateServiceKey(file('log.jwk'), async () =>
     generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }),
@@ -47,6 +50,7 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
   return {
     permitKeyFile: file('permit.jwk'),
     outcomeKeyFile: file('outcome.jwk'),
+    gatewayKeyFile: file('gateway.jwk'),
     auditKeyFile: file('audit.jwk'),
     logKeyFile: file('log.jwk'),
     entryKekFile: file('entry-kek.jwk'),
@@ -55,6 +59,7 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     permitPublicJwk,
     outcomePublicJwk,
     auditPublicJwk,
+    gatewayPublicJwk,
     logVerifierKey: verifierKey(
       origin,
       createPublicKey(createPrivateKey({ key: logKey as JsonWebKey, format: 'jwk' })),

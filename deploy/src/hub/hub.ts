@@ -106,8 +106,9 @@ async function describe(
       AUDIT_KEY_FILE: keys.auditKeyFile,
       ENTRY_KEK_FILE: keys.entryKekFile,
       RELEASE_KEY_FOLDER: keys.releaseKeyFolder,
+      GATEWAY_PUBLIC_JWK: JSON.stringify(keys.gatewayPublicJwk),
     },
-    gateway: {},
+    gateway: { GATEWAY_KEY_FILE: keys.gatewayKeyFile },
   };
   const specs = hubServiceNames.map((name) => ({
     name,

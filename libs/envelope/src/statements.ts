@@ -39,6 +39,7 @@ import {
 import type { SigningKey, VerificationKey } from './keys.js';
 import { type Mismatch, type Outcome, mismatch, outcome } from './outcome.js';
 import { type ReportDecision, reportDecision } from './report-decision.js';
+import { type ServiceCall, serviceCall } from './service-call.js';
 import { type Check, parseAs } from './shape.js';
 
 export type * from './consent-record.js';
@@ -58,6 +59,7 @@ export type * from './erasure.js';
 export type * from './key-record.js';
 export { type Mismatch, type Outcome, type OutcomeType, outcomeTypes } from './outcome.js';
 export type { ReportDecision } from './report-decision.js';
+export type { ServiceCall } from './service-call.js';
 
 /** Every signed thing that is no part of a message, by its kind. Each has a `typ` of its own. */
 export interface Statements {
@@ -79,6 +81,7 @@ export interface Statements {
   'legal-hold': LegalHold;
   'legal-hold-lift': LegalHoldLift;
   'alert-act': AlertAct;
+  'service-call': ServiceCall;
 }
 export type StatementType = keyof Statements;
 
@@ -101,6 +104,7 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'legal-hold': legalHold,
   'legal-hold-lift': legalHoldLift,
   'alert-act': alertAct,
+  'service-call': serviceCall,
 };
 
 /** Throws TypeError on a payload that no reader would take. */

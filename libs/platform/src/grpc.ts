@@ -14,6 +14,7 @@ import { AppError, isErrorCode } from '#kernel';
 import { type Observable, throwError } from 'rxjs';
 import { isTransientDatabaseError } from './database.js';
 import type { Logger } from './logging.js';
+import { type CallSigner, SERVICE_CALL } from './service-calls.js';
 
 /** Every call between services ends within this time (design: Calls between services). */
 export const CALL_DEADLINE_MS = 2_000;
@@ -40,7 +41,13 @@ export function grpcServer(
   };
 }
 
-type Constructor<C> = new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C;
+type Constructor<C> = (new (
+  address: string,
+  credentials: ChannelCredentials,
+  options?: Partial<ClientOptions>,
+) => C) & {
+  readonly service: ServiceDefinition;
+};
 
 /** A generated client's unary calls as promises that fail with AppError; streams stay streams. */
 export type GrpcClient<C> = {
@@ -70,11 +77,14 @@ interface RawClient {
   close(): void;
 }
 
-/** @param deadlineMs of a call that names none. Default 2 seconds; who only looks on, as tests do, may wait longer. */
+/**
+ * @param deadlineMs of a call that names none. Default 2 seconds; who only looks on, as tests do, may wait longer.
+ * @param signer proves to the peer whose calls these are, where it asks for that
+ */
 export function grpcClient<C extends RawClient>(
   client: Constructor<C>,
   address: string,
-  { deadlineMs = CALL_DEADLINE_MS }: { readonly deadlineMs?: number } = {},
+  { deadlineMs = CALL_DEADLINE_MS, signer }: { readonly deadlineMs?: number; readonly signer?: CallSigner } = {},
 ): GrpcClient<C> {
   const raw = new client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -95,16 +105,28 @@ export function grpcClient<C extends RawClient>(
       if (name === 'close') return () => raw.close();
       // NestJS asks providers for life-cycle hooks and promises ask for `then`: only what the service has is here.
       if (typeof name !== 'string' || typeof methods[name] !== 'function') return undefined;
-      return (request: unknown, options: { deadlineMs?: number } = {}) =>
-        new Promise((resolve, reject) => {
+      return async (request: unknown, options: { deadlineMs?: number } = {}) => {
+        const metadata = await metadataOf(client.service[name], request, signer);
+        return new Promise((resolve, reject) => {
           const deadline = Date.now() + (options.deadlineMs ?? deadlineMs);
-          methods[name]!.call(raw, request, new Metadata(), { deadline }, (error, response) => {
+          methods[name]!.call(raw, request, metadata, { deadline }, (error, response) => {
             if (error) reject(appErrorOf(error));
             else resolve(response);
           });
         });
+      };
     },
   });
+}
+
+async function metadataOf(
+  method: ServiceDefinition[string] | undefined,
+  request: unknown,
+  signer: CallSigner | undefined,
+): Promise<Metadata> {
+  const metadata = new Metadata();
+  if (signer && method) metadata.set(SERVICE_CALL, await signer(method.path, method.requestSerialize(request)));
+  return metadata;
 }
 
 export type { ClientReadableStream };

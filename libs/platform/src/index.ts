@@ -8,5 +8,13 @@ export * from './logging.js';
 export * from './problem.js';
 export * from './public-route.js';
 export * from './service.js';
+export {
+  type CallSigner,
+  CalledBy,
+  SERVICE_CALLERS,
+  type ServiceCallers,
+  ServiceCalls,
+  callSigner,
+} from './service-calls.js';
 export * from './service-key.js';
 export * from './witness-policy.js';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type LogBody, parseLogBody } from '#envelope';
-import { type EventId, type Sha256, isEventId, unwrap } from '#kernel';
+import { type EventId, type Sha256, isEventId, newEventId, unwrap } from '#kernel';
+import type { Caller } from '../domain/caller.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type PreparedEntry, prepareOpaque } from './prepared-entry.js';
 
@@ -34,6 +35,39 @@ export function entryOfWord(
     ...members,
     evidence: { [evidence]: word.hash },
     assertedBy: 'agency',
+  };
+  return prepareOpaque(unwrap(parseLogBody(body)), kek);
+}
+
+/** What somebody looked for, and what the answer has. */
+export interface Look extends Pick<LogBody, 'subjects'> {
+  /** Codes, identifiers and times alone. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Leaves in the answer, rising; or how many things, where they are no entries. */
+  readonly found: readonly number[] | number;
+}
+
+/** That somebody looked into the log or into what audit keeps beside it: one entry a look (design 3). */
+export function entryOfLook(
+  { agency, supervising, worker }: Caller,
+  { query, found, ...members }: Look,
+  { kek, at }: { readonly kek: EntryKek; readonly at: Date },
+): PreparedEntry {
+  const leaves = typeof found === 'number' ? [] : found;
+  const body = {
+    v: 1,
+    eventId: newEventId(),
+    type: 'log-search',
+    at: at.toISOString(),
+    actor: { agency, ...(worker !== undefined && { worker }) },
+    ...members,
+    search: {
+      scope: supervising ? 'all' : 'own',
+      query,
+      found: typeof found === 'number' ? found : found.length,
+      ...(leaves.length > 0 && { first: leaves[0], last: leaves.at(-1) }),
+    },
+    assertedBy: 'hub',
   };
   return prepareOpaque(unwrap(parseLogBody(body)), kek);
 }

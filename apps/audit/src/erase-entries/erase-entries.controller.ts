@@ -1,39 +1,52 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type {
   ApproveErasureRequest,
   ApproveErasureResponse,
   Erasure,
+  ListErasuresRequest,
   ListErasuresResponse,
   ProposeErasureRequest,
   ProposeErasureResponse,
+  RunErasureRequest,
   RunErasureResponse,
 } from '#contracts';
+import { unwrap } from '#kernel';
+import { CalledBy, ServiceCalls } from '#platform';
+import { Looks } from '../append-entries/looks.js';
+import { callerOf } from '../domain/caller.js';
+import { spokenBy } from '../infra/signed-word.js';
 import { ErasureRun } from './erasure-run.js';
 import { Erasures, type SeenErasure } from './erasures.js';
 
-/** Erasure on the word of two agencies, each signed. Who calls matters not: the statements prove themselves. */
+/** Erasure on the word of two agencies, each signed and brought by itself. */
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('gateway')
 export class EraseEntriesController {
   constructor(
     @Inject(Erasures) private readonly erasures: Erasures,
     @Inject(ErasureRun) private readonly erasureRun: ErasureRun,
+    @Inject(Looks) private readonly looks: Looks,
   ) {}
 
   @GrpcMethod('AuditService', 'proposeErasure')
-  async proposeErasure({ proposal }: ProposeErasureRequest): Promise<ProposeErasureResponse> {
+  async proposeErasure({ proposal, ...who }: ProposeErasureRequest): Promise<ProposeErasureResponse> {
+    spokenBy(unwrap(callerOf(who)), 'erasure-proposal', proposal);
     const { erasure, kept } = await this.erasures.propose(proposal);
     return { erasure: viewOf(erasure), kept };
   }
 
   @GrpcMethod('AuditService', 'approveErasure')
-  async approveErasure({ approval }: ApproveErasureRequest): Promise<ApproveErasureResponse> {
+  async approveErasure({ approval, ...who }: ApproveErasureRequest): Promise<ApproveErasureResponse> {
+    spokenBy(unwrap(callerOf(who)), 'erasure-approval', approval);
     return { erasure: viewOf(await this.erasures.approve(approval)) };
   }
 
-  /** As long as it takes: the caller gives it minutes. */
+  /** As long as it takes: the caller gives it minutes, and it goes on without. Errors: as `mayRun` and `ErasureRun.run`. */
   @GrpcMethod('AuditService', 'runErasure')
-  async runErasure(): Promise<RunErasureResponse> {
+  async runErasure(who: RunErasureRequest): Promise<RunErasureResponse> {
+    await this.erasures.mayRun(unwrap(callerOf(who)));
     const { tombstones, erased, persons, rewrapped, destroyedKek, transportForgetsAt, held } =
       await this.erasureRun.run();
     return {
@@ -48,8 +61,11 @@ export class EraseEntriesController {
   }
 
   @GrpcMethod('AuditService', 'listErasures')
-  async listErasures(): Promise<ListErasuresResponse> {
-    return { erasures: (await this.erasures.list()).map(viewOf) };
+  async listErasures(who: ListErasuresRequest): Promise<ListErasuresResponse> {
+    const caller = unwrap(callerOf(who));
+    const erasures = await this.erasures.list(caller);
+    await this.looks.record(caller, { query: { list: 'erasures' }, found: erasures.length });
+    return { erasures: erasures.map(viewOf) };
   }
 }
 

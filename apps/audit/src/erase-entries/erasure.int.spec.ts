@@ -15,7 +15,7 @@ import {
   exportPrivateJwk,
   rangesOf,
 } from '#envelope';
-import { type ConsentId, type Pseudonym, newConsentId, newEventId, unwrap } from '#kernel';
+import { type AgencyId, type ConsentId, type Pseudonym, agencyId, newConsentId, newEventId, unwrap } from '#kernel';
 import { decodeEntryBundle, encodeEntryBundle, entryBundlePath, tileWidth } from '#merkle';
 import { prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
@@ -88,6 +88,7 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
     (error: { code?: string; message?: string }) => error.code ?? String(error.message),
   );
 
+const everybodys = { agency: agencyId('A-TSV'), supervising: true };
 const yearsAgo = (years: number): string => new Date(Date.now() - years * 365.25 * 24 * 3_600_000).toISOString();
 const about = (subject: Pseudonym, members: Partial<LogBody> = {}): Partial<LogBody> => ({
   subjects: [subject],
@@ -134,7 +135,7 @@ describe('an erasure', () => {
       tombstone: { grounds: ['unlawful'], proposers: ['K-235'], approvers: ['A-TSV'], kek: former },
     });
     expect(countOf(found!.tombstone.indices)).toBe(3);
-    expect((await hub.erasures.list()).every(({ state, proposal }) => state === 'erased' && proposal === null)).toBe(
+    expect((await hub.erasures.list(everybodys)).every(({ state, proposal }) => state === 'erased' && proposal === null)).toBe(
       true,
     );
   });
@@ -233,13 +234,30 @@ describe('an erasure', () => {
 });
 
 describe('who may erase', () => {
+  it('as those see it whom it concerns: who asked, who may agree or did, and a supervising authority', async () => {
+    const hub = await start();
+    const [ofCity, ofBoth] = [somebody(), somebody()];
+    await hub.log({ subjects: [ofCity], sender: city.id }, about(ofBoth));
+    const propose = async (person: Pseudonym) =>
+      (await hub.erasures.propose(await hub.proposal(city, bySubject(person)))).erasure;
+    const [own, shared] = [await propose(ofCity), await propose(ofBoth)];
+    const seen = async (agency: AgencyId, supervising = false): Promise<boolean[]> => {
+      const hashes = (await hub.erasures.list({ agency, supervising })).map(({ proposalHash }) => proposalHash);
+      return [own, shared].map(({ proposalHash }) => hashes.includes(proposalHash));
+    };
+    expect(await seen(city.id)).toEqual([true, true]);
+    expect(await seen(county.id)).toEqual([false, true]);
+    expect(await seen(ombudsman.id, true)).toEqual([true, true]);
+    expect(await seen(ombudsman.id)).toEqual([false, false]);
+  });
+
   it('never one agency alone', async () => {
     const hub = await start();
     const person = somebody();
     await hub.log(about(person));
     const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
     expect(await codeOf(hub.approval(city, erasure).then((token) => hub.erasures.approve(token)))).toBe('SAME_HAND');
-    expect((await hub.erasures.list()).find(({ proposalHash }) => proposalHash === erasure.proposalHash)?.state).toBe(
+    expect((await hub.erasures.list(everybodys)).find(({ proposalHash }) => proposalHash === erasure.proposalHash)?.state).toBe(
       'proposed',
     );
   });
@@ -456,7 +474,7 @@ describe('a run that was killed with kill -9', () => {
       expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${next.kek.id}'`)).toEqual([]);
       const own = (await next.store.tombstones()).filter(({ tombstone }) => tombstone.kek === former);
       expect(own).toHaveLength(1);
-      expect((await next.erasures.list()).filter(({ state }) => ['approved', 'erasing'].includes(state))).toEqual([]);
+      expect((await next.erasures.list(everybodys)).filter(({ state }) => ['approved', 'erasing'].includes(state))).toEqual([]);
     },
   );
 });

@@ -1,8 +1,10 @@
-import { type IndexRange, countOf, indicesOf, maxTombstoneRanges, rangesOf } from '#envelope';
-import { type AgencyId, AppError, type Clock, type Sha256, canonicalJson, partyKindOf, sha256 } from '#kernel';
+import { type IndexRange, countOf, indicesOf, maxTombstoneRanges, parseLogBody, rangesOf } from '#envelope';
+import { AppError, type Clock, type Sha256, canonicalJson, newEventId, sha256, unwrap } from '#kernel';
 import type { Appender } from '../append-entries/appender.js';
 import { entryOfWord } from '../append-entries/own-entry.js';
+import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { type Caller, isSupervising } from '../domain/caller.js';
 import { type CandidateEntry, chooseTargets, personsIn } from '../domain/erasure-targets.js';
 import { holdsOver } from '../domain/legal-holds.js';
 import { type RetentionClass, type RetentionData, after, groundOf } from '../domain/retention.js';
@@ -31,9 +33,6 @@ export interface SeenErasure extends StoredErasure {
 
 /** Hash of what is to be erased, which proposal and approval name alike. */
 export const targetsHash = (ranges: readonly IndexRange[]): Sha256 => sha256(canonicalJson(ranges));
-
-/** Supervising authorities act for everybody, other agencies on the entries in which they are a party. */
-export const isSupervising = (agency: AgencyId): boolean => partyKindOf(agency) === 'A';
 
 /** Erasures as far as people decide them: what is asked, and that a second person with another key agrees. */
 export class Erasures {
@@ -104,9 +103,40 @@ export class Erasures {
     return this.find(proposal);
   }
 
-  async list(): Promise<SeenErasure[]> {
-    const holds = await this.context.store.holds({ standing: true });
-    return Promise.all((await this.context.store.erasures()).map((one) => this.seen(one, holds)));
+  /** All for a supervising authority; for others those that they proposed or approved, or may approve. */
+  async list({ agency, supervising }: Caller): Promise<SeenErasure[]> {
+    const { store } = this.context;
+    const [erasures, holds] = await Promise.all([store.erasures(), store.holds({ standing: true })]);
+    const concerned = await Promise.all(
+      erasures.map(async ({ proposer, approver, indices, entries }) =>
+        supervising || proposer === agency || approver === agency
+          ? true
+          : approver === null && (await store.ownAmong(agency, indices)) === entries,
+      ),
+    );
+    return Promise.all(erasures.filter((_, at) => concerned[at]).map((one) => this.seen(one, holds)));
+  }
+
+  /**
+   * Who may have what is approved erased: a supervising authority, or an agency that proposed or approved some of it. It stands in
+   * the log that they asked. Errors: FORBIDDEN.
+   */
+  async mayRun({ agency, supervising, worker }: Caller): Promise<void> {
+    const { store, appender, kek, clock } = this.context;
+    const theirs = (await store.erasures()).some(
+      ({ proposer, approver, erasedAt }) =>
+        erasedAt === null && approver !== null && [proposer, approver].includes(agency),
+    );
+    if (!supervising && !theirs) throw new AppError('FORBIDDEN');
+    const body = {
+      v: 1,
+      eventId: newEventId(),
+      type: 'erasure-run-asked',
+      at: clock.now().toISOString(),
+      actor: { agency, ...(worker !== undefined && { worker }) },
+      assertedBy: 'hub',
+    };
+    await appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), kek)]));
   }
 
   /** What of these entries may go now. */

@@ -1,33 +1,49 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type {
   Hold,
   LiftHoldRequest,
   LiftHoldResponse,
+  ListHoldsRequest,
   ListHoldsResponse,
   PlaceHoldRequest,
   PlaceHoldResponse,
 } from '#contracts';
+import { unwrap } from '#kernel';
+import { CalledBy, ServiceCalls } from '#platform';
+import { Looks } from '../append-entries/looks.js';
+import { callerOf } from '../domain/caller.js';
 import type { StoredHold } from '../infra/erasure-store.js';
+import { spokenBy } from '../infra/signed-word.js';
 import { Holds } from './holds.js';
 
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('gateway')
 export class HoldEntriesController {
-  constructor(@Inject(Holds) private readonly holds: Holds) {}
+  constructor(
+    @Inject(Holds) private readonly holds: Holds,
+    @Inject(Looks) private readonly looks: Looks,
+  ) {}
 
   @GrpcMethod('AuditService', 'placeHold')
-  async placeHold({ hold }: PlaceHoldRequest): Promise<PlaceHoldResponse> {
+  async placeHold({ hold, ...who }: PlaceHoldRequest): Promise<PlaceHoldResponse> {
+    spokenBy(unwrap(callerOf(who)), 'legal-hold', hold);
     return { hold: viewOf(await this.holds.place(hold)) };
   }
 
   @GrpcMethod('AuditService', 'liftHold')
-  async liftHold({ lift }: LiftHoldRequest): Promise<LiftHoldResponse> {
+  async liftHold({ lift, ...who }: LiftHoldRequest): Promise<LiftHoldResponse> {
+    spokenBy(unwrap(callerOf(who)), 'legal-hold-lift', lift);
     return { hold: viewOf(await this.holds.lift(lift)) };
   }
 
   @GrpcMethod('AuditService', 'listHolds')
-  async listHolds(): Promise<ListHoldsResponse> {
-    return { holds: (await this.holds.list()).map(viewOf) };
+  async listHolds(who: ListHoldsRequest): Promise<ListHoldsResponse> {
+    const caller = unwrap(callerOf(who));
+    const holds = await this.holds.list(caller);
+    await this.looks.record(caller, { query: { list: 'holds' }, found: holds.length });
+    return { holds: holds.map(viewOf) };
   }
 }
 

@@ -1,7 +1,8 @@
 import { AppError, type Sha256 } from '#kernel';
 import { entryOfWord } from '../append-entries/own-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
-import { type ErasureContext, isSupervising } from '../erase-entries/erasures.js';
+import { type Caller, isSupervising } from '../domain/caller.js';
+import type { ErasureContext } from '../erase-entries/erasures.js';
 import type { OneAtATime } from '../erase-entries/one-at-a-time.js';
 import type { StoredHold } from '../infra/erasure-store.js';
 import { signedWord } from '../infra/signed-word.js';
@@ -42,8 +43,10 @@ export class Holds {
     });
   }
 
-  list(): Promise<StoredHold[]> {
-    return this.context.store.holds();
+  /** All for a supervising authority; for others those that they placed, or that hold their entries. */
+  async list({ agency, supervising }: Caller): Promise<StoredHold[]> {
+    const holds = await this.context.store.holds();
+    return supervising ? holds : holds.filter((hold) => hold.agency === agency || hold.party === agency);
   }
 
   private async find(holdHash: Sha256): Promise<StoredHold> {

@@ -91,9 +91,12 @@ export class AlertStore {
     await this.client.query({ text: `UPDATE ${s}.alert SET logged = true WHERE id = $1`, values: [id] });
   }
 
-  async list({ closed }: { readonly closed: boolean }): Promise<StoredAlert[]> {
+  /** @param agency whose alerts alone are listed */
+  async list({ closed, agency }: { readonly closed: boolean; readonly agency?: AgencyId }): Promise<StoredAlert[]> {
     const { rows } = await this.client.query<StoredAlert & QueryResultRow>({
-      text: `SELECT ${alert} FROM ${s}.alert ${closed ? '' : `WHERE state <> 'closed'`} ORDER BY raised_at, id`,
+      text: `SELECT ${alert} FROM ${s}.alert WHERE ($1 OR state <> 'closed') AND ($2::text IS NULL OR agency = $2)
+             ORDER BY raised_at, id`,
+      values: [closed, agency ?? null],
     });
     return rows;
   }

@@ -342,13 +342,20 @@ export class ErasureStore {
     });
   }
 
-  /** For each type and day, whether a county is a party, how many entries: what the classes are counted from. */
-  async counted(): Promise<{ type: string; at: Date; parties: string[]; count: number }[]> {
+  /**
+   * For each type and day, whether a county is a party, how many entries: what the classes are counted from.
+   *
+   * @param agency whose entries alone are counted
+   */
+  async counted(agency?: AgencyId): Promise<{ type: string; at: Date; parties: string[]; count: number }[]> {
     const { rows } = await this.client.query<{ type: string; at: Date; parties: string[]; count: number }>({
       text: `SELECT type, date_trunc('day', at, 'UTC') AS at, kinds AS parties, count(*)::float8 AS count
              FROM (SELECT type, at, ARRAY(SELECT DISTINCT left(agency, 1) || '-X' FROM unnest(${parties}) AS agency
-                     WHERE agency IS NOT NULL ORDER BY 1) AS kinds FROM ${sealedIndex}) AS entry
+                     WHERE agency IS NOT NULL ORDER BY 1) AS kinds FROM ${sealedIndex}
+                   WHERE $1::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS own
+                     WHERE own.chain = $1 AND own.leaf_index = entry_index.leaf_index)) AS entry
              GROUP BY 1, 2, 3`,
+      values: [agency ?? null],
     });
     return rows;
   }

@@ -1,5 +1,6 @@
 import { type Statements, readStatement, statementHash, verifyStatement } from '#envelope';
 import { type AgencyId, AppError, type Clock, type Sha256, fromNumericDate, unwrap } from '#kernel';
+import { type Caller, isSupervising } from '../domain/caller.js';
 import type { AgencyKeys } from './agency-keys.js';
 
 /** Statements by which an agency acts on the log itself. */
@@ -30,4 +31,14 @@ export async function signedWord<T extends ActingStatement>(
     throw new AppError('SIGNATURE_INVALID', 'The statement was signed too long ago. Sign it again.');
   const key = unwrap(await keys.signing(payload.agency, kid, signedAt));
   return { payload: unwrap(await verifyStatement(type, token, key)), hash: statementHash(token) };
+}
+
+/**
+ * The token of who calls and the statement that it brings are of one agency. Reads only: `signedWord` verifies. Errors: those of
+ * reading; SENDER_MISMATCH; FORBIDDEN for a supervising authority that does not call as one.
+ */
+export function spokenBy(caller: Caller, type: ActingStatement, token: string): void {
+  const { payload } = unwrap(readStatement<ActingStatement>(type, token));
+  if (payload.agency !== caller.agency) throw new AppError('SENDER_MISMATCH');
+  if (isSupervising(caller.agency) && !caller.supervising) throw new AppError('FORBIDDEN');
 }

@@ -1,9 +1,9 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ConsentWord, ListConsentWordsRequest, ListConsentWordsResponse } from '#contracts';
 import { consentsNamedBy, parseLogBody } from '#envelope';
 import { AppError } from '#kernel';
-import { Database } from '#platform';
+import { CalledBy, Database, ServiceCalls } from '#platform';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { type ConsentIndexRow, consentRows, storedSize } from '../infra/log-store.js';
 
@@ -19,6 +19,8 @@ const statementOf: Readonly<Record<string, string>> = {
 
 /** What the log says about consents, in its own order: the one memory that no restored backup takes back. */
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('consent')
 export class ListConsentWordsController {
   constructor(
     @Inject(Database) private readonly database: Database,

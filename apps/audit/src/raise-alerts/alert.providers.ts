@@ -16,9 +16,9 @@ import { EntryKek } from '../infra/entry-kek.js';
 import { Alerts } from './alerts.js';
 
 const RULES = Symbol('AlertRules');
-const LOOK_EVERY_MS = 60_000;
+const LOOK_EVERY_MS = Symbol('AlertLookEveryMs');
 
-/** Looks once a minute, at the instance that appends. */
+/** Looks at the instance that appends. */
 @Injectable()
 class AlertWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -28,12 +28,13 @@ class AlertWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(Alerts) private readonly alerts: Alerts,
     @Inject(Appender) private readonly appender: Appender,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LOOK_EVERY_MS) private readonly everyMs: number,
   ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       if (this.appender.active) this.looking = this.looking.then(() => this.look());
-    }, LOOK_EVERY_MS);
+    }, this.everyMs);
   }
 
   onApplicationShutdown(): void {
@@ -48,7 +49,8 @@ class AlertWatch implements OnApplicationBootstrap, OnApplicationShutdown {
 }
 
 /** @param rulesFile rules as data */
-export const alertProviders = (rulesFile: string): Provider[] => [
+export const alertProviders = (rulesFile: string, everyMs: number): Provider[] => [
+  { provide: LOOK_EVERY_MS, useValue: everyMs },
   { provide: RULES, useFactory: () => readAlertRules(rulesFile) },
   { provide: AlertStore, inject: [Database], useFactory: (database: Database) => new AlertStore(database) },
   {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AlertAct, type LogBody, signStatement } from '#envelope';
-import { type AgencyId, FixedClock, newMessageId, numericDate } from '#kernel';
+import { type AgencyId, FixedClock, agencyId, newMessageId, numericDate } from '#kernel';
 import { prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
 import type { AlertRules } from '../domain/alert-rules.js';
@@ -28,6 +28,7 @@ let city: Party;
 let county: Party;
 let ombudsman: Party;
 let workers = 0;
+const everybodys = { agency: agencyId('A-TSV'), supervising: true };
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -53,7 +54,7 @@ function watch(at: Date) {
   const alerts = new Alerts({ store, rules, keys, kek: hub.kek, appender: hub.appender, clock: new FixedClock(at) });
   const raised = async (): Promise<StoredAlert[]> => {
     await alerts.look();
-    return (await alerts.list({ closed: true })).filter((alert) => alert.worker === worker);
+    return (await alerts.list(everybodys, { closed: true })).filter((alert) => alert.worker === worker);
   };
   const log = (count: number, members: Partial<LogBody>): Promise<number[]> =>
     hub.log(
@@ -144,6 +145,20 @@ describe('an alert', () => {
   });
 });
 
+describe('who sees an alert', () => {
+  it('is the agency that it is about, and a supervising authority; nobody else, also none that does not ask as one', async () => {
+    const { alerts, raised, log } = watch(night);
+    await log(3, { type: 'message-released' });
+    const [alert] = await raised();
+    const sees = async (agency: AgencyId, supervising = false): Promise<boolean> =>
+      (await alerts.list({ agency, supervising }, { closed: true })).some(({ id }) => id === alert!.id);
+    expect(await sees(city.id)).toBe(true);
+    expect(await sees(ombudsman.id, true)).toBe(true);
+    expect(await sees(county.id)).toBe(false);
+    expect(await sees(ombudsman.id)).toBe(false);
+  });
+});
+
 describe('the end of an alert', () => {
   const said = (by: Party, alert: string, act: AlertAct['act'], at: Date): Promise<string> =>
     signStatement('alert-act', { v: 1, alert, act, reason: 'planned-work', ...signedBy(by.id, at) }, by.signing);
@@ -164,7 +179,7 @@ describe('the end of an alert', () => {
     expect(await code(act(city, 'acknowledge'))).toBe('CONFLICT');
     expect(await act(ombudsman, 'close')).toMatchObject({ state: 'closed', reason: 'planned-work' });
     expect(await code(act(city, 'close'))).toBe('CONFLICT');
-    expect((await alerts.list({ closed: false })).some(({ id }) => id === alert!.id)).toBe(false);
+    expect((await alerts.list(everybodys, { closed: false })).some(({ id }) => id === alert!.id)).toBe(false);
     const logged = await typesOf('w-1', ['alert-acknowledged', 'alert-closed']);
     expect(logged.sort()).toEqual(['alert-acknowledged', 'alert-closed']);
   });

@@ -4,8 +4,8 @@ import type { Appender } from '../append-entries/appender.js';
 import { entryOfWord } from '../append-entries/own-entry.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { type Caller, isSupervising } from '../domain/caller.js';
 import { type AlertRule, type AlertRules, type AlertWindow, afterAct, windowsAt } from '../domain/alert-rules.js';
-import { isSupervising } from '../erase-entries/erasures.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { AlertStore, Measured, StoredAlert } from '../infra/alert-store.js';
 import type { EntryKek } from '../infra/entry-kek.js';
@@ -34,8 +34,9 @@ export class Alerts {
     }
   }
 
-  list(options: { readonly closed: boolean }): Promise<StoredAlert[]> {
-    return this.context.store.list(options);
+  /** All for a supervising authority; for others those about their own workers and systems. */
+  list({ agency, supervising }: Caller, options: { readonly closed: boolean }): Promise<StoredAlert[]> {
+    return this.context.store.list({ ...options, ...(!supervising && { agency }) });
   }
 
   /** Errors: those of a statement, NOT_FOUND, FORBIDDEN (not its owner), CONFLICT (closed, or acknowledged already). */

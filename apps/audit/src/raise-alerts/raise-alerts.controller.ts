@@ -1,20 +1,37 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ActOnAlertRequest, ActOnAlertResponse, Alert, ListAlertsRequest, ListAlertsResponse } from '#contracts';
+import { unwrap } from '#kernel';
+import { CalledBy, ServiceCalls } from '#platform';
+import { Looks } from '../append-entries/looks.js';
+import { callerOf } from '../domain/caller.js';
 import type { StoredAlert } from '../infra/alert-store.js';
+import { spokenBy } from '../infra/signed-word.js';
 import { Alerts } from './alerts.js';
 
+/** An agency sees and ends the alerts about itself, a supervising authority all. */
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('gateway')
 export class RaiseAlertsController {
-  constructor(@Inject(Alerts) private readonly alerts: Alerts) {}
+  constructor(
+    @Inject(Alerts) private readonly alerts: Alerts,
+    @Inject(Looks) private readonly looks: Looks,
+  ) {}
 
+  /** Errors: MALFORMED, FORBIDDEN, UNAVAILABLE. */
   @GrpcMethod('AuditService', 'listAlerts')
-  async listAlerts({ closed }: ListAlertsRequest): Promise<ListAlertsResponse> {
-    return { alerts: (await this.alerts.list({ closed })).map(viewOf) };
+  async listAlerts({ closed, ...who }: ListAlertsRequest): Promise<ListAlertsResponse> {
+    const caller = unwrap(callerOf(who));
+    const alerts = await this.alerts.list(caller, { closed });
+    await this.looks.record(caller, { query: { list: 'alerts', closed: String(closed) }, found: alerts.length });
+    return { alerts: alerts.map(viewOf) };
   }
 
+  /** Errors: as `spokenBy` and `Alerts.act`. */
   @GrpcMethod('AuditService', 'actOnAlert')
-  async actOnAlert({ act }: ActOnAlertRequest): Promise<ActOnAlertResponse> {
+  async actOnAlert({ act, ...who }: ActOnAlertRequest): Promise<ActOnAlertResponse> {
+    spokenBy(unwrap(callerOf(who)), 'alert-act', act);
     return { alert: viewOf(await this.alerts.act(act)) };
   }
 }

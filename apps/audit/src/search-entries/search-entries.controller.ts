@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type {
   BoundaryEntry,
@@ -7,12 +7,13 @@ import type {
   SearchEntriesRequest,
   SearchEntriesResponse,
 } from '#contracts';
-import { type Chain, type PlaceOpening, parseLogBody } from '#envelope';
-import { type AgencyId, AppError, type Clock, isAgencyId, newEventId, partyKindOf, unwrap } from '#kernel';
-import { CLOCK, Database } from '#platform';
+import type { Chain, PlaceOpening } from '#envelope';
+import { AppError, type Clock, unwrap } from '#kernel';
+import { CLOCK, CalledBy, Database, ServiceCalls } from '#platform';
 import { Appender } from '../append-entries/appender.js';
-import { prepareOpaque } from '../append-entries/prepared-entry.js';
+import { entryOfLook } from '../append-entries/own-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { type Caller, callerOf } from '../domain/caller.js';
 import { type EntryFilter, chainOf, filterWords, parseFilter } from '../domain/entry-filter.js';
 import { readCursor, writeCursor } from '../domain/search-cursor.js';
 import { EntryKek } from '../infra/entry-kek.js';
@@ -24,9 +25,7 @@ const maxResults = 500;
 
 /** A question, and the part of the log that its next page looks at. */
 interface Question {
-  readonly agency: AgencyId;
-  readonly worker: string;
-  readonly supervising: boolean;
+  readonly caller: Caller;
   readonly filter: EntryFilter;
   readonly limit: number;
   readonly from: number;
@@ -38,6 +37,8 @@ interface Question {
 
 /** Bodies for the parties of an entry and for supervising authorities. Nobody looks without being seen to look. */
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('gateway')
 export class SearchEntriesController {
   constructor(
     @Inject(Appender) private readonly appender: Appender,
@@ -54,8 +55,8 @@ export class SearchEntriesController {
   @GrpcMethod('AuditService', 'searchEntries')
   async searchEntries(request: SearchEntriesRequest): Promise<SearchEntriesResponse> {
     const question = await this.questionOf(request);
-    const { agency, supervising, filter, limit, from, end } = question;
-    const own = supervising ? undefined : agency;
+    const { caller, filter, limit, from, end } = question;
+    const own = caller.supervising ? undefined : caller.agency;
     const { leaves, next } = await findEntries(this.database, { filter, own, from, end, limit });
     const chain = chainOf(own, filter);
     const [found, places] = await Promise.all([
@@ -79,14 +80,15 @@ export class SearchEntriesController {
   }
 
   private async questionOf(request: SearchEntriesRequest): Promise<Question> {
-    const { agency, supervising, worker, cursor } = request;
+    const { cursor } = request;
+    const caller = unwrap(callerOf(request));
+    const { agency, supervising } = caller;
     const asked = Number(request.from);
-    if (!isAgencyId(agency) || !Number.isSafeInteger(asked) || asked < 0) throw new AppError('MALFORMED');
-    if (supervising && partyKindOf(agency) !== 'A') throw new AppError('FORBIDDEN');
+    if (!Number.isSafeInteger(asked) || asked < 0) throw new AppError('MALFORMED');
     const filter = unwrap(parseFilter(request.filter));
     const limit = Math.min(Math.max(request.limit || maxResults, 1), maxResults);
     const identity = { agency, supervising, filter: { ...filterWords(filter), subject: filter.subject ?? '' } };
-    const question = { agency, worker, supervising, filter, limit, identity };
+    const question = { caller, filter, limit, identity };
     if (cursor !== '') {
       const { next, end } = unwrap(readCursor(cursor, identity));
       return { ...question, from: next, end, isFirstPage: false };
@@ -97,23 +99,13 @@ export class SearchEntriesController {
 
   /** One entry a query: the query, the number of results, the range of indices (design 3). */
   private async record(question: Question, leaves: readonly number[]): Promise<number> {
-    const { agency, worker, supervising, filter, from, limit } = question;
-    const body = {
-      v: 1,
-      eventId: newEventId(),
-      type: 'log-search',
-      at: this.clock.now().toISOString(),
-      actor: { agency, ...(worker !== '' && { worker }) },
+    const { caller, filter, from, limit } = question;
+    const look = {
       ...(filter.subject !== undefined && { subjects: [filter.subject] }),
-      search: {
-        scope: supervising ? 'all' : 'own',
-        query: { ...filterWords(filter), from: String(from), limit: String(limit) },
-        found: leaves.length,
-        ...(leaves.length > 0 && { first: leaves[0], last: leaves.at(-1) }),
-      },
-      assertedBy: 'hub',
+      query: { ...filterWords(filter), from: String(from), limit: String(limit) },
+      found: leaves,
     };
-    const entry = prepareOpaque(unwrap(parseLogBody(body)), this.kek);
+    const entry = entryOfLook(caller, look, { kek: this.kek, at: this.clock.now() });
     const appended = await this.appender.append(plainProposal([entry]));
     const [leaf] = appended.leaves;
     if (leaf === undefined) throw new Error('a search without a leaf');

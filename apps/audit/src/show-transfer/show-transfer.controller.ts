@@ -1,23 +1,14 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ShowTransferRequest, ShowTransferResponse } from '#contracts';
 import { consentsNamedBy, parseLogBody } from '#envelope';
-import {
-  type AgencyId,
-  AppError,
-  type Clock,
-  type ExchangeId,
-  isAgencyId,
-  isExchangeId,
-  newEventId,
-  partyKindOf,
-  unwrap,
-} from '#kernel';
-import { CLOCK, Database } from '#platform';
+import { AppError, type Clock, isExchangeId, unwrap } from '#kernel';
+import { CLOCK, CalledBy, Database, ServiceCalls } from '#platform';
 import { Appender } from '../append-entries/appender.js';
+import { entryOfLook } from '../append-entries/own-entry.js';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
-import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { callerOf } from '../domain/caller.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { leavesOfConsents, leavesOfExchange } from '../infra/log-store.js';
@@ -28,6 +19,8 @@ const mostOfExchange = 1_000;
 
 /** All that the log has about one transfer, for evidence. Nobody looks without being seen to look. */
 @Controller()
+@UseGuards(ServiceCalls)
+@CalledBy('gateway')
 export class ShowTransferController {
   constructor(
     @Inject(Appender) private readonly appender: Appender,
@@ -42,12 +35,12 @@ export class ShowTransferController {
    * Errors: MALFORMED, FORBIDDEN, NOT_FOUND, UNAVAILABLE.
    */
   @GrpcMethod('AuditService', 'showTransfer')
-  async showTransfer({ agency, supervising, exchangeId, ...page }: ShowTransferRequest): Promise<ShowTransferResponse> {
-    const from = Number(page.from);
-    if (!isAgencyId(agency) || !isExchangeId(exchangeId) || !Number.isSafeInteger(from) || from < 0)
-      throw new AppError('MALFORMED');
-    if (supervising && partyKindOf(agency) !== 'A') throw new AppError('FORBIDDEN');
-    const whose = supervising ? {} : { agency };
+  async showTransfer(request: ShowTransferRequest): Promise<ShowTransferResponse> {
+    const caller = unwrap(callerOf({ agency: request.agency, supervising: request.supervising }));
+    const { exchangeId } = request;
+    const from = Number(request.from);
+    if (!isExchangeId(exchangeId) || !Number.isSafeInteger(from) || from < 0) throw new AppError('MALFORMED');
+    const whose = caller.supervising ? {} : { agency: caller.agency };
     const ofExchange = await leavesOfExchange(this.database, exchangeId, { ...whose, from: 0, limit: mostOfExchange });
     const openings = await this.openings.read(ofExchange);
     const consents = consentsOf([...openings.values()]);
@@ -58,7 +51,9 @@ export class ShowTransferController {
     const all = [...new Set([...ofExchange, ...ofConsents])].sort((a, b) => a - b).filter((leaf) => leaf >= from);
     const shown = all.slice(0, pageSize);
     const [found, evidence] = await Promise.all([this.openings.read(shown), this.openings.evidence(shown)]);
-    await this.record(agency, { supervising, exchangeId, shown });
+    // Also where nothing is found: whose exchange it is nobody may try out unseen.
+    const look = { query: { evidenceOf: exchangeId }, found: shown };
+    await this.appender.append(plainProposal([entryOfLook(caller, look, { kek: this.kek, at: this.clock.now() })]));
     if (ofExchange.length === 0) throw new AppError('NOT_FOUND');
     return {
       entries: shown.flatMap((leafIndex) => {
@@ -70,29 +65,6 @@ export class ShowTransferController {
       }),
       next: BigInt(all[pageSize] ?? 0),
     };
-  }
-
-  /** One entry a look, also where nothing is found: whose exchange it is nobody may try out unseen. */
-  private async record(
-    agency: AgencyId,
-    look: { readonly supervising: boolean; readonly exchangeId: ExchangeId; readonly shown: readonly number[] },
-  ): Promise<void> {
-    const { supervising, exchangeId, shown } = look;
-    const body = {
-      v: 1,
-      eventId: newEventId(),
-      type: 'log-search',
-      at: this.clock.now().toISOString(),
-      actor: { agency },
-      search: {
-        scope: supervising ? 'all' : 'own',
-        query: { evidenceOf: exchangeId },
-        found: shown.length,
-        ...(shown.length > 0 && { first: shown[0], last: shown.at(-1) }),
-      },
-      assertedBy: 'hub',
-    };
-    await this.appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), this.kek)]));
   }
 }
 

@@ -1,20 +1,22 @@
-import type { Alert } from '#contracts';
 import { signStatement } from '#envelope';
-import { AppError, systemClock } from '#kernel';
+import { systemClock } from '#kernel';
+import { indexOf, listOf, recordOf, textIn, textOf } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
-import { type SignerOptions, signatureOf } from '../erase-entries/signer.js';
-import { withAudit } from '../infra/operator-calls.js';
+import { type Auditor, type Signer, lookBy, lookingSession, signatureOf } from '../infra/acting-auditor.js';
+import type { HubSettings } from '../infra/hub-settings.js';
 import { tableLines } from '../infra/table.js';
 
-/** Alerts that wait for their owner, or all. By pseudonyms. */
-export async function listAlerts(audit: string, closed: boolean): Promise<CommandOutcome> {
-  const alerts = (await withAudit(audit, (client) => client.listAlerts({ closed }))).alerts.map(dataOf);
+/** Alerts that wait for their owner, or all: about the own agency, or everybody's. By pseudonyms. The look is logged. */
+export async function listAlerts(hub: HubSettings, auditor: Auditor, closed: boolean): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const answer = await session.get(`v1/audit/alerts${lookBy(auditor, { closed: String(closed) })}`);
+  const alerts = listOf(answer['alerts']).map(alertOf);
   const rows = alerts.map((one) => [
     one.id,
     one.rule,
-    `${one.agency}${one.worker === '' ? '' : ` ${one.worker}`}`,
+    `${one.agency}${one.worker === undefined ? '' : ` ${one.worker}`}`,
     `${one.measured} of ${one.threshold}`,
-    one.windowFrom ?? '',
+    one.windowFrom,
     one.owner,
     one.state === 'raised' ? one.state : `${one.state} by ${one.actedBy}: ${one.reason}`,
   ]);
@@ -26,27 +28,35 @@ export async function listAlerts(audit: string, closed: boolean): Promise<Comman
   };
 }
 
-/** Errors: NOT_FOUND, FORBIDDEN, CONFLICT, those of a statement. */
+/** Errors: NOT_FOUND, FORBIDDEN, CONFLICT, REVIEW_NEEDED, those of a statement. */
 export async function actOnAlert(
-  audit: string,
+  hub: HubSettings,
   acted: { readonly alert: string; readonly act: 'acknowledge' | 'close'; readonly reason: string },
-  signer: SignerOptions,
+  signer: Signer,
 ): Promise<CommandOutcome> {
+  const session = await lookingSession(signer, hub);
   const { key, said } = await signatureOf(signer, systemClock);
   const act = await signStatement('alert-act', { ...said, ...acted }, key);
-  const { alert } = await withAudit(audit, (client) => client.actOnAlert({ act }));
-  const data = dataOf(alert);
-  return { ok: true, data: { alert: data }, lines: [`${data.id} is ${data.state}: ${data.reason}`] };
+  const alert = alertOf(await session.post('v1/audit/alerts/acts', { act }));
+  return { ok: true, data: { alert }, lines: [`${alert.id} is ${alert.state}: ${alert.reason}`] };
 }
 
-function dataOf(alert: Alert | undefined) {
-  if (!alert) throw new AppError('NOT_FOUND');
-  const { windowFrom, windowTo, raisedAt, actedAt, ...rest } = alert;
+function alertOf(value: unknown) {
+  const alert = recordOf(value);
   return {
-    ...rest,
-    windowFrom: windowFrom?.toISOString(),
-    windowTo: windowTo?.toISOString(),
-    raisedAt: raisedAt?.toISOString(),
-    actedAt: actedAt?.toISOString(),
+    id: textOf(alert['id']),
+    rule: textOf(alert['rule']),
+    owner: textOf(alert['owner']),
+    agency: textOf(alert['agency']),
+    worker: textIn(alert['worker']),
+    windowFrom: textOf(alert['windowFrom']),
+    windowTo: textOf(alert['windowTo']),
+    measured: indexOf(alert['measured']),
+    threshold: indexOf(alert['threshold']),
+    raisedAt: textOf(alert['raisedAt']),
+    state: textOf(alert['state']),
+    actedBy: textIn(alert['actedBy']),
+    actedAt: textIn(alert['actedAt']),
+    reason: textIn(alert['reason']),
   };
 }

@@ -6,7 +6,8 @@ import {
   parseLogBody,
   parsePlaceOpening,
 } from '#envelope';
-import { AppError, isAgencyId, isPseudonym, unwrap } from '#kernel';
+import { isAgencyId, isPseudonym, unwrap } from '#kernel';
+import { indexOf, listOf, recordOf, textOf, unexpected } from './answer-members.js';
 
 /** One opened entry of an answer. */
 export interface FoundEntry {
@@ -66,26 +67,6 @@ const boundary = (bound: unknown): AnsweredEntry => {
   };
 };
 
-function recordOf(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unexpected();
-  return value as Record<string, unknown>;
-}
-
-function listOf(value: unknown): Record<string, unknown>[] {
-  if (!Array.isArray(value)) throw unexpected();
-  return value.map(recordOf);
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== 'string') throw unexpected();
-  return value;
-}
-
-function indexOf(value: unknown): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw unexpected();
-  return value as number;
-}
-
 function chainOf(value: unknown): Chain {
   if (!isAgencyId(value) && !isPseudonym(value)) throw unexpected();
   return value;
@@ -98,5 +79,3 @@ function parsed(text: string): unknown {
     throw unexpected();
   }
 }
-
-const unexpected = (): AppError => new AppError('UNAVAILABLE', 'The hub answers in an unknown shape.');

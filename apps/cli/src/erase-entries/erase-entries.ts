@@ -1,31 +1,23 @@
-import type { Erasure } from '#contracts';
 import { type ErasureProposal, signStatement } from '#envelope';
 import { AppError, type Sha256, canonicalJson, sha256, systemClock } from '#kernel';
+import { indexOf, listOf, recordOf, textIn, textOf, textsOf, unexpected } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
-import { withAudit } from '../infra/operator-calls.js';
+import { type Auditor, type Signer, lookBy, lookingSession, signatureOf } from '../infra/acting-auditor.js';
+import type { AuditSession } from '../infra/audit-session.js';
+import type { HubSettings } from '../infra/hub-settings.js';
 import { tableLines } from '../infra/table.js';
-import { type SignerOptions, signatureOf } from './signer.js';
-
-/** Wrapping a million secrets anew takes about a minute. */
-const runDeadlineMs = 30 * 60_000;
-const listDeadlineMs = 60_000;
 
 /** Signs and posts a proposal. Errors: those of audit, as `signatureOf`. */
 export async function proposeErasure(
-  audit: string,
-  request: {
-    readonly selection: ErasureProposal['selection'];
-    readonly ground: string;
-    readonly signer: SignerOptions;
-  },
+  hub: HubSettings,
+  request: { readonly selection: ErasureProposal['selection']; readonly ground: string; readonly signer: Signer },
 ): Promise<CommandOutcome> {
-  const { key, said } = await signatureOf(request.signer, systemClock);
-  const { selection, ground } = request;
+  const { selection, ground, signer } = request;
+  const session = await lookingSession(signer, hub);
+  const { key, said } = await signatureOf(signer, systemClock);
   const proposal = await signStatement('erasure-proposal', { ...said, selection, ground }, key);
-  const { erasure, kept } = await withAudit(audit, (client) =>
-    client.proposeErasure({ proposal }, { deadlineMs: listDeadlineMs }),
-  );
-  const shown = dataOf(erasure);
+  const answer = await session.post('v1/audit/erasures', { proposal });
+  const [shown, kept] = [erasureOf(answer['erasure']), indexOf(answer['kept'])];
   return {
     ok: true,
     data: { erasure: shown, kept },
@@ -39,56 +31,62 @@ export async function proposeErasure(
 }
 
 /** Signs exactly what the proposal selects, as audit shows it. Errors: NOT_FOUND, TARGETS_DIFFER, those of audit. */
-export async function approveErasure(audit: string, proposal: string, signer: SignerOptions): Promise<CommandOutcome> {
-  const found = dataOf((await listed(audit)).find((erasure) => erasure.proposal === proposal));
+export async function approveErasure(hub: HubSettings, proposal: string, signer: Signer): Promise<CommandOutcome> {
+  const session = await lookingSession(signer, hub);
+  const found = (await listed(session, signer)).find((erasure) => erasure.proposal === proposal);
+  if (!found) throw new AppError('NOT_FOUND');
   const ranges = found.indices.map(([first, last]) => ({ first, last }));
   // What is signed is what is shown here, not what the hub calls it.
   if (sha256(canonicalJson(ranges)) !== found.targets) throw new AppError('TARGETS_DIFFER');
   const { key, said } = await signatureOf(signer, systemClock);
-  const statement = { ...said, proposal: proposal as Sha256, targets: found.targets, count: found.entries };
+  const targets = found.targets as Sha256;
+  const statement = { ...said, proposal: proposal as Sha256, targets, count: found.entries };
   const approval = await signStatement('erasure-approval', statement, key);
-  const { erasure } = await withAudit(audit, (client) =>
-    client.approveErasure({ approval }, { deadlineMs: listDeadlineMs }),
-  );
+  const erasure = erasureOf(await session.post('v1/audit/erasures/approvals', { approval }));
   return {
     ok: true,
-    data: { erasure: dataOf(erasure) },
+    data: { erasure },
     lines: [`Approved ${proposal}: ${found.entries} entries. It is erased by the next run: kotovayla erase run.`],
   };
 }
 
-/** Erases what is approved, and ends what was begun. Errors: NOT_APPROVED, LEGAL_HOLD, TOO_FEW_PERSONS, ENTRY_KEPT. */
-export async function runErasure(audit: string): Promise<CommandOutcome> {
-  const { tombstones, erased, persons, rewrapped, destroyedKek, transportForgetsAt, held } = await withAudit(
-    audit,
-    (client) => client.runErasure({}, { deadlineMs: runDeadlineMs }),
-  );
-  const leaves = tombstones.map(Number);
+/**
+ * Erases what is approved, and ends what was begun. Errors: FORBIDDEN, NOT_APPROVED, LEGAL_HOLD, TOO_FEW_PERSONS, ENTRY_KEPT;
+ * after TIMEOUT it goes on.
+ */
+export async function runErasure(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const done = await session.post(`v1/audit/erasures/runs${lookBy(auditor)}`);
+  if (!Array.isArray(done['tombstones'])) throw unexpected();
+  const data = {
+    tombstones: done['tombstones'].map(indexOf),
+    erased: indexOf(done['erased']),
+    persons: indexOf(done['persons']),
+    rewrapped: indexOf(done['rewrapped']),
+    destroyedKek: textIn(done['destroyedKek']),
+    transportForgetsAt: textIn(done['transportForgetsAt']),
+    held: textsOf(done['held']),
+  };
   return {
     ok: true,
-    data: {
-      tombstones: leaves,
-      erased,
-      persons,
-      rewrapped: Number(rewrapped),
-      destroyedKek,
-      transportForgetsAt: transportForgetsAt?.toISOString(),
-      held,
-    },
+    data,
     lines: [
-      `Erased ${erased} entries of ${persons} persons; tombstone ${leaves.join(', ') || 'of an earlier run'}.`,
-      ...(destroyedKek === ''
+      `Erased ${data.erased} entries of ${data.persons} persons; tombstone ${data.tombstones.join(', ') || 'of an earlier run'}.`,
+      ...(data.destroyedKek === undefined
         ? []
-        : [`  key       ${destroyedKek} is destroyed; ${rewrapped} other entries are wrapped under a new one`]),
-      ...(transportForgetsAt ? [`  transport forgets by ${transportForgetsAt.toISOString()}`] : []),
-      ...held.map((proposal) => `  held      ${proposal}: a legal hold covers entries of it`),
+        : [
+            `  key       ${data.destroyedKek} is destroyed; ${data.rewrapped} other entries are wrapped under a new one`,
+          ]),
+      ...(data.transportForgetsAt === undefined ? [] : [`  transport forgets by ${data.transportForgetsAt}`]),
+      ...data.held.map((proposal) => `  held      ${proposal}: a legal hold covers entries of it`),
       'Backups from before open nothing any more: make one now.',
     ],
   };
 }
 
-export async function listErasures(audit: string): Promise<CommandOutcome> {
-  const erasures = (await listed(audit)).map(dataOf);
+/** Those that the own agency proposed, approved or may approve, or everybody's. The look is logged. */
+export async function listErasures(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const erasures = await listed(await lookingSession(auditor, hub), auditor);
   const rows = erasures.map((one) => [
     one.proposal,
     one.state + (one.holds.length > 0 ? ' (held)' : ''),
@@ -109,20 +107,25 @@ export async function listErasures(audit: string): Promise<CommandOutcome> {
   };
 }
 
-const listed = async (audit: string): Promise<Erasure[]> =>
-  (await withAudit(audit, (client) => client.listErasures({}, { deadlineMs: listDeadlineMs }))).erasures;
+const listed = async (session: AuditSession, auditor: Auditor) =>
+  listOf((await session.get(`v1/audit/erasures${lookBy(auditor)}`))['erasures']).map(erasureOf);
 
-function dataOf(erasure: Erasure | undefined) {
-  if (!erasure) throw new AppError('NOT_FOUND');
-  const { proposedAt, approvedAt, erasedAt, indices, tombstone, approver, targets, ...rest } = erasure;
+function erasureOf(value: unknown) {
+  const erasure = recordOf(value);
   return {
-    ...rest,
-    targets: targets as Sha256,
-    proposedAt: proposedAt?.toISOString(),
-    approvedAt: approvedAt?.toISOString(),
-    erasedAt: erasedAt?.toISOString(),
-    approver: approver === '' ? undefined : approver,
-    indices: indices.map(({ first, last }): [number, number] => [Number(first), Number(last)]),
-    tombstone: tombstone === undefined ? undefined : Number(tombstone),
+    proposal: textOf(erasure['proposal']),
+    state: textOf(erasure['state']),
+    ground: textOf(erasure['ground']),
+    proposer: textOf(erasure['proposer']),
+    proposedAt: textOf(erasure['proposedAt']),
+    approver: textIn(erasure['approver']),
+    approvedAt: textIn(erasure['approvedAt']),
+    indices: listOf(erasure['indices']).map(({ first, last }): [number, number] => [indexOf(first), indexOf(last)]),
+    targets: textOf(erasure['targets']),
+    entries: indexOf(erasure['entries']),
+    persons: indexOf(erasure['persons']),
+    tombstone: erasure['tombstone'] === undefined ? undefined : indexOf(erasure['tombstone']),
+    erasedAt: textIn(erasure['erasedAt']),
+    holds: textsOf(erasure['holds']),
   };
 }

@@ -1,20 +1,21 @@
-import type { Hold } from '#contracts';
 import { type HoldScope, signStatement } from '#envelope';
-import { AppError, type Sha256, systemClock } from '#kernel';
+import { type Sha256, systemClock } from '#kernel';
+import { listOf, recordOf, textIn, textOf } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
-import { type SignerOptions, signatureOf } from '../erase-entries/signer.js';
-import { withAudit } from '../infra/operator-calls.js';
+import { type Auditor, type Signer, lookBy, lookingSession, signatureOf } from '../infra/acting-auditor.js';
+import type { HubSettings } from '../infra/hub-settings.js';
 import { tableLines } from '../infra/table.js';
 
 /** Errors: FORBIDDEN, those of a statement. */
 export async function placeHold(
-  audit: string,
-  request: { readonly scope: HoldScope; readonly matter: string; readonly signer: SignerOptions },
+  hub: HubSettings,
+  request: { readonly scope: HoldScope; readonly matter: string; readonly signer: Signer },
 ): Promise<CommandOutcome> {
-  const { key, said } = await signatureOf(request.signer, systemClock);
-  const token = await signStatement('legal-hold', { ...said, scope: request.scope, matter: request.matter }, key);
-  const { hold } = await withAudit(audit, (client) => client.placeHold({ hold: token }));
-  const placed = dataOf(hold);
+  const { scope, matter, signer } = request;
+  const session = await lookingSession(signer, hub);
+  const { key, said } = await signatureOf(signer, systemClock);
+  const hold = await signStatement('legal-hold', { ...said, scope, matter }, key);
+  const placed = holdOf(await session.post('v1/audit/holds', { hold }));
   return {
     ok: true,
     data: { hold: placed },
@@ -23,21 +24,24 @@ export async function placeHold(
 }
 
 /** Errors: NOT_FOUND, FORBIDDEN, those of a statement. */
-export async function liftHold(audit: string, held: string, signer: SignerOptions): Promise<CommandOutcome> {
+export async function liftHold(hub: HubSettings, held: string, signer: Signer): Promise<CommandOutcome> {
+  const session = await lookingSession(signer, hub);
   const { key, said } = await signatureOf(signer, systemClock);
   const lift = await signStatement('legal-hold-lift', { ...said, hold: held as Sha256 }, key);
-  const { hold } = await withAudit(audit, (client) => client.liftHold({ lift }));
-  return { ok: true, data: { hold: dataOf(hold) }, lines: [`Lifted ${held}.`] };
+  const hold = holdOf(await session.post('v1/audit/holds/lifts', { lift }));
+  return { ok: true, data: { hold }, lines: [`Lifted ${held}.`] };
 }
 
-export async function listHolds(audit: string): Promise<CommandOutcome> {
-  const holds = (await withAudit(audit, (client) => client.listHolds({}))).holds.map(dataOf);
+/** Those that the own agency placed or that hold its entries, or everybody's. The look is logged. */
+export async function listHolds(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const holds = listOf((await session.get(`v1/audit/holds${lookBy(auditor)}`))['holds']).map(holdOf);
   const rows = holds.map(({ hold, agency, matter, scope, placedAt, liftedBy, liftedAt }) => [
     hold,
     agency,
     matter,
     scope,
-    placedAt ?? '',
+    placedAt,
     liftedAt === undefined ? 'stands' : `lifted by ${liftedBy} at ${liftedAt}`,
   ]);
   return {
@@ -50,13 +54,15 @@ export async function listHolds(audit: string): Promise<CommandOutcome> {
   };
 }
 
-function dataOf(hold: Hold | undefined) {
-  if (!hold) throw new AppError('NOT_FOUND');
-  const { placedAt, liftedAt, liftedBy, ...rest } = hold;
+function holdOf(value: unknown) {
+  const hold = recordOf(value);
   return {
-    ...rest,
-    placedAt: placedAt?.toISOString(),
-    liftedBy: liftedBy === '' ? undefined : liftedBy,
-    liftedAt: liftedAt?.toISOString(),
+    hold: textOf(hold['hold']),
+    agency: textOf(hold['agency']),
+    matter: textOf(hold['matter']),
+    scope: textOf(hold['scope']),
+    placedAt: textOf(hold['placedAt']),
+    liftedBy: textIn(hold['liftedBy']),
+    liftedAt: textIn(hold['liftedAt']),
   };
 }

@@ -118,12 +118,23 @@ export class AuditSession {
     return this.get(`v1/audit/entries?${new URLSearchParams(query).toString()}`);
   }
 
-  private get(path: string): Promise<Record<string, unknown>> {
+  /** What the gateway answers to a look. @throws AppError with its code */
+  get(path: string): Promise<Record<string, unknown>> {
+    return this.call('GET', path);
+  }
+
+  /** What it answers to an act. The same again is harmless: signed statements count once. @throws AppError with its code */
+  post(path: string, body: Readonly<Record<string, string>> = {}): Promise<Record<string, unknown>> {
+    return this.call('POST', path, JSON.stringify(body));
+  }
+
+  private call(method: 'GET' | 'POST', path: string, body?: string): Promise<Record<string, unknown>> {
     const url = new URL(path, withSlash(this.settings.gateway));
+    const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' });
     return answerOf(async () => {
       const token = await this.accessToken();
       return asAppErrors(() =>
-        oauth.fetchProtectedResource(this.client, token, url, 'GET', undefined, undefined, { DPoP: this.dpop }),
+        oauth.fetchProtectedResource(this.client, token, url, method, body, headers, { DPoP: this.dpop }),
       );
     });
   }

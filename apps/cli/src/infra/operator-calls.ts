@@ -1,10 +1,4 @@
-import {
-  AuditServiceClient,
-  DirectoryServiceClient,
-  ExchangeServiceClient,
-  type Snapshot,
-  type WatchResponse,
-} from '#contracts';
+import { DirectoryServiceClient, ExchangeServiceClient, type Snapshot, type WatchResponse } from '#contracts';
 import { AppError } from '#kernel';
 import { type GrpcClient, appErrorOf, grpcClient } from '#platform';
 
@@ -18,11 +12,6 @@ export const withExchange = <T>(
   address: string,
   use: (client: GrpcClient<ExchangeServiceClient>) => Promise<T>,
 ): Promise<T> => calling(address, grpcClient(ExchangeServiceClient, address), use);
-
-export const withAudit = <T>(
-  address: string,
-  use: (client: GrpcClient<AuditServiceClient>) => Promise<T>,
-): Promise<T> => calling(address, grpcClient(AuditServiceClient, address), use);
 
 async function calling<C extends { close(): void }, T>(
   address: string,

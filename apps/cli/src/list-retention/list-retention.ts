@@ -1,5 +1,7 @@
+import { indexOf, listOf, recordOf, textOf } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
-import { withAudit } from '../infra/operator-calls.js';
+import { type Auditor, lookBy, lookingSession } from '../infra/acting-auditor.js';
+import type { HubSettings } from '../infra/hub-settings.js';
 import { tableLines } from '../infra/table.js';
 
 /** As audit's retention data have them. */
@@ -12,16 +14,16 @@ interface ListedClass {
   readonly confirmed: boolean;
 }
 
-const countDeadlineMs = 60_000;
 const periodOf = (period: ListedClass['floor']): string => (period ? `${period.count} ${period.unit}` : 'for good');
 
 /** The classes and grounds by which audit keeps and erases. */
-export async function listRetention(audit: string): Promise<CommandOutcome> {
-  const { dataJson } = await withAudit(audit, (client) => client.listRetention({ count: false }));
-  const data = JSON.parse(dataJson) as { version: number; classes: ListedClass[]; grounds: ListedClass[] };
+export async function listRetention(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const answer = recordOf((await session.get('v1/audit/retention'))['data']);
+  const data = answer as unknown as { version: number; classes: ListedClass[]; grounds: ListedClass[] };
   return {
     ok: true,
-    data,
+    data: answer,
     lines: [
       `Retention data, version ${data.version}. “(?)”: nobody has compared it with the law yet.`,
       ...tableLines(
@@ -42,16 +44,15 @@ export async function listRetention(audit: string): Promise<CommandOutcome> {
   };
 }
 
-/** How many entries of each class are kept, may be erased, and should have been. */
-export async function listDue(audit: string): Promise<CommandOutcome> {
-  const { counts } = await withAudit(audit, (client) =>
-    client.listRetention({ count: true }, { deadlineMs: countDeadlineMs }),
-  );
-  const classes = counts.map(({ classId, kept, erasable, due }) => ({
-    class: classId,
-    kept: Number(kept),
-    erasable: Number(erasable),
-    due: Number(due),
+/** How many entries of each class are kept, may be erased, and should have been: the own agency's, or all. It is logged. */
+export async function listDue(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const { counts } = await session.get(`v1/audit/retention${lookBy(auditor, { count: 'true' })}`);
+  const classes = listOf(counts).map((one) => ({
+    class: textOf(one['class']),
+    kept: indexOf(one['kept']),
+    erasable: indexOf(one['erasable']),
+    due: indexOf(one['due']),
   }));
   return {
     ok: true,

@@ -7,9 +7,9 @@ import { agencyIdPattern } from '#kernel';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 import { AgencyRoutes } from '../describe-api/open-api.js';
+import { LookQuery, WORKER, whoAsks } from './who-asks.js';
 
 const MAX_PAGE = 500;
-const WORKER = /^[A-Za-z0-9._:-]{1,128}$/;
 
 const optionalText = (pattern: RegExp) => (target: object, property: string) => {
   ApiPropertyOptional({ pattern: pattern.source })(target, property);
@@ -17,7 +17,7 @@ const optionalText = (pattern: RegExp) => (target: object, property: string) => 
   Matches(pattern)(target, property);
 };
 
-export class EntriesQuery {
+export class EntriesQuery extends LookQuery {
   @ApiPropertyOptional({ default: 0 }) @Type(() => Number) @IsInt() @Min(0) @Max(Number.MAX_SAFE_INTEGER) from: number =
     0;
   @ApiPropertyOptional({ default: 100 }) @Type(() => Number) @IsInt() @Min(1) @Max(MAX_PAGE) limit: number = 100;
@@ -25,10 +25,6 @@ export class EntriesQuery {
   @IsOptional()
   @Matches(/^[A-Za-z0-9_-]{1,512}$/)
   cursor?: string;
-  @ApiPropertyOptional({ description: 'The case worker who asks, by the agency’s pseudonym: stands in the entry' })
-  @IsOptional()
-  @Matches(WORKER)
-  askedBy?: string;
   /** A party. */
   @optionalText(agencyIdPattern) agency?: string;
   @optionalText(WORKER) worker?: string;
@@ -122,11 +118,9 @@ export class AuditEntriesController {
   @ApiResponse({ status: 200, type: OpenedEntriesDto })
   async entries(@AuthenticatedCaller() caller: Caller, @Query() query: EntriesQuery): Promise<OpenedEntriesDto> {
     const found = await this.audit.searchEntries({
-      agency: caller.agency,
-      supervising: caller.scopes.includes('supervise'),
+      ...whoAsks(caller, query),
       from: BigInt(query.from),
       limit: query.limit,
-      worker: query.askedBy ?? '',
       cursor: query.cursor ?? '',
       filter: filterOf(query),
     });

@@ -2,6 +2,7 @@ import { Controller, Get, Inject, Param, ParseUUIDPipe, Query } from '@nestjs/co
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
+import { whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AgencyRoutes } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
@@ -47,8 +48,7 @@ export class ShowTransferController {
     @Query() query: TransferQuery,
   ): Promise<TransferDto> {
     const { entries, next } = await this.audit.showTransfer({
-      agency: caller.agency,
-      supervising: caller.scopes.includes('supervise'),
+      ...whoCalls(caller),
       exchangeId,
       from: BigInt(query.from),
     });

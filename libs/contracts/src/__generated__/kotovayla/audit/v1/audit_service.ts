@@ -287,6 +287,11 @@ export interface ConsentWord {
 export interface ListRetentionRequest {
   /** Counts entries too, which reads the whole index. */
   count: boolean;
+  /** Who asks, and whose entries are counted; a supervising authority has all counted. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
 }
 
 export interface ListRetentionResponse {
@@ -335,6 +340,9 @@ export interface Erasure {
 
 export interface ProposeErasureRequest {
   proposal: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
 }
 
 export interface ProposeErasureResponse {
@@ -347,6 +355,9 @@ export interface ProposeErasureResponse {
 
 export interface ApproveErasureRequest {
   approval: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
 }
 
 export interface ApproveErasureResponse {
@@ -354,6 +365,11 @@ export interface ApproveErasureResponse {
 }
 
 export interface RunErasureRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
 }
 
 export interface RunErasureResponse {
@@ -374,6 +390,11 @@ export interface RunErasureResponse {
 }
 
 export interface ListErasuresRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
 }
 
 export interface ListErasuresResponse {
@@ -394,6 +415,9 @@ export interface Hold {
 
 export interface PlaceHoldRequest {
   hold: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
 }
 
 export interface PlaceHoldResponse {
@@ -402,6 +426,9 @@ export interface PlaceHoldResponse {
 
 export interface LiftHoldRequest {
   lift: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
 }
 
 export interface LiftHoldResponse {
@@ -409,6 +436,11 @@ export interface LiftHoldResponse {
 }
 
 export interface ListHoldsRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
 }
 
 export interface ListHoldsResponse {
@@ -440,6 +472,11 @@ export interface Alert {
 export interface ListAlertsRequest {
   /** Closed ones too. */
   closed: boolean;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
 }
 
 export interface ListAlertsResponse {
@@ -448,10 +485,97 @@ export interface ListAlertsResponse {
 
 export interface ActOnAlertRequest {
   act: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
 }
 
 export interface ActOnAlertResponse {
   alert: Alert | undefined;
+}
+
+export interface BreakGlass {
+  /** Hash of the signed statement that opened it. */
+  grant: string;
+  agency: string;
+  worker: string;
+  /** agency or subject */
+  scope: string;
+  /** Whose entries were opened; empty where it was a person's. */
+  concerned: string;
+  /** Id in the break-glass data. */
+  reason: string;
+  matter: string;
+  openedAt: Date | undefined;
+  endsAt: Date | undefined;
+  mostEntries: number;
+  shown: number;
+  /** open, ended, reviewed */
+  state: string;
+  alert: string;
+  reviewedBy: string;
+  reviewedAt:
+    | Date
+    | undefined;
+  /** justified or unjustified; empty before the review */
+  finding: string;
+}
+
+export interface OpenBreakGlassRequest {
+  opening: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+}
+
+export interface OpenBreakGlassResponse {
+  grant: BreakGlass | undefined;
+}
+
+export interface LookBreakGlassRequest {
+  grant: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** First index, inclusive. */
+  from: bigint;
+  /** At most 100. */
+  limit: number;
+  /** Who looks: the one who opened it. */
+  worker: string;
+}
+
+export interface LookBreakGlassResponse {
+  /** Without places: what was opened is not proved to be all. */
+  entries: OpenedEntry[];
+  /** First index of the next page; 0 when there is none. */
+  next: bigint;
+  /** Entry of this look itself. */
+  lookLeaf: bigint;
+  grant: BreakGlass | undefined;
+}
+
+export interface ReviewBreakGlassRequest {
+  review: string;
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+}
+
+export interface ReviewBreakGlassResponse {
+  grant: BreakGlass | undefined;
+}
+
+export interface ListBreakGlassRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
+}
+
+export interface ListBreakGlassResponse {
+  grants: BreakGlass[];
 }
 
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
@@ -4137,13 +4261,22 @@ export const ConsentWord: MessageFns<ConsentWord> = {
 };
 
 function createBaseListRetentionRequest(): ListRetentionRequest {
-  return { count: false };
+  return { count: false, agency: "", supervising: false, worker: "" };
 }
 
 export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
   encode(message: ListRetentionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.count !== false) {
       writer.uint32(8).bool(message.count);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(34).string(message.worker);
     }
     return writer;
   },
@@ -4169,6 +4302,30 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
             message.count = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4182,13 +4339,27 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
   },
 
   fromJSON(object: any): ListRetentionRequest {
-    return { count: isSet(object.count) ? globalThis.Boolean(object.count) : false };
+    return {
+      count: isSet(object.count) ? globalThis.Boolean(object.count) : false,
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
   },
 
   toJSON(message: ListRetentionRequest): unknown {
     const obj: any = {};
     if (message.count !== false) {
       obj.count = message.count;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
     }
     return obj;
   },
@@ -4199,6 +4370,9 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
   fromPartial<I extends Exact<DeepPartial<ListRetentionRequest>, I>>(object: I): ListRetentionRequest {
     const message = createBaseListRetentionRequest();
     message.count = object.count ?? false;
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
     return message;
   },
 };
@@ -4825,13 +4999,19 @@ export const Erasure: MessageFns<Erasure> = {
 };
 
 function createBaseProposeErasureRequest(): ProposeErasureRequest {
-  return { proposal: "" };
+  return { proposal: "", agency: "", supervising: false };
 }
 
 export const ProposeErasureRequest: MessageFns<ProposeErasureRequest> = {
   encode(message: ProposeErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.proposal !== "") {
       writer.uint32(10).string(message.proposal);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
     }
     return writer;
   },
@@ -4857,6 +5037,22 @@ export const ProposeErasureRequest: MessageFns<ProposeErasureRequest> = {
             message.proposal = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4870,13 +5066,23 @@ export const ProposeErasureRequest: MessageFns<ProposeErasureRequest> = {
   },
 
   fromJSON(object: any): ProposeErasureRequest {
-    return { proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "" };
+    return {
+      proposal: isSet(object.proposal) ? globalThis.String(object.proposal) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
   },
 
   toJSON(message: ProposeErasureRequest): unknown {
     const obj: any = {};
     if (message.proposal !== "") {
       obj.proposal = message.proposal;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
     }
     return obj;
   },
@@ -4887,6 +5093,8 @@ export const ProposeErasureRequest: MessageFns<ProposeErasureRequest> = {
   fromPartial<I extends Exact<DeepPartial<ProposeErasureRequest>, I>>(object: I): ProposeErasureRequest {
     const message = createBaseProposeErasureRequest();
     message.proposal = object.proposal ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
     return message;
   },
 };
@@ -4979,13 +5187,19 @@ export const ProposeErasureResponse: MessageFns<ProposeErasureResponse> = {
 };
 
 function createBaseApproveErasureRequest(): ApproveErasureRequest {
-  return { approval: "" };
+  return { approval: "", agency: "", supervising: false };
 }
 
 export const ApproveErasureRequest: MessageFns<ApproveErasureRequest> = {
   encode(message: ApproveErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.approval !== "") {
       writer.uint32(10).string(message.approval);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
     }
     return writer;
   },
@@ -5011,6 +5225,22 @@ export const ApproveErasureRequest: MessageFns<ApproveErasureRequest> = {
             message.approval = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5024,13 +5254,23 @@ export const ApproveErasureRequest: MessageFns<ApproveErasureRequest> = {
   },
 
   fromJSON(object: any): ApproveErasureRequest {
-    return { approval: isSet(object.approval) ? globalThis.String(object.approval) : "" };
+    return {
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
   },
 
   toJSON(message: ApproveErasureRequest): unknown {
     const obj: any = {};
     if (message.approval !== "") {
       obj.approval = message.approval;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
     }
     return obj;
   },
@@ -5041,6 +5281,8 @@ export const ApproveErasureRequest: MessageFns<ApproveErasureRequest> = {
   fromPartial<I extends Exact<DeepPartial<ApproveErasureRequest>, I>>(object: I): ApproveErasureRequest {
     const message = createBaseApproveErasureRequest();
     message.approval = object.approval ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
     return message;
   },
 };
@@ -5115,11 +5357,20 @@ export const ApproveErasureResponse: MessageFns<ApproveErasureResponse> = {
 };
 
 function createBaseRunErasureRequest(): RunErasureRequest {
-  return {};
+  return { agency: "", supervising: false, worker: "" };
 }
 
 export const RunErasureRequest: MessageFns<RunErasureRequest> = {
-  encode(_: RunErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: RunErasureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
     return writer;
   },
 
@@ -5136,6 +5387,30 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5148,20 +5423,36 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
     }
   },
 
-  fromJSON(_: any): RunErasureRequest {
-    return {};
+  fromJSON(object: any): RunErasureRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
   },
 
-  toJSON(_: RunErasureRequest): unknown {
+  toJSON(message: RunErasureRequest): unknown {
     const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<RunErasureRequest>, I>>(base?: I): RunErasureRequest {
     return RunErasureRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<RunErasureRequest>, I>>(_: I): RunErasureRequest {
+  fromPartial<I extends Exact<DeepPartial<RunErasureRequest>, I>>(object: I): RunErasureRequest {
     const message = createBaseRunErasureRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
     return message;
   },
 };
@@ -5368,11 +5659,20 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
 };
 
 function createBaseListErasuresRequest(): ListErasuresRequest {
-  return {};
+  return { agency: "", supervising: false, worker: "" };
 }
 
 export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
-  encode(_: ListErasuresRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListErasuresRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
     return writer;
   },
 
@@ -5389,6 +5689,30 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5401,20 +5725,36 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
     }
   },
 
-  fromJSON(_: any): ListErasuresRequest {
-    return {};
+  fromJSON(object: any): ListErasuresRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
   },
 
-  toJSON(_: ListErasuresRequest): unknown {
+  toJSON(message: ListErasuresRequest): unknown {
     const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<ListErasuresRequest>, I>>(base?: I): ListErasuresRequest {
     return ListErasuresRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ListErasuresRequest>, I>>(_: I): ListErasuresRequest {
+  fromPartial<I extends Exact<DeepPartial<ListErasuresRequest>, I>>(object: I): ListErasuresRequest {
     const message = createBaseListErasuresRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
     return message;
   },
 };
@@ -5666,13 +6006,19 @@ export const Hold: MessageFns<Hold> = {
 };
 
 function createBasePlaceHoldRequest(): PlaceHoldRequest {
-  return { hold: "" };
+  return { hold: "", agency: "", supervising: false };
 }
 
 export const PlaceHoldRequest: MessageFns<PlaceHoldRequest> = {
   encode(message: PlaceHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.hold !== "") {
       writer.uint32(10).string(message.hold);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
     }
     return writer;
   },
@@ -5698,6 +6044,22 @@ export const PlaceHoldRequest: MessageFns<PlaceHoldRequest> = {
             message.hold = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5711,13 +6073,23 @@ export const PlaceHoldRequest: MessageFns<PlaceHoldRequest> = {
   },
 
   fromJSON(object: any): PlaceHoldRequest {
-    return { hold: isSet(object.hold) ? globalThis.String(object.hold) : "" };
+    return {
+      hold: isSet(object.hold) ? globalThis.String(object.hold) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
   },
 
   toJSON(message: PlaceHoldRequest): unknown {
     const obj: any = {};
     if (message.hold !== "") {
       obj.hold = message.hold;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
     }
     return obj;
   },
@@ -5728,6 +6100,8 @@ export const PlaceHoldRequest: MessageFns<PlaceHoldRequest> = {
   fromPartial<I extends Exact<DeepPartial<PlaceHoldRequest>, I>>(object: I): PlaceHoldRequest {
     const message = createBasePlaceHoldRequest();
     message.hold = object.hold ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
     return message;
   },
 };
@@ -5800,13 +6174,19 @@ export const PlaceHoldResponse: MessageFns<PlaceHoldResponse> = {
 };
 
 function createBaseLiftHoldRequest(): LiftHoldRequest {
-  return { lift: "" };
+  return { lift: "", agency: "", supervising: false };
 }
 
 export const LiftHoldRequest: MessageFns<LiftHoldRequest> = {
   encode(message: LiftHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.lift !== "") {
       writer.uint32(10).string(message.lift);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
     }
     return writer;
   },
@@ -5832,6 +6212,22 @@ export const LiftHoldRequest: MessageFns<LiftHoldRequest> = {
             message.lift = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5845,13 +6241,23 @@ export const LiftHoldRequest: MessageFns<LiftHoldRequest> = {
   },
 
   fromJSON(object: any): LiftHoldRequest {
-    return { lift: isSet(object.lift) ? globalThis.String(object.lift) : "" };
+    return {
+      lift: isSet(object.lift) ? globalThis.String(object.lift) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
   },
 
   toJSON(message: LiftHoldRequest): unknown {
     const obj: any = {};
     if (message.lift !== "") {
       obj.lift = message.lift;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
     }
     return obj;
   },
@@ -5862,6 +6268,8 @@ export const LiftHoldRequest: MessageFns<LiftHoldRequest> = {
   fromPartial<I extends Exact<DeepPartial<LiftHoldRequest>, I>>(object: I): LiftHoldRequest {
     const message = createBaseLiftHoldRequest();
     message.lift = object.lift ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
     return message;
   },
 };
@@ -5934,11 +6342,20 @@ export const LiftHoldResponse: MessageFns<LiftHoldResponse> = {
 };
 
 function createBaseListHoldsRequest(): ListHoldsRequest {
-  return {};
+  return { agency: "", supervising: false, worker: "" };
 }
 
 export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
-  encode(_: ListHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
     return writer;
   },
 
@@ -5955,6 +6372,30 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5967,20 +6408,36 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
     }
   },
 
-  fromJSON(_: any): ListHoldsRequest {
-    return {};
+  fromJSON(object: any): ListHoldsRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
   },
 
-  toJSON(_: ListHoldsRequest): unknown {
+  toJSON(message: ListHoldsRequest): unknown {
     const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(base?: I): ListHoldsRequest {
     return ListHoldsRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(_: I): ListHoldsRequest {
+  fromPartial<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(object: I): ListHoldsRequest {
     const message = createBaseListHoldsRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
     return message;
   },
 };
@@ -6365,13 +6822,22 @@ export const Alert: MessageFns<Alert> = {
 };
 
 function createBaseListAlertsRequest(): ListAlertsRequest {
-  return { closed: false };
+  return { closed: false, agency: "", supervising: false, worker: "" };
 }
 
 export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
   encode(message: ListAlertsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.closed !== false) {
       writer.uint32(8).bool(message.closed);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(34).string(message.worker);
     }
     return writer;
   },
@@ -6397,6 +6863,30 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
             message.closed = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6410,13 +6900,27 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
   },
 
   fromJSON(object: any): ListAlertsRequest {
-    return { closed: isSet(object.closed) ? globalThis.Boolean(object.closed) : false };
+    return {
+      closed: isSet(object.closed) ? globalThis.Boolean(object.closed) : false,
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
   },
 
   toJSON(message: ListAlertsRequest): unknown {
     const obj: any = {};
     if (message.closed !== false) {
       obj.closed = message.closed;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
     }
     return obj;
   },
@@ -6427,6 +6931,9 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
   fromPartial<I extends Exact<DeepPartial<ListAlertsRequest>, I>>(object: I): ListAlertsRequest {
     const message = createBaseListAlertsRequest();
     message.closed = object.closed ?? false;
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
     return message;
   },
 };
@@ -6499,13 +7006,19 @@ export const ListAlertsResponse: MessageFns<ListAlertsResponse> = {
 };
 
 function createBaseActOnAlertRequest(): ActOnAlertRequest {
-  return { act: "" };
+  return { act: "", agency: "", supervising: false };
 }
 
 export const ActOnAlertRequest: MessageFns<ActOnAlertRequest> = {
   encode(message: ActOnAlertRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.act !== "") {
       writer.uint32(10).string(message.act);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
     }
     return writer;
   },
@@ -6531,6 +7044,22 @@ export const ActOnAlertRequest: MessageFns<ActOnAlertRequest> = {
             message.act = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6544,13 +7073,23 @@ export const ActOnAlertRequest: MessageFns<ActOnAlertRequest> = {
   },
 
   fromJSON(object: any): ActOnAlertRequest {
-    return { act: isSet(object.act) ? globalThis.String(object.act) : "" };
+    return {
+      act: isSet(object.act) ? globalThis.String(object.act) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
   },
 
   toJSON(message: ActOnAlertRequest): unknown {
     const obj: any = {};
     if (message.act !== "") {
       obj.act = message.act;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
     }
     return obj;
   },
@@ -6561,6 +7100,8 @@ export const ActOnAlertRequest: MessageFns<ActOnAlertRequest> = {
   fromPartial<I extends Exact<DeepPartial<ActOnAlertRequest>, I>>(object: I): ActOnAlertRequest {
     const message = createBaseActOnAlertRequest();
     message.act = object.act ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
     return message;
   },
 };
@@ -6628,6 +7169,1143 @@ export const ActOnAlertResponse: MessageFns<ActOnAlertResponse> = {
   fromPartial<I extends Exact<DeepPartial<ActOnAlertResponse>, I>>(object: I): ActOnAlertResponse {
     const message = createBaseActOnAlertResponse();
     message.alert = (object.alert !== undefined && object.alert !== null) ? Alert.fromPartial(object.alert) : undefined;
+    return message;
+  },
+};
+
+function createBaseBreakGlass(): BreakGlass {
+  return {
+    grant: "",
+    agency: "",
+    worker: "",
+    scope: "",
+    concerned: "",
+    reason: "",
+    matter: "",
+    openedAt: undefined,
+    endsAt: undefined,
+    mostEntries: 0,
+    shown: 0,
+    state: "",
+    alert: "",
+    reviewedBy: "",
+    reviewedAt: undefined,
+    finding: "",
+  };
+}
+
+export const BreakGlass: MessageFns<BreakGlass> = {
+  encode(message: BreakGlass, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== "") {
+      writer.uint32(10).string(message.grant);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.scope !== "") {
+      writer.uint32(34).string(message.scope);
+    }
+    if (message.concerned !== "") {
+      writer.uint32(42).string(message.concerned);
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    if (message.matter !== "") {
+      writer.uint32(58).string(message.matter);
+    }
+    if (message.openedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.openedAt), writer.uint32(66).fork()).join();
+    }
+    if (message.endsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endsAt), writer.uint32(74).fork()).join();
+    }
+    if (message.mostEntries !== 0) {
+      writer.uint32(80).uint32(message.mostEntries);
+    }
+    if (message.shown !== 0) {
+      writer.uint32(88).uint32(message.shown);
+    }
+    if (message.state !== "") {
+      writer.uint32(98).string(message.state);
+    }
+    if (message.alert !== "") {
+      writer.uint32(106).string(message.alert);
+    }
+    if (message.reviewedBy !== "") {
+      writer.uint32(114).string(message.reviewedBy);
+    }
+    if (message.reviewedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.reviewedAt), writer.uint32(122).fork()).join();
+    }
+    if (message.finding !== "") {
+      writer.uint32(130).string(message.finding);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BreakGlass {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBreakGlass();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.concerned = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.matter = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.openedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.endsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.mostEntries = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.shown = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.reviewedBy = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.reviewedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.finding = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BreakGlass {
+    return {
+      grant: isSet(object.grant) ? globalThis.String(object.grant) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      concerned: isSet(object.concerned) ? globalThis.String(object.concerned) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      matter: isSet(object.matter) ? globalThis.String(object.matter) : "",
+      openedAt: isSet(object.openedAt)
+        ? fromJsonTimestamp(object.openedAt)
+        : isSet(object.opened_at)
+        ? fromJsonTimestamp(object.opened_at)
+        : undefined,
+      endsAt: isSet(object.endsAt)
+        ? fromJsonTimestamp(object.endsAt)
+        : isSet(object.ends_at)
+        ? fromJsonTimestamp(object.ends_at)
+        : undefined,
+      mostEntries: isSet(object.mostEntries)
+        ? globalThis.Number(object.mostEntries)
+        : isSet(object.most_entries)
+        ? globalThis.Number(object.most_entries)
+        : 0,
+      shown: isSet(object.shown) ? globalThis.Number(object.shown) : 0,
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      alert: isSet(object.alert) ? globalThis.String(object.alert) : "",
+      reviewedBy: isSet(object.reviewedBy)
+        ? globalThis.String(object.reviewedBy)
+        : isSet(object.reviewed_by)
+        ? globalThis.String(object.reviewed_by)
+        : "",
+      reviewedAt: isSet(object.reviewedAt)
+        ? fromJsonTimestamp(object.reviewedAt)
+        : isSet(object.reviewed_at)
+        ? fromJsonTimestamp(object.reviewed_at)
+        : undefined,
+      finding: isSet(object.finding) ? globalThis.String(object.finding) : "",
+    };
+  },
+
+  toJSON(message: BreakGlass): unknown {
+    const obj: any = {};
+    if (message.grant !== "") {
+      obj.grant = message.grant;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.concerned !== "") {
+      obj.concerned = message.concerned;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.matter !== "") {
+      obj.matter = message.matter;
+    }
+    if (message.openedAt !== undefined) {
+      obj.openedAt = message.openedAt.toISOString();
+    }
+    if (message.endsAt !== undefined) {
+      obj.endsAt = message.endsAt.toISOString();
+    }
+    if (message.mostEntries !== 0) {
+      obj.mostEntries = Math.round(message.mostEntries);
+    }
+    if (message.shown !== 0) {
+      obj.shown = Math.round(message.shown);
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    if (message.reviewedBy !== "") {
+      obj.reviewedBy = message.reviewedBy;
+    }
+    if (message.reviewedAt !== undefined) {
+      obj.reviewedAt = message.reviewedAt.toISOString();
+    }
+    if (message.finding !== "") {
+      obj.finding = message.finding;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BreakGlass>, I>>(base?: I): BreakGlass {
+    return BreakGlass.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BreakGlass>, I>>(object: I): BreakGlass {
+    const message = createBaseBreakGlass();
+    message.grant = object.grant ?? "";
+    message.agency = object.agency ?? "";
+    message.worker = object.worker ?? "";
+    message.scope = object.scope ?? "";
+    message.concerned = object.concerned ?? "";
+    message.reason = object.reason ?? "";
+    message.matter = object.matter ?? "";
+    message.openedAt = object.openedAt ?? undefined;
+    message.endsAt = object.endsAt ?? undefined;
+    message.mostEntries = object.mostEntries ?? 0;
+    message.shown = object.shown ?? 0;
+    message.state = object.state ?? "";
+    message.alert = object.alert ?? "";
+    message.reviewedBy = object.reviewedBy ?? "";
+    message.reviewedAt = object.reviewedAt ?? undefined;
+    message.finding = object.finding ?? "";
+    return message;
+  },
+};
+
+function createBaseOpenBreakGlassRequest(): OpenBreakGlassRequest {
+  return { opening: "", agency: "", supervising: false };
+}
+
+export const OpenBreakGlassRequest: MessageFns<OpenBreakGlassRequest> = {
+  encode(message: OpenBreakGlassRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.opening !== "") {
+      writer.uint32(10).string(message.opening);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenBreakGlassRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenBreakGlassRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.opening = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenBreakGlassRequest {
+    return {
+      opening: isSet(object.opening) ? globalThis.String(object.opening) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
+  },
+
+  toJSON(message: OpenBreakGlassRequest): unknown {
+    const obj: any = {};
+    if (message.opening !== "") {
+      obj.opening = message.opening;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OpenBreakGlassRequest>, I>>(base?: I): OpenBreakGlassRequest {
+    return OpenBreakGlassRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OpenBreakGlassRequest>, I>>(object: I): OpenBreakGlassRequest {
+    const message = createBaseOpenBreakGlassRequest();
+    message.opening = object.opening ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    return message;
+  },
+};
+
+function createBaseOpenBreakGlassResponse(): OpenBreakGlassResponse {
+  return { grant: undefined };
+}
+
+export const OpenBreakGlassResponse: MessageFns<OpenBreakGlassResponse> = {
+  encode(message: OpenBreakGlassResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      BreakGlass.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenBreakGlassResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenBreakGlassResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = BreakGlass.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenBreakGlassResponse {
+    return { grant: isSet(object.grant) ? BreakGlass.fromJSON(object.grant) : undefined };
+  },
+
+  toJSON(message: OpenBreakGlassResponse): unknown {
+    const obj: any = {};
+    if (message.grant !== undefined) {
+      obj.grant = BreakGlass.toJSON(message.grant);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OpenBreakGlassResponse>, I>>(base?: I): OpenBreakGlassResponse {
+    return OpenBreakGlassResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OpenBreakGlassResponse>, I>>(object: I): OpenBreakGlassResponse {
+    const message = createBaseOpenBreakGlassResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? BreakGlass.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLookBreakGlassRequest(): LookBreakGlassRequest {
+  return { grant: "", agency: "", supervising: false, from: 0n, limit: 0, worker: "" };
+}
+
+export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
+  encode(message: LookBreakGlassRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== "") {
+      writer.uint32(10).string(message.grant);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
+    }
+    if (message.from !== 0n) {
+      if (BigInt.asUintN(64, message.from) !== message.from) {
+        throw new globalThis.Error("value provided for field message.from of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.from);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(40).uint32(message.limit);
+    }
+    if (message.worker !== "") {
+      writer.uint32(50).string(message.worker);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LookBreakGlassRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLookBreakGlassRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.from = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LookBreakGlassRequest {
+    return {
+      grant: isSet(object.grant) ? globalThis.String(object.grant) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      from: isSet(object.from) ? BigInt(object.from) : 0n,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
+  },
+
+  toJSON(message: LookBreakGlassRequest): unknown {
+    const obj: any = {};
+    if (message.grant !== "") {
+      obj.grant = message.grant;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.from !== 0n) {
+      obj.from = message.from.toString();
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LookBreakGlassRequest>, I>>(base?: I): LookBreakGlassRequest {
+    return LookBreakGlassRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LookBreakGlassRequest>, I>>(object: I): LookBreakGlassRequest {
+    const message = createBaseLookBreakGlassRequest();
+    message.grant = object.grant ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.limit = object.limit ?? 0;
+    message.worker = object.worker ?? "";
+    return message;
+  },
+};
+
+function createBaseLookBreakGlassResponse(): LookBreakGlassResponse {
+  return { entries: [], next: 0n, lookLeaf: 0n, grant: undefined };
+}
+
+export const LookBreakGlassResponse: MessageFns<LookBreakGlassResponse> = {
+  encode(message: LookBreakGlassResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      OpenedEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    if (message.lookLeaf !== 0n) {
+      if (BigInt.asUintN(64, message.lookLeaf) !== message.lookLeaf) {
+        throw new globalThis.Error("value provided for field message.lookLeaf of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.lookLeaf);
+    }
+    if (message.grant !== undefined) {
+      BreakGlass.encode(message.grant, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LookBreakGlassResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLookBreakGlassResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(OpenedEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lookLeaf = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grant = BreakGlass.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LookBreakGlassResponse {
+    return {
+      entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => OpenedEntry.fromJSON(e)) : [],
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+      lookLeaf: isSet(object.lookLeaf)
+        ? BigInt(object.lookLeaf)
+        : isSet(object.look_leaf)
+        ? BigInt(object.look_leaf)
+        : 0n,
+      grant: isSet(object.grant) ? BreakGlass.fromJSON(object.grant) : undefined,
+    };
+  },
+
+  toJSON(message: LookBreakGlassResponse): unknown {
+    const obj: any = {};
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => OpenedEntry.toJSON(e));
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    if (message.lookLeaf !== 0n) {
+      obj.lookLeaf = message.lookLeaf.toString();
+    }
+    if (message.grant !== undefined) {
+      obj.grant = BreakGlass.toJSON(message.grant);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LookBreakGlassResponse>, I>>(base?: I): LookBreakGlassResponse {
+    return LookBreakGlassResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LookBreakGlassResponse>, I>>(object: I): LookBreakGlassResponse {
+    const message = createBaseLookBreakGlassResponse();
+    message.entries = object.entries?.map((e) => OpenedEntry.fromPartial(e)) || [];
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.lookLeaf = (object.lookLeaf !== undefined && object.lookLeaf !== null) ? BigInt(object.lookLeaf) : 0n;
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? BreakGlass.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReviewBreakGlassRequest(): ReviewBreakGlassRequest {
+  return { review: "", agency: "", supervising: false };
+}
+
+export const ReviewBreakGlassRequest: MessageFns<ReviewBreakGlassRequest> = {
+  encode(message: ReviewBreakGlassRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.review !== "") {
+      writer.uint32(10).string(message.review);
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(24).bool(message.supervising);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReviewBreakGlassRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReviewBreakGlassRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.review = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReviewBreakGlassRequest {
+    return {
+      review: isSet(object.review) ? globalThis.String(object.review) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+    };
+  },
+
+  toJSON(message: ReviewBreakGlassRequest): unknown {
+    const obj: any = {};
+    if (message.review !== "") {
+      obj.review = message.review;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReviewBreakGlassRequest>, I>>(base?: I): ReviewBreakGlassRequest {
+    return ReviewBreakGlassRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReviewBreakGlassRequest>, I>>(object: I): ReviewBreakGlassRequest {
+    const message = createBaseReviewBreakGlassRequest();
+    message.review = object.review ?? "";
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    return message;
+  },
+};
+
+function createBaseReviewBreakGlassResponse(): ReviewBreakGlassResponse {
+  return { grant: undefined };
+}
+
+export const ReviewBreakGlassResponse: MessageFns<ReviewBreakGlassResponse> = {
+  encode(message: ReviewBreakGlassResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grant !== undefined) {
+      BreakGlass.encode(message.grant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReviewBreakGlassResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReviewBreakGlassResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grant = BreakGlass.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReviewBreakGlassResponse {
+    return { grant: isSet(object.grant) ? BreakGlass.fromJSON(object.grant) : undefined };
+  },
+
+  toJSON(message: ReviewBreakGlassResponse): unknown {
+    const obj: any = {};
+    if (message.grant !== undefined) {
+      obj.grant = BreakGlass.toJSON(message.grant);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReviewBreakGlassResponse>, I>>(base?: I): ReviewBreakGlassResponse {
+    return ReviewBreakGlassResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReviewBreakGlassResponse>, I>>(object: I): ReviewBreakGlassResponse {
+    const message = createBaseReviewBreakGlassResponse();
+    message.grant = (object.grant !== undefined && object.grant !== null)
+      ? BreakGlass.fromPartial(object.grant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListBreakGlassRequest(): ListBreakGlassRequest {
+  return { agency: "", supervising: false, worker: "" };
+}
+
+export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
+  encode(message: ListBreakGlassRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBreakGlassRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBreakGlassRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListBreakGlassRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
+  },
+
+  toJSON(message: ListBreakGlassRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListBreakGlassRequest>, I>>(base?: I): ListBreakGlassRequest {
+    return ListBreakGlassRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListBreakGlassRequest>, I>>(object: I): ListBreakGlassRequest {
+    const message = createBaseListBreakGlassRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
+    return message;
+  },
+};
+
+function createBaseListBreakGlassResponse(): ListBreakGlassResponse {
+  return { grants: [] };
+}
+
+export const ListBreakGlassResponse: MessageFns<ListBreakGlassResponse> = {
+  encode(message: ListBreakGlassResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.grants) {
+      BreakGlass.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBreakGlassResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBreakGlassResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grants.push(BreakGlass.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListBreakGlassResponse {
+    return {
+      grants: globalThis.Array.isArray(object?.grants) ? object.grants.map((e: any) => BreakGlass.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListBreakGlassResponse): unknown {
+    const obj: any = {};
+    if (message.grants?.length) {
+      obj.grants = message.grants.map((e) => BreakGlass.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListBreakGlassResponse>, I>>(base?: I): ListBreakGlassResponse {
+    return ListBreakGlassResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListBreakGlassResponse>, I>>(object: I): ListBreakGlassResponse {
+    const message = createBaseListBreakGlassResponse();
+    message.grants = object.grants?.map((e) => BreakGlass.fromPartial(e)) || [];
     return message;
   },
 };
@@ -6882,6 +8560,54 @@ export const AuditServiceService = {
     responseSerialize: (value: ActOnAlertResponse): Buffer => Buffer.from(ActOnAlertResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ActOnAlertResponse => ActOnAlertResponse.decode(value),
   },
+  /**
+   * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising
+   * authority is told at once and reviews it afterwards. All but the look are signed statements.
+   */
+  openBreakGlass: {
+    path: "/kotovayla.audit.v1.AuditService/OpenBreakGlass" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: OpenBreakGlassRequest): Buffer =>
+      Buffer.from(OpenBreakGlassRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OpenBreakGlassRequest => OpenBreakGlassRequest.decode(value),
+    responseSerialize: (value: OpenBreakGlassResponse): Buffer =>
+      Buffer.from(OpenBreakGlassResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OpenBreakGlassResponse => OpenBreakGlassResponse.decode(value),
+  },
+  lookBreakGlass: {
+    path: "/kotovayla.audit.v1.AuditService/LookBreakGlass" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LookBreakGlassRequest): Buffer =>
+      Buffer.from(LookBreakGlassRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LookBreakGlassRequest => LookBreakGlassRequest.decode(value),
+    responseSerialize: (value: LookBreakGlassResponse): Buffer =>
+      Buffer.from(LookBreakGlassResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LookBreakGlassResponse => LookBreakGlassResponse.decode(value),
+  },
+  reviewBreakGlass: {
+    path: "/kotovayla.audit.v1.AuditService/ReviewBreakGlass" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReviewBreakGlassRequest): Buffer =>
+      Buffer.from(ReviewBreakGlassRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReviewBreakGlassRequest => ReviewBreakGlassRequest.decode(value),
+    responseSerialize: (value: ReviewBreakGlassResponse): Buffer =>
+      Buffer.from(ReviewBreakGlassResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReviewBreakGlassResponse => ReviewBreakGlassResponse.decode(value),
+  },
+  listBreakGlass: {
+    path: "/kotovayla.audit.v1.AuditService/ListBreakGlass" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBreakGlassRequest): Buffer =>
+      Buffer.from(ListBreakGlassRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBreakGlassRequest => ListBreakGlassRequest.decode(value),
+    responseSerialize: (value: ListBreakGlassResponse): Buffer =>
+      Buffer.from(ListBreakGlassResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBreakGlassResponse => ListBreakGlassResponse.decode(value),
+  },
 } as const;
 
 export interface AuditServiceServer extends UntypedServiceImplementation {
@@ -6924,6 +8650,14 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   /** Alerts on unusual access; each has an owner, who ends it by a signed statement. */
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
   actOnAlert: handleUnaryCall<ActOnAlertRequest, ActOnAlertResponse>;
+  /**
+   * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising
+   * authority is told at once and reviews it afterwards. All but the look are signed statements.
+   */
+  openBreakGlass: handleUnaryCall<OpenBreakGlassRequest, OpenBreakGlassResponse>;
+  lookBreakGlass: handleUnaryCall<LookBreakGlassRequest, LookBreakGlassResponse>;
+  reviewBreakGlass: handleUnaryCall<ReviewBreakGlassRequest, ReviewBreakGlassResponse>;
+  listBreakGlass: handleUnaryCall<ListBreakGlassRequest, ListBreakGlassResponse>;
 }
 
 export interface AuditServiceClient extends Client {
@@ -7287,6 +9021,70 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ActOnAlertResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising
+   * authority is told at once and reviews it afterwards. All but the look are signed statements.
+   */
+  openBreakGlass(
+    request: OpenBreakGlassRequest,
+    callback: (error: ServiceError | null, response: OpenBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  openBreakGlass(
+    request: OpenBreakGlassRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: OpenBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  openBreakGlass(
+    request: OpenBreakGlassRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: OpenBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  lookBreakGlass(
+    request: LookBreakGlassRequest,
+    callback: (error: ServiceError | null, response: LookBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  lookBreakGlass(
+    request: LookBreakGlassRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LookBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  lookBreakGlass(
+    request: LookBreakGlassRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LookBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  reviewBreakGlass(
+    request: ReviewBreakGlassRequest,
+    callback: (error: ServiceError | null, response: ReviewBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  reviewBreakGlass(
+    request: ReviewBreakGlassRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReviewBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  reviewBreakGlass(
+    request: ReviewBreakGlassRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReviewBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  listBreakGlass(
+    request: ListBreakGlassRequest,
+    callback: (error: ServiceError | null, response: ListBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  listBreakGlass(
+    request: ListBreakGlassRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBreakGlassResponse) => void,
+  ): ClientUnaryCall;
+  listBreakGlass(
+    request: ListBreakGlassRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBreakGlassResponse) => void,
   ): ClientUnaryCall;
 }
 

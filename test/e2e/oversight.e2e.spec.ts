@@ -1,0 +1,479 @@
+import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
+import { type HoldScope, type LogBody, signStatement, type Statements } from '#envelope';
+import { numericDate, type Sha256 } from '#kernel';
+import { compiled } from '../../deploy/src/clone.js';
+import { aPseudonym, type HttpAnswer, type HubAgency } from './hub-agency.js';
+import { type RunningHub, startTestHub, until } from './running-hub.js';
+
+interface Ran {
+  readonly code: number;
+  readonly data: Record<string, unknown>;
+}
+
+interface Alert {
+  readonly id: string;
+  readonly rule: string;
+  readonly agency: string;
+  readonly owner: string;
+  readonly state: string;
+}
+
+interface Erasure {
+  readonly proposal: string;
+  readonly targets: string;
+  readonly entries: number;
+  readonly state: string;
+}
+
+type Acting = 'erasure-proposal' | 'erasure-approval' | 'legal-hold' | 'legal-hold-lift' | 'alert-act';
+type Said = 'v' | 'agency' | 'worker' | 'jti' | 'iat';
+
+let running: RunningHub;
+let municipality: HubAgency;
+let county: HubAgency;
+let kela: HubAgency;
+let ombudsman: HubAgency;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kotovayla-oversight-'));
+  running = await startTestHub({ ALERTS_EVERY_MS: '300', RATE_PER_SECOND: '1000' });
+  await writeFile(join(folder, 'hub.json'), JSON.stringify(running.hub));
+  const ids = ['K-235', 'H-03', 'L-KELA', 'A-TSV'];
+  [municipality, county, kela, ombudsman] = (await Promise.all(ids.map((id) => running.agency(id)))) as [
+    HubAgency,
+    HubAgency,
+    HubAgency,
+    HubAgency,
+  ];
+  ombudsman.askFor('exchange supervise');
+}, 180_000);
+
+afterAll(async () => {
+  await running?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const coded = ({ status, body }: HttpAnswer<unknown>): string =>
+  status < 300 ? 'OK' : `${status} ${(body as { code: string }).code}`;
+const nobody = '0'.repeat(32);
+const noHash = 'A'.repeat(43) as Sha256;
+
+function signed<T extends Acting>(by: HubAgency, type: T, said: Omit<Statements[T], Said>): Promise<string> {
+  const who = {
+    v: 1,
+    agency: by.id,
+    worker: 'tarkastaja-1',
+    jti: randomBytes(16).toString('base64url'),
+    iat: numericDate(new Date()),
+  };
+  return signStatement(type, { ...said, ...who } as Statements[T], by.signing);
+}
+
+async function alertsOf(asked: HubAgency, closed = false): Promise<Alert[]> {
+  const { status, body } = await asked.call<{ alerts: Alert[] }>('GET', `/v1/audit/alerts?closed=${closed}`);
+  expect(status).toBe(200);
+  return body.alerts;
+}
+
+/** Bodies of the newest entries of a type, as a supervising authority finds them. */
+async function logged(type: string): Promise<LogBody[]> {
+  const { body } = await ombudsman.call<{ entries: { body: string }[] }>(
+    'GET',
+    `/v1/audit/entries?type=${type}&limit=500`,
+  );
+  return body.entries.map((entry) => JSON.parse(entry.body) as LogBody);
+}
+
+const lookedAt = async (list: string, by: HubAgency): Promise<number> =>
+  (await logged('log-search')).filter(({ actor, search }) => actor?.agency === by.id && search?.query['list'] === list)
+    .length;
+
+/** A hundred persons in one day are more than one has as clients. */
+async function asksAboutManyPersons(agency: HubAgency): Promise<void> {
+  for (let person = 0; person < 100; person += 1) {
+    const subject = aPseudonym(`${agency.id} ${person}`);
+    expect((await agency.call('GET', `/v1/audit/entries?subject=${subject}&limit=1`)).status).toBe(200);
+  }
+}
+
+describe('alerts over HTTP', () => {
+  let alert: Alert;
+
+  beforeAll(async () => {
+    await asksAboutManyPersons(county);
+    await until(async () => (await alertsOf(county)).length > 0);
+    [alert] = (await alertsOf(county)) as [Alert];
+  }, 60_000);
+
+  const act = async (by: HubAgency, what: 'acknowledge' | 'close', id = alert.id): Promise<string> =>
+    coded(
+      await by.call('POST', '/v1/audit/alerts/acts', {
+        act: await signed(by, 'alert-act', { alert: id, act: what, reason: 'planned-work' }),
+      }),
+    );
+
+  it('are seen by the agency that they are about and by a supervising authority, by nobody else', async () => {
+    expect(alert).toMatchObject({ rule: 'many-subjects', agency: county.id, owner: 'agency', state: 'raised' });
+    expect((await alertsOf(ombudsman)).map(({ id }) => id)).toContain(alert.id);
+    expect(await alertsOf(municipality)).toEqual([]);
+  });
+
+  it('are not seen by an authority that has not asked for a token to supervise', async () => {
+    ombudsman.askFor('exchange');
+    expect(await alertsOf(ombudsman)).toEqual([]);
+    expect(await act(ombudsman, 'close')).toBe('403 FORBIDDEN');
+    ombudsman.askFor('exchange supervise');
+  });
+
+  it('leave an entry for each look', async () => {
+    const before = await lookedAt('alerts', municipality);
+    await alertsOf(municipality);
+    expect(await lookedAt('alerts', municipality)).toBe(before + 1);
+  });
+
+  it('are ended by nobody but their owner and a supervising authority', async () => {
+    expect(await act(municipality, 'close')).toBe('403 FORBIDDEN');
+    expect(await act(county, 'close', nobody)).toBe('404 NOT_FOUND');
+    expect(await act(county, 'acknowledge')).toBe('OK');
+    expect(await act(ombudsman, 'close')).toBe('OK');
+    expect(await act(county, 'close')).toBe('409 CONFLICT');
+    expect((await alertsOf(county)).map(({ id }) => id)).not.toContain(alert.id);
+    expect((await alertsOf(county, true)).map(({ id }) => id)).toContain(alert.id);
+    expect((await logged('alert-closed')).map(({ actor }) => actor)).toContainEqual({
+      agency: ombudsman.id,
+      worker: 'tarkastaja-1',
+    });
+  });
+
+  it('are not ended by another’s statement, whoever brings it', async () => {
+    const said = { alert: alert.id, act: 'close', reason: 'planned-work' } as const;
+    const [ofCounty, forged] = [
+      await signed(county, 'alert-act', said),
+      await signStatement(
+        'alert-act',
+        { v: 1, ...said, agency: county.id, worker: 'w', jti: randomUUID(), iat: numericDate(new Date()) },
+        municipality.signing,
+      ),
+    ];
+    expect(coded(await municipality.call('POST', '/v1/audit/alerts/acts', { act: ofCounty }))).toBe(
+      '403 SENDER_MISMATCH',
+    );
+    expect(coded(await county.call('POST', '/v1/audit/alerts/acts', { act: forged }))).toMatch(/^4/);
+  });
+});
+
+describe('legal holds over HTTP', () => {
+  const place = async (by: HubAgency, scope: HoldScope): Promise<HttpAnswer<{ hold: string }>> =>
+    by.call('POST', '/v1/audit/holds', { hold: await signed(by, 'legal-hold', { scope, matter: 'Dnro 7/2026' }) });
+  const lift = async (by: HubAgency, hold: string): Promise<string> =>
+    coded(
+      await by.call('POST', '/v1/audit/holds/lifts', {
+        lift: await signed(by, 'legal-hold-lift', { hold: hold as Sha256 }),
+      }),
+    );
+  const holdsOf = async (by: HubAgency): Promise<string[]> =>
+    (await by.call<{ holds: { hold: string }[] }>('GET', '/v1/audit/holds')).body.holds.map(({ hold }) => hold);
+
+  it('are placed on the own entries; on all entries of another agency by a supervising authority alone', async () => {
+    expect(coded(await place(municipality, { by: 'agency', agency: county.id }))).toBe('403 FORBIDDEN');
+    const own = await place(municipality, { by: 'agency', agency: municipality.id });
+    expect(own.status).toBe(201);
+    const ofKela = await place(ombudsman, { by: 'agency', agency: kela.id });
+    expect(ofKela.status).toBe(201);
+    expect(await holdsOf(municipality)).toEqual([own.body.hold]);
+    expect(await holdsOf(kela)).toEqual([ofKela.body.hold]);
+    expect(await holdsOf(county)).toEqual([]);
+    expect((await holdsOf(ombudsman)).sort()).toEqual([own.body.hold, ofKela.body.hold].sort());
+    expect(await lift(kela, ofKela.body.hold)).toBe('403 FORBIDDEN');
+    expect(await lift(county, noHash)).toBe('404 NOT_FOUND');
+    expect(await lift(municipality, own.body.hold)).toBe('OK');
+    expect(await lift(ombudsman, ofKela.body.hold)).toBe('OK');
+  });
+
+  it('leave an entry for each look', async () => {
+    const before = await lookedAt('holds', kela);
+    await holdsOf(kela);
+    expect(await lookedAt('holds', kela)).toBe(before + 1);
+  });
+});
+
+describe('retention over HTTP', () => {
+  interface Count {
+    readonly kept: number;
+    readonly erasable: number;
+    readonly due: number;
+  }
+
+  it('is counted of the own entries, or of all for a supervising authority', async () => {
+    const counted = async (by: HubAgency): Promise<number> => {
+      const { body } = await by.call<{ counts: Count[] }>('GET', '/v1/audit/retention?count=true');
+      return body.counts.reduce((sum, { kept, erasable, due }) => sum + kept + erasable + due, 0);
+    };
+    const [own, all] = [await counted(kela), await counted(ombudsman)];
+    expect(own).toBeGreaterThan(0);
+    expect(all).toBeGreaterThan(own + 100);
+    expect(await lookedAt('retention', kela)).toBe(1);
+  });
+
+  it('without a count says how long what is kept', async () => {
+    const { body } = await kela.call<{ data: { classes: unknown[] }; counts: unknown[] }>('GET', '/v1/audit/retention');
+    expect(body.data.classes.length).toBeGreaterThan(5);
+    expect(body.counts).toEqual([]);
+  });
+});
+
+describe('an erasure over HTTP', () => {
+  /** Refused calls, which no floor keeps, about nobody. */
+  async function refusedCalls(by: HubAgency, times: number): Promise<number[]> {
+    const leaves = async (): Promise<number[]> => {
+      const { body } = await by.call<{ entries: { leafIndex: number }[] }>(
+        'GET',
+        '/v1/audit/entries?type=edge-refused&limit=500',
+      );
+      return body.entries.map(({ leafIndex }) => leafIndex);
+    };
+    const before = new Set(await leaves());
+    for (let call = 0; call < times; call += 1) await by.call('POST', '/v1/mismatches', { mismatch: 'no.such.token' });
+    let found: number[] = [];
+    await until(async () => {
+      found = (await leaves()).filter((leaf) => !before.has(leaf));
+      return found.length === times;
+    });
+    return found;
+  }
+
+  const propose = async (by: HubAgency, leaves: readonly number[]): Promise<HttpAnswer<{ erasure: Erasure }>> => {
+    const indices = leaves.map((leaf) => ({ first: leaf, last: leaf }));
+    const said = { selection: { by: 'indices' as const, indices }, ground: 'unlawful' };
+    return by.call('POST', '/v1/audit/erasures', { proposal: await signed(by, 'erasure-proposal', said) });
+  };
+  const approve = async (by: HubAgency, { proposal, targets, entries }: Erasure): Promise<string> => {
+    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries };
+    return coded(
+      await by.call('POST', '/v1/audit/erasures/approvals', { approval: await signed(by, 'erasure-approval', said) }),
+    );
+  };
+  const run = async (by: HubAgency): Promise<string> => coded(await by.call('POST', '/v1/audit/erasures/runs'));
+  const erasuresOf = async (by: HubAgency): Promise<string[]> =>
+    (await by.call<{ erasures: Erasure[] }>('GET', '/v1/audit/erasures')).body.erasures.map(
+      ({ proposal, state }) => `${proposal} ${state}`,
+    );
+
+  it('takes two agencies, each by its own token and key, and is run by those whom it concerns', async () => {
+    const leaves = await refusedCalls(kela, 1);
+    expect(coded(await propose(municipality, leaves))).toBe('404 NOT_FOUND');
+    const { status, body } = await propose(kela, leaves);
+    expect(status).toBe(201);
+    const { erasure } = body;
+    expect(await approve(kela, erasure)).toBe('403 SAME_HAND');
+    expect(await approve(municipality, erasure)).toBe('403 FORBIDDEN');
+    expect(await approve(ombudsman, { ...erasure, proposal: noHash })).toBe('404 NOT_FOUND');
+    expect(await approve(ombudsman, { ...erasure, entries: erasure.entries + 1 })).toBe('409 TARGETS_DIFFER');
+    expect(await run(kela)).toBe('403 FORBIDDEN');
+    expect(await approve(ombudsman, erasure)).toBe('OK');
+    expect(await erasuresOf(municipality)).toEqual([]);
+    expect(await erasuresOf(kela)).toEqual([`${erasure.proposal} approved`]);
+    expect(await run(municipality)).toBe('403 FORBIDDEN');
+    expect(await run(kela)).toBe('OK');
+    expect(await erasuresOf(ombudsman)).toContain(`${erasure.proposal} erased`);
+    expect(await run(ombudsman)).toBe('409 NOT_APPROVED');
+    const asked = (await logged('erasure-run-asked')).map(({ actor }) => actor?.agency);
+    expect(asked).toEqual([kela.id, ombudsman.id]);
+  });
+
+  it('is not approved by one agency in another’s name', async () => {
+    const { body } = await propose(kela, await refusedCalls(kela, 1));
+    const { proposal, targets, entries } = body.erasure;
+    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries };
+    const approval = await signed(ombudsman, 'erasure-approval', said);
+    expect(coded(await kela.call('POST', '/v1/audit/erasures/approvals', { approval }))).toBe('403 SENDER_MISMATCH');
+    const inTheirName = await signStatement(
+      'erasure-approval',
+      { v: 1, ...said, agency: ombudsman.id, worker: 'w', jti: randomUUID(), iat: numericDate(new Date()) },
+      kela.signing,
+    );
+    const answer = await ombudsman.call('POST', '/v1/audit/erasures/approvals', { approval: inTheirName });
+    expect(coded(answer)).toMatch(/^4/);
+    expect(await erasuresOf(kela)).toContain(`${proposal} proposed`);
+  });
+});
+
+describe('every route of oversight', () => {
+  const routes: readonly (readonly [string, string])[] = [
+    ['GET', '/v1/audit/alerts'],
+    ['POST', '/v1/audit/alerts/acts'],
+    ['GET', '/v1/audit/holds'],
+    ['POST', '/v1/audit/holds'],
+    ['POST', '/v1/audit/holds/lifts'],
+    ['GET', '/v1/audit/retention'],
+    ['GET', '/v1/audit/erasures'],
+    ['POST', '/v1/audit/erasures'],
+    ['POST', '/v1/audit/erasures/approvals'],
+    ['POST', '/v1/audit/erasures/runs'],
+  ];
+  const answered = async (method: string, path: string, headers: Record<string, string>): Promise<string> => {
+    const answer = await fetch(`${running.addresses.gateway}${path}`, { method, headers });
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    return coded({ status: answer.status, body: await answer.json(), headers: answer.headers });
+  };
+
+  it.each(routes)('%s %s needs a token', async (method, path) => {
+    expect(await answered(method, path, {})).toBe('401 UNAUTHENTICATED');
+  });
+
+  it.each(routes)('%s %s takes no token that has expired', async (method, path) => {
+    const headers = (await municipality.prepared(method, path)).headers;
+    const expired = await expiredToken(municipality);
+    expect(await answered(method, path, { ...headers, authorization: `DPoP ${expired}` })).toBe('401 UNAUTHENTICATED');
+  });
+
+  /** As identity made it, a while ago. */
+  async function expiredToken(agency: HubAgency): Promise<string> {
+    const jwk = JSON.parse(readFileSync(running.stack.folder.within('keys', 'identity.jwk'), 'utf8')) as JWK;
+    const { keys } = (await (await fetch(`${running.addresses.issuer}/jwks`)).json()) as { keys: JWK[] };
+    const claims = {
+      iss: running.addresses.issuer,
+      aud: running.addresses.audience,
+      sub: agency.id,
+      client_id: agency.id,
+      agency: agency.id,
+      scope: 'exchange',
+      jti: randomUUID(),
+      iat: numericDate(new Date()) - 400,
+      exp: numericDate(new Date()) - 100,
+      cnf: { jkt: await calculateJwkThumbprint((await agency.dpopKey()).jwk) },
+    };
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: keys[0]!.kid! })
+      .sign(await importJWK(jwk, 'ES256'));
+  }
+});
+
+describe('the compiled command line', () => {
+  /** As a person runs it: a process of its own, which finds the hub by its file. */
+  const kotovayla = (...args: string[]): Promise<Ran> =>
+    new Promise((resolve, reject) => {
+      const env = { ...process.env, KOTOVAYLA_HUB: join(folder, 'hub.json') };
+      const command = [compiled('apps/cli/src/main.js'), ...args, '--json'];
+      execFile(process.execPath, command, { cwd: folder, env }, (error, stdout, stderr) => {
+        if (stdout === '') return reject(new Error(`${args.slice(0, 2).join(' ')}: ${stderr}`, { cause: error }));
+        resolve({
+          code: typeof error?.code === 'number' ? error.code : 0,
+          data: JSON.parse(stdout) as Record<string, unknown>,
+        });
+      });
+    });
+  const as = (agency: string): string[] => [
+    '--agency',
+    agency,
+    '--vault',
+    `${agency}.vault`,
+    '--key-file',
+    `${agency}.key`,
+  ];
+  const auditor = as('A-VTV');
+  const signedBy = (agency: string): string[] => [...as(agency), '--worker', 'tarkastaja-9'];
+
+  beforeAll(async () => {
+    for (const agency of ['A-VTV', 'A-LVV']) {
+      const { data } = await kotovayla('auditor', 'keys', ...as(agency));
+      const operator = ['--agency', agency, '--business-id', '0245437-2', '--thumbprint', String(data['thumbprint'])];
+      await kotovayla('agency', 'add', ...operator, '--name-fi', agency, '--name-sv', agency);
+      expect(await kotovayla('auditor', 'publish', ...as(agency))).toMatchObject({ code: 0 });
+    }
+  }, 120_000);
+
+  it('lists, takes up and ends alerts', async () => {
+    await asksAboutManyPersons(municipality);
+    let found: Alert | undefined;
+    await until(async () => {
+      const { data } = await kotovayla('alerts', 'list', ...auditor);
+      found = (data['alerts'] as Alert[]).find(({ agency }) => agency === municipality.id);
+      return found !== undefined;
+    });
+    const reason = ['--reason', 'planned-work'];
+    expect(await kotovayla('alerts', 'acknowledge', found!.id, ...signedBy('A-VTV'), ...reason)).toMatchObject({
+      code: 0,
+      data: { alert: { state: 'acknowledged', actedBy: 'A-VTV' } },
+    });
+    expect(await kotovayla('alerts', 'close', found!.id, ...signedBy('A-LVV'), ...reason)).toMatchObject({
+      code: 0,
+      data: { alert: { state: 'closed' } },
+    });
+    expect(await kotovayla('alerts', 'close', found!.id, ...signedBy('A-VTV'), ...reason)).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'CONFLICT' } },
+    });
+    const { data } = await kotovayla('alerts', 'list', ...auditor, '--closed');
+    expect(data['alerts']).toContainEqual(expect.objectContaining({ id: found!.id, state: 'closed' }));
+  });
+
+  it('places, lists and lifts a hold', async () => {
+    const { code, data } = await kotovayla('hold', 'place', ...signedBy('A-VTV'), '--of', 'H-03', '--matter', 'Dnro 1');
+    expect(code).toBe(0);
+    const { hold } = data['hold'] as { hold: string };
+    expect((await kotovayla('hold', 'list', ...auditor)).data['holds']).toContainEqual(
+      expect.objectContaining({ hold, agency: 'A-VTV', scope: 'agency' }),
+    );
+    expect(await kotovayla('hold', 'lift', hold, ...signedBy('A-LVV'))).toMatchObject({
+      code: 0,
+      data: { hold: { hold, liftedBy: 'A-LVV' } },
+    });
+  });
+
+  it('tells how long what is kept, and how much of it there is', async () => {
+    const { data } = await kotovayla('retention', 'list', ...auditor);
+    expect((data['classes'] as { id: string }[]).map(({ id }) => id)).toContain('disclosure');
+    const due = await kotovayla('retention', 'due', ...auditor);
+    expect(due.code).toBe(0);
+    expect(due.data['classes']).toContainEqual(expect.objectContaining({ class: 'proof-of-erasure' }));
+  });
+
+  it('refuses an erasure by one authority alone, and runs what two agreed on', async () => {
+    await county.call('POST', '/v1/mismatches', { mismatch: 'no.such.token' });
+    let leaf: number | undefined;
+    await until(async () => {
+      const path = '/v1/audit/entries?type=edge-refused&limit=500';
+      const { body } = await county.call<{ entries: { leafIndex: number }[] }>('GET', path);
+      leaf = body.entries.at(-1)?.leafIndex;
+      return leaf !== undefined;
+    });
+    const proposed = await kotovayla(
+      ...['erase', 'propose', ...signedBy('A-VTV'), '--ground', 'unlawful', '--indices', String(leaf)],
+    );
+    const { proposal } = proposed.data['erasure'] as Erasure;
+    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-VTV'))).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'SAME_HAND' } },
+    });
+    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-LVV'))).toMatchObject({ code: 0 });
+    expect(await kotovayla('erase', 'run', ...auditor)).toMatchObject({ code: 0, data: { erased: 1 } });
+    expect((await kotovayla('erase', 'status', ...auditor)).data['erasures']).toContainEqual(
+      expect.objectContaining({ proposal, state: 'erased' }),
+    );
+  });
+
+  it('writes a client’s account as PDF and JSON', async () => {
+    const subject = aPseudonym(`${county.id} 1`);
+    const { code } = await kotovayla('report', subject, ...auditor, '--out', 'account.pdf', '--language', 'sv');
+    expect(code).toBe(0);
+    expect((await readFile(join(folder, 'account.pdf'))).subarray(0, 5).toString()).toBe('%PDF-');
+    expect(JSON.parse(await readFile(join(folder, 'account.json'), 'utf8'))).toMatchObject({ person: subject });
+  });
+
+  it('is refused with keys that the hub does not know', async () => {
+    await kotovayla('auditor', 'keys', ...as('A-OMA'));
+    expect(await kotovayla('alerts', 'list', ...as('A-OMA'))).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'UNAUTHENTICATED' } },
+    });
+  });
+});
