@@ -239,7 +239,7 @@ async function followedLog(config: AgentConfig, agencies: ServedAgencies): Promi
   const pinned = new Map<string, Thumbprint>([['exchange outcome', await pin('OUTCOME_PUBLIC_JWK', config)]]);
   if (config.PERMIT_PUBLIC_JWK !== undefined) pinned.set('consent permit', await pin('PERMIT_PUBLIC_JWK', config));
   return {
-    verifier: verifier.value,
+    verifierKey: config.LOG_VERIFIER_KEY,
     pinned,
     madeHere: (agency, kid) => agencies.madeHere(agency, kid),
     revokedHere: (agency, kid) => agencies.revokedHere(agency, kid),

@@ -28,6 +28,7 @@ import {
   type DeciderExclusion,
   type SubjectLink,
   verifyManifest,
+  formatLogKeyLinks,
 } from '#envelope';
 import {
   AppError,
@@ -336,6 +337,11 @@ export class FakeHub {
         ? reply.status(404).send()
         : reply.type('text/plain').send(this.cosignedCheckpoint);
     });
+    server.get('/log/log-keys.json', (_request, reply) =>
+      log.keyLinks.length === 0
+        ? reply.status(404).send()
+        : reply.type('application/json').send(formatLogKeyLinks(log.keyLinks)),
+    );
     server.get('/v1/log/entries', (request) => {
       const { from, to } = request.query as { from: string; to: string };
       return { entries: log.entries.slice(Number(from), Number(to)).map((entry) => entry.toString('base64')) };

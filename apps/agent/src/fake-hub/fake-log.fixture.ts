@@ -1,18 +1,25 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import {
   type ClearRecord,
   commitmentKeyOf,
   decodeEntry,
   encodeClearEntry,
   encodeOpaqueEntry,
+  generateSigningKey,
+  type HubKeyRecord,
   type LogBody,
+  type LogKeyLink,
   newEntrySecret,
+  type PublicJwk,
   type Receipt,
+  signStatement,
+  thumbprintOf,
 } from '#envelope';
-import { canonicalJson, newEventId } from '#kernel';
+import { canonicalJson, newEventId, numericDate } from '#kernel';
 import {
   ed25519NoteSigner,
   formatCheckpoint,
+  formatProof,
   leafHash,
   MemoryTree,
   type NoteSigner,
@@ -33,11 +40,14 @@ export interface AppendedLeaf {
 export class FakeLog {
   readonly tree = new MemoryTree();
   readonly entries: Buffer[] = [];
-  private readonly signer: NoteSigner;
+  private signers: [NoteSigner, ...NoteSigner[]];
+  private logKeys: FakeLogKey[] = [];
+  /** As the log shows beside its checkpoint. */
+  readonly keyLinks: LogKeyLink[] = [];
 
   /** @param keys those of another branch of the same log */
   constructor(readonly keys = generateKeyPairSync('ed25519')) {
-    this.signer = ed25519NoteSigner(LOG_ORIGIN, keys.privateKey);
+    this.signers = [ed25519NoteSigner(LOG_ORIGIN, keys.privateKey)];
   }
 
   get verifierKey(): string {
@@ -69,7 +79,34 @@ export class FakeLog {
 
   /** A head under the log's own signature, true or not: what a forking operator could make. */
   sign(size: number, root: Buffer): string {
-    return signCheckpoint(formatCheckpoint({ origin: LOG_ORIGIN, size, root }), this.signer);
+    return signCheckpoint(formatCheckpoint({ origin: LOG_ORIGIN, size, root }), ...this.signers);
+  }
+
+  /** The present key is named; then, with a next one, that signs beside it. */
+  async announceKey(next?: FakeLogKey): Promise<void> {
+    const [present] = this.logKeys.length === 0 ? [this.keys] : this.logKeys.slice(-1);
+    if (this.logKeys.length === 0 && present) {
+      this.logKeys.push(present);
+      await this.sayKey({ jwk: publicJwkOf(present) });
+    }
+    if (!next || !present) return;
+    this.signers.push(ed25519NoteSigner(LOG_ORIGIN, next.privateKey));
+    this.logKeys.push(next);
+    await this.sayKey({ jwk: publicJwkOf(next), follows: await thumbprintOf(publicJwkOf(present)) });
+  }
+
+  /** The key before the newest signs no more, and the log says so. */
+  async retireKey(): Promise<void> {
+    const [before, newest] = this.logKeys.slice(-2);
+    if (!before || !newest) throw new Error('no key was announced');
+    this.signers = [ed25519NoteSigner(LOG_ORIGIN, newest.privateKey)];
+    await this.sayKey({ jwk: publicJwkOf(newest), retires: await thumbprintOf(publicJwkOf(before)) });
+  }
+
+  private async sayKey(said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<void> {
+    const index = this.appendClear({ type: 'hub-key', record: await logKeyRecord(said) });
+    const proof = formatProof({ index, proof: this.tree.inclusionProof(index), checkpoint: this.checkpoint() });
+    this.keyLinks.push({ entry: this.entries[index] ?? Buffer.alloc(0), proof });
   }
 
   receipt(index: number, opening: string): Receipt {
@@ -95,6 +132,23 @@ export class FakeLog {
     this.entries.push(entry);
     return this.tree.append(leafHash(entry));
   }
+}
+
+export type FakeLogKey = KeyPairKeyObjectResult;
+
+const publicJwkOf = ({ publicKey }: FakeLogKey): PublicJwk => ({
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x: publicKey.export({ format: 'jwk' }).x ?? '',
+  alg: 'EdDSA',
+});
+
+/** What audit says in clear of a key of the log. */
+export async function logKeyRecord(said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<string> {
+  const now = new Date();
+  const useUntil = new Date(now.getTime() + 3_600_000).toISOString();
+  const times = { useFrom: now.toISOString(), useUntil, iat: numericDate(now) };
+  return signStatement('hub-key', { service: 'audit', use: 'log', ...times, ...said }, await generateSigningKey());
 }
 
 const base64 = (hashes: readonly Buffer[]): string[] => hashes.map((hash) => hash.toString('base64'));

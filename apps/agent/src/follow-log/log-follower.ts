@@ -1,13 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { agencyNamedBy, type ClearChange, type ClearRecord, decodeEntry, LoggedKeys, thumbprintOf } from '#envelope';
-import { type AgencyId, AppError, type Clock, err, ok, type Result, type Thumbprint } from '#kernel';
+import {
+  agencyNamedBy,
+  type ClearChange,
+  type ClearRecord,
+  decodeEntry,
+  followLogKeys,
+  type LogKeyChain,
+  logKeyChain,
+  LoggedKeys,
+  parseLogKeyLinks,
+  thumbprintOf,
+} from '#envelope';
+import { type AgencyId, AppError, type Clock, err, ok, type Result, type Thumbprint, unwrap } from '#kernel';
 import {
   type Checkpoint,
   CompactRange,
   leafHash,
-  type NoteVerifier,
   openCheckpoint,
+  parseProof,
   type TreeHead,
   verifyGrowth,
 } from '#merkle';
@@ -24,7 +35,8 @@ const BEHIND_FOR_MS = 60_000;
 
 /** What is pinned by configuration, and whose keys this agent itself has made. */
 export interface FollowedLog {
-  readonly verifier: NoteVerifier;
+  /** C2SP verifier key: the log's present one, or one before it. */
+  readonly verifierKey: string;
   /** Thumbprints of pinned hub keys by `service use`. */
   readonly pinned: ReadonlyMap<string, Thumbprint>;
   /** Undefined for an agency that is not served here. */
@@ -40,6 +52,7 @@ export const FOLLOWED_LOG = Symbol('FollowedLog');
  */
 @Injectable()
 export class LogFollower {
+  private chain: LogKeyChain;
   private range = CompactRange.empty();
   private recent = new RecentTree(CompactRange.empty());
   private heads = new Map<number, SignedHead>();
@@ -58,7 +71,9 @@ export class LogFollower {
     @Inject(KeysInLog) private readonly keysInLog: KeysInLog,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.chain = unwrap(logKeyChain(log.verifierKey));
+  }
 
   get keys(): LoggedKeys {
     return this.keysInLog.current;
@@ -72,12 +87,13 @@ export class LogFollower {
     this.broken = state.broken;
     this.checkedAt = state.checkedAt;
     this.keysInLog.current = new LoggedKeys(keys.keys, keys.hubKeys);
+    this.chain = this.chainOf(this.keys);
     this.heads = new Map(heads.map((head) => [head.size, head]));
   }
 
   /** The tree up to which everything was recomputed. */
   head(): TreeHead {
-    return { origin: this.log.verifier.name, size: this.range.size, root: this.range.root() };
+    return { origin: this.chain.name, size: this.range.size, root: this.range.root() };
   }
 
   state(): { size: number; root: string; checkedAt: Date | undefined; consistent: boolean } {
@@ -85,8 +101,30 @@ export class LogFollower {
     return { size, root: root.toString('base64'), checkedAt: this.checkedAt, consistent: !this.broken };
   }
 
-  get verifier(): NoteVerifier {
-    return this.log.verifier;
+  /** Name of the log. */
+  get origin(): string {
+    return this.chain.name;
+  }
+
+  /**
+   * The keys of the log by which a checkpoint may be judged: as far as it was followed, and further where they do not open
+   * this one, which may be signed by a newer key than those that were seen. Errors: UNAVAILABLE, LOG_INCONSISTENT.
+   *
+   * @param newest follows the log in any case when the checkpoint is beyond, so that a key that was retired does not count
+   */
+  async keysFor(note: string, { newest = false } = {}): Promise<Result<LogKeyChain>> {
+    const opened = openCheckpoint(note, this.chain);
+    if (opened.ok && !(newest && opened.value.size > this.range.size)) return ok(this.chain);
+    try {
+      await this.catchUp();
+      // The run that was joined may have begun before this checkpoint was made.
+      if (!openCheckpoint(note, this.chain).ok) await this.catchUp();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      // What the hub shows as its newest checkpoint says nothing against this one.
+      if (error.code !== 'CHECKPOINT_INVALID') return err(error);
+    }
+    return ok(this.chain);
   }
 
   /**
@@ -157,11 +195,13 @@ export class LogFollower {
 
   private async follow(): Promise<void> {
     if (this.broken) throw new AppError('LOG_INCONSISTENT');
-    const opened = openCheckpoint(await this.hub.checkpoint(), this.log.verifier);
+    const note = await this.hub.checkpoint();
+    let opened = openCheckpoint(note, this.chain);
     if (!opened.ok) {
-      await this.alarm({ code: 'CHECKPOINT_INVALID', detail: 'the newest checkpoint' });
-      throw opened.error;
+      const further = await this.furtherKeys();
+      if (further) opened = openCheckpoint(note, further);
     }
+    if (!opened.ok) throw await this.refused(opened.error);
     const checkpoint = opened.value;
     if (checkpoint.size < this.range.size) {
       const past = await this.acceptPast(checkpoint);
@@ -172,12 +212,47 @@ export class LogFollower {
     const { range, leaves, records } = await this.fetch(checkpoint.size);
     // Nothing of these entries is believed before the tree over them is the signed one.
     if (!range.root().equals(checkpoint.root)) throw await this.forkError('the newest checkpoint', checkpoint.size);
-    if (range.size > this.range.size) await this.takeOver(range, leaves, records);
+    if (range.size > this.range.size) await this.takeOver(range, leaves, records, note);
+    else await this.assertSigned(note);
     this.checkedAt = this.clock.now();
     if (checkpoint.note === this.confirmed) return;
     await this.store.confirm(checkpoint, this.checkedAt);
     this.confirmed = checkpoint.note;
     for (const size of [...this.heads.keys()]) if (size <= range.size) this.heads.delete(size);
+  }
+
+  /**
+   * Keys beyond those that were seen, where the log has changed them while nobody looked: only such as the keys that are trusted
+   * lead to, and each under a checkpoint that is compared with the tree when we get there.
+   */
+  private async furtherKeys(): Promise<LogKeyChain | undefined> {
+    const text = await this.hub.logKeys();
+    const links = text === undefined ? undefined : parseLogKeyLinks(text);
+    if (!links?.ok) return undefined;
+    const followed = await followLogKeys(this.log.verifierKey, links.value);
+    if (!followed.ok || !continues(this.chain, followed.value)) return undefined;
+    for (const { proof } of links.value) {
+      const checkpoint = openCheckpoint(unwrap(parseProof(proof)).checkpoint, followed.value);
+      if (!checkpoint.ok || checkpoint.value.size <= this.range.size) continue;
+      const accepted = await this.acceptBeyond(checkpoint.value);
+      if (!accepted.ok) throw accepted.error;
+    }
+    return followed.value;
+  }
+
+  private async refused(error: AppError): Promise<AppError> {
+    await this.alarm({ code: 'CHECKPOINT_INVALID', detail: 'the newest checkpoint' });
+    return error;
+  }
+
+  /** By a key that the entries themselves give, and that they have not retired before this size. */
+  private async assertSigned(note: string): Promise<void> {
+    const opened = openCheckpoint(note, this.chain);
+    if (!opened.ok) throw await this.refused(opened.error);
+  }
+
+  private chainOf(keys: LoggedKeys): LogKeyChain {
+    return unwrap(logKeyChain(this.log.verifierKey, keys.logKeys()));
   }
 
   /** Entries that were signed and shown do not go: a log that stays smaller was cut. */
@@ -210,7 +285,12 @@ export class LogFollower {
     return { range, leaves, records };
   }
 
-  private async takeOver(range: CompactRange, leaves: readonly Buffer[], records: readonly IndexedRecord[]) {
+  private async takeOver(
+    range: CompactRange,
+    leaves: readonly Buffer[],
+    records: readonly IndexedRecord[],
+    note: string,
+  ): Promise<void> {
     const changes: ClearChange[] = [];
     const alarms: Alarm[] = [];
     try {
@@ -229,6 +309,12 @@ export class LogFollower {
           });
         }
       }
+      if (changes.some(({ type }) => type === 'hub-key')) {
+        this.chain = this.chainOf(this.keys);
+        if (this.keys.logKeys().length > 0 && this.chain.keys.every(({ logged }) => logged === undefined))
+          alarms.push({ code: 'KEY_UNTRUSTED', detail: 'the log names other keys of its own than the configured one' });
+      }
+      await this.assertSigned(note);
       await this.store.advance({ range, changes, alarms, at: this.clock.now() });
     } catch (error) {
       await this.load();
@@ -277,6 +363,14 @@ export class LogFollower {
     this.logger.error({ alarm: code, agency, leafIndex }, detail);
   }
 }
+
+/** Whether all that is known of the keys stays as it is. */
+const continues = (known: LogKeyChain, further: LogKeyChain): boolean =>
+  known.keys.every(({ logged, verifierKey, from, until }) => {
+    if (!logged) return true;
+    const same = further.keys.find((key) => key.verifierKey === verifierKey);
+    return same?.from === from && (logged.retired === undefined || same.until === until);
+  });
 
 interface IndexedRecord {
   readonly index: number;

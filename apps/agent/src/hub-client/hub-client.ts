@@ -1,5 +1,5 @@
 import { AppError, isErrorCode } from '#kernel';
-import { parseReceipt, type Receipt } from '#envelope';
+import { logKeysFile, parseReceipt, type Receipt } from '#envelope';
 import type { AccessToken } from './access-token.js';
 import type { DpopKey } from './dpop-key.js';
 import { headerOf, type HttpAnswer, HubHttp, jsonOf, member } from './hub-http.js';
@@ -200,6 +200,14 @@ export class PublicHub {
     if (answer.status === 404) return undefined;
     if (answer.status === 200) return answer.text;
     throw new AppError('UNAVAILABLE', 'the hub does not show its witnessed checkpoint');
+  }
+
+  /** How each key of the log follows from the one before; undefined where the hub shows none. */
+  async logKeys(): Promise<string | undefined> {
+    const answer = await this.gateway.ask({ method: 'GET', path: `/log/${logKeysFile}` });
+    if (answer.status === 404) return undefined;
+    if (answer.status === 200) return answer.text;
+    throw new AppError('UNAVAILABLE', 'the hub does not show the keys of its log');
   }
 
   /** Entries `from` to before `to`, perhaps fewer. */

@@ -1,4 +1,5 @@
 import type { DatabaseSpec } from '#platform';
+import { RetiredLogKeys1790000000012 } from './migrations/12-retired-log-keys.migration.js';
 import { DecidersAnswers1790000000011 } from './migrations/11-deciders-answers.migration.js';
 import { SupersededExchanges1790000000010 } from './migrations/10-superseded-exchanges.migration.js';
 import { AgentTables1790000000001 } from './migrations/1-agent-tables.migration.js';
@@ -26,6 +27,7 @@ export const databaseSpec: DatabaseSpec = {
     Witnesses1790000000009,
     SupersededExchanges1790000000010,
     DecidersAnswers1790000000011,
+    RetiredLogKeys1790000000012,
   ],
   restrictions: [
     'REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role',

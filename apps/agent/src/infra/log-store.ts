@@ -208,11 +208,16 @@ async function saveChange(client: Queryable, change: ClearChange): Promise<void>
     case 'revocation':
       return saveKey(client, change.key);
     case 'hub-key': {
-      const { kid, service, use, jwk, useFrom, useUntil, destroyAfter, leafIndex } = change.key;
+      const { kid, service, use, jwk, useFrom, useUntil, destroyAfter, leafIndex, retired } = change.key;
       await client.query({
-        text: `INSERT INTO hub_keys (kid, service, use, jwk, use_from, use_until, destroy_after, leaf_index)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-        values: [kid, service, use, jwk, useFrom, useUntil, destroyAfter ?? null, leafIndex],
+        text: `INSERT INTO hub_keys (kid, service, use, jwk, use_from, use_until, destroy_after, leaf_index,
+                 retired_leaf, retired_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+               ON CONFLICT (kid) DO UPDATE SET retired_leaf = EXCLUDED.retired_leaf, retired_at = EXCLUDED.retired_at`,
+        values: [
+          ...[kid, service, use, jwk, useFrom, useUntil, destroyAfter ?? null, leafIndex],
+          ...[retired?.leafIndex ?? null, retired?.at ?? null],
+        ],
       });
       return;
     }
@@ -310,6 +315,8 @@ interface HubKeyRow {
   use_until: Date;
   destroy_after: Date | null;
   leaf_index: string;
+  retired_leaf: string | null;
+  retired_at: Date | null;
 }
 
 const hubKeyOf = (row: HubKeyRow): LoggedHubKey => ({
@@ -321,4 +328,7 @@ const hubKeyOf = (row: HubKeyRow): LoggedHubKey => ({
   useUntil: row.use_until,
   destroyAfter: row.destroy_after ?? undefined,
   leafIndex: Number(row.leaf_index),
+  ...(row.retired_leaf === null || row.retired_at === null
+    ? {}
+    : { retired: { leafIndex: Number(row.retired_leaf), at: row.retired_at } }),
 });

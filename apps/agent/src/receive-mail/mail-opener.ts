@@ -215,7 +215,9 @@ export class MailOpener {
     known: KnownExchanges,
   ): Promise<OpenedToTake | undefined> {
     const { leafIndex } = released.receipt;
-    const proven = await proveRelease(agency, manifest, released.receipt, this.log.verifier);
+    const keys = await this.log.keysFor(released.receipt.checkpoint);
+    if (!keys.ok) return this.notOpened(agency, message, keys.error, { reported: false });
+    const proven = await proveRelease(agency, manifest, released.receipt, keys.value);
     if (!proven.ok) {
       await this.alarm(agency, proven.error, message);
       return this.notOpened(agency, message, proven.error, { reported: true });

@@ -12,7 +12,7 @@ import {
   verifyReceipt,
 } from '#envelope';
 import { AppError, canonicalJson, err, ok, type Result } from '#kernel';
-import type { Checkpoint, NoteVerifier } from '#merkle';
+import type { Checkpoint, LogVerifier } from '#merkle';
 import type { CategoryContentCheck } from '#catalogue';
 import type { MessageContent } from '../domain/content.js';
 import { disclosedBy, parseContent } from '../domain/parse-content.js';
@@ -36,7 +36,7 @@ export async function proveRelease(
   agency: ServedAgency,
   manifest: Manifest,
   receipt: Receipt,
-  logVerifier: NoteVerifier,
+  logVerifier: LogVerifier,
 ): Promise<Result<Proven>> {
   const { context, manifestHash } = manifest;
   if (receipt.opening === undefined) return err(new AppError('RECEIPT_INVALID', 'the receipt has no opening'));

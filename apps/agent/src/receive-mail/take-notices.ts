@@ -145,10 +145,12 @@ export class TakeNotices {
     if (!outcome.receipt) return err(new AppError('RECEIPT_INVALID', 'the notice has no receipt'));
     const opening = await this.open(agency, outcome.receipt);
     if (!opening.ok) return opening;
+    const keys = await this.log.keysFor(outcome.receipt.checkpoint);
+    if (!keys.ok) return keys;
     const verified = verifyReceipt({
       receipt: outcome.receipt,
       opening: opening.value,
-      logVerifier: this.log.verifier,
+      logVerifier: keys.value,
       expected: outcome.manifestHash === undefined ? {} : { manifestHash: outcome.manifestHash },
     });
     if (!verified.ok) return verified;

@@ -73,7 +73,9 @@ export class WitnessedLog {
   private async look(policy: WitnessPolicy): Promise<void> {
     const note = await this.hub.cosignedCheckpoint();
     if (note === undefined || note === this.witnessed?.note) return;
-    const opened = openCheckpoint(note, this.log.verifier);
+    const keys = await this.log.keysFor(note);
+    if (!keys.ok) return;
+    const opened = openCheckpoint(note, keys.value);
     const judged = opened.ok ? judgeWitnessed(note, policy, this.latestTime()) : opened;
     if (!opened.ok || !judged.ok || !('quorum' in judged.value))
       return this.raise({ code: 'CHECKPOINT_INVALID', detail: 'the witnessed checkpoint' });

@@ -4,6 +4,7 @@ import {
   type Checkpoint,
   cosignatureLine,
   judgeAddCheckpoint,
+  type LogVerifier,
   parseAddCheckpoint,
   type TreeHead,
   treeSizeType,
@@ -41,13 +42,10 @@ export class AddCheckpoint {
     if (!key) throw new AppError('NOT_FOUND', 'this agent is no witness');
     const request = parseAddCheckpoint(body);
     if (!request.ok) return refusal(400, request.error.detail);
-    const { verifier } = this.log;
-    const latest = await this.store.latest(verifier.name);
-    const verdict = judgeAddCheckpoint(
-      request.value,
-      (origin) => (origin === verifier.name ? verifier : undefined),
-      latest,
-    );
+    const { origin } = this.log;
+    const keys = await this.keysOf(request.value.checkpoint);
+    const latest = await this.store.latest(origin);
+    const verdict = judgeAddCheckpoint(request.value, (named) => (named === origin ? keys : undefined), latest);
     switch (verdict.status) {
       case 200:
         return this.cosign(key, verdict.from, verdict.checkpoint, request.value.proof);
@@ -57,6 +55,14 @@ export class AddCheckpoint {
         this.logger.warn({ status: verdict.status }, verdict.detail);
         return refusal(verdict.status, verdict.detail);
     }
+  }
+
+  /** Of the log as far as it is shown now: a key that was retired meanwhile must not count. */
+  private async keysOf(checkpoint: string): Promise<LogVerifier | undefined> {
+    if (!checkpoint.startsWith(`${this.log.origin}\n`)) return undefined;
+    const keys = await this.log.keysFor(checkpoint, { newest: true });
+    if (!keys.ok) throw keys.error;
+    return keys.value;
   }
 
   private async cosign(

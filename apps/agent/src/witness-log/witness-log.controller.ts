@@ -30,7 +30,7 @@ export class WitnessLogController {
   @ApiResponse({ status: 200, type: WitnessDto })
   async show(): Promise<WitnessDto> {
     if (!this.key) throw new AppError('NOT_FOUND', 'this agent is no witness');
-    const latest = await this.store.latest(this.log.verifier.name);
+    const latest = await this.store.latest(this.log.origin);
     return {
       name: this.key.name,
       verifierKey: this.key.verifierKey,

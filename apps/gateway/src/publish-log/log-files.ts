@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import type { logKeysFile } from '#envelope';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -9,12 +10,12 @@ const OVERHEAD = 256;
 
 /**
  * The files of the public log, which audit has written once. Tiles and bundles never change, so they are kept here as long
- * as there is room; the checkpoint for a second, so that no crowd of readers reaches audit.
+ * as there is room; the checkpoint and the log's keys for a second, so that no crowd of readers reaches audit.
  */
 @Injectable()
 export class LogFiles {
   private readonly tiles: LRUCache<string, Buffer>;
-  private readonly checkpoints: LRUCache<string, Buffer>;
+  private readonly notes: LRUCache<string, Buffer>;
 
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {
     const fetchMethod = async (path: string): Promise<Buffer> => {
@@ -26,7 +27,7 @@ export class LogFiles {
       sizeCalculation: ({ length }) => length + OVERHEAD,
       fetchMethod,
     });
-    this.checkpoints = new LRUCache({ max: 2, ttl: CHECKPOINT_MS, fetchMethod });
+    this.notes = new LRUCache({ max: 3, ttl: CHECKPOINT_MS, fetchMethod });
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
@@ -35,7 +36,7 @@ export class LogFiles {
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
-  async checkpoint(name: 'checkpoint' | 'checkpoint.cosigned'): Promise<Buffer> {
-    return this.checkpoints.forceFetch(name);
+  async note(name: 'checkpoint' | 'checkpoint.cosigned' | typeof logKeysFile): Promise<Buffer> {
+    return this.notes.forceFetch(name);
   }
 }

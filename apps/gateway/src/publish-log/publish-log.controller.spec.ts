@@ -14,6 +14,7 @@ describe('the log at the edge', () => {
   const files = new Map([
     ['checkpoint', Buffer.from('log.test\n0\n')],
     ['checkpoint.cosigned', Buffer.from('log.test\n0\n\u2014 cosigned\n')],
+    ['log-keys.json', Buffer.from('[]\n')],
     [tile, Buffer.alloc(8_192, 5)],
     [bundle, Buffer.from([0, 1, 65])],
   ]);
@@ -54,6 +55,16 @@ describe('the log at the edge', () => {
     expect(await answer.text()).toBe(files.get(name)?.toString('utf8'));
     expect(headers(answer)).toMatchObject({
       'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'public, max-age=1',
+    });
+  });
+
+  it('shows how its keys follow from each other as JSON, to be kept for a second', async () => {
+    const answer = await get('/log/log-keys.json');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual([]);
+    expect(headers(answer)).toMatchObject({
+      'content-type': expect.stringMatching(/^application\/json/),
       'cache-control': 'public, max-age=1',
     });
   });

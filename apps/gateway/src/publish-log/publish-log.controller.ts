@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { logKeysFile } from '#envelope';
 import { AppError } from '#kernel';
 import { parseTilePath } from '#merkle';
 import { Public } from '#platform';
@@ -33,6 +34,21 @@ export class PublishLogController {
     return this.sendNote('checkpoint.cosigned', reply);
   }
 
+  @Get(logKeysFile)
+  @ApiOperation({
+    summary:
+      'How each key of the log follows from the one before: entries `{ entry, proof }`, each with a proof (C2SP tlog-proof)',
+  })
+  @ApiProduces('application/json')
+  @ApiResponse({
+    status: 200,
+    content: { 'application/json': { schema: { type: 'array', items: { type: 'object' } } } },
+  })
+  async keys(@Res() reply: FastifyReply): Promise<void> {
+    const links = await this.files.note(logKeysFile);
+    await reply.header('cache-control', 'public, max-age=1').type('application/json').send(links);
+  }
+
   @Get('tile/*')
   @ApiOperation({ summary: 'A tile `<L>/<N>[.p/<W>]` or entry bundle `entries/<N>[.p/<W>]` (C2SP tlog-tiles)' })
   @ApiParam({ name: 'path', type: String, description: 'As 0/x001/x234/067 or entries/000.p/5' })
@@ -55,7 +71,7 @@ export class PublishLogController {
   }
 
   private async sendNote(name: 'checkpoint' | 'checkpoint.cosigned', reply: FastifyReply): Promise<void> {
-    const note = await this.files.checkpoint(name);
+    const note = await this.files.note(name);
     await reply.header('cache-control', 'public, max-age=1').type('text/plain; charset=utf-8').send(note);
   }
 }
