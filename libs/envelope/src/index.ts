@@ -23,6 +23,8 @@ export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';
 export { isSamePerson, joinedWith, type JoinedPseudonyms, linksBetween } from './joined-pseudonyms.js';
 export * from './keys.js';
+export { canonicalBody } from './canonical-body.js';
+export { commitmentKeyOf, newEntrySecret, sealingKeyOf } from './entry-keys.js';
 export * from './key-encryption-key.js';
 export {
   type LogKeyChain,
@@ -34,6 +36,7 @@ export {
   parseLogKeyLinks,
 } from './log-key-chain.js';
 export * from './log-entry.js';
+export * from './seal-entries.js';
 export {
   agencyNamedBy,
   type ClearChange,

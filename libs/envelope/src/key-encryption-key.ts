@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { KeyObject, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { AppError, type Result, err, isSha256, ok, sha256 } from '#kernel';
 
 /** Initial value of AES key wrap (RFC 3394 §2.2.3.1): a wrong key or a changed byte does not unwrap. */
@@ -9,10 +9,14 @@ const keyBytes = 32;
 export class KeyEncryptionKey {
   /** Names the key in each row, so that rows under an older one can be told. */
   readonly id: string;
+  /** Can be lent to a thread, as its bytes stay where they are. */
+  readonly key: KeyObject;
 
-  constructor(private readonly key: Buffer) {
-    if (key.length !== keyBytes) throw new TypeError('a key-encryption key has 32 bytes');
-    this.id = sha256(Buffer.concat([Buffer.from('kotovayla-entry-kek-id\0'), key])).slice(0, 8);
+  constructor(key: Buffer | KeyObject) {
+    this.key = key instanceof KeyObject ? key : createSecretKey(key);
+    if (this.key.symmetricKeySize !== keyBytes) throw new TypeError('a key-encryption key has 32 bytes');
+    const named = Buffer.concat([Buffer.from('kotovayla-entry-kek-id\0'), this.key.export()]);
+    this.id = sha256(named).slice(0, 8);
   }
 
   /** From its JWK (`oct`, A256KW); undefined for anything else. */

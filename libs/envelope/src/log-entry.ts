@@ -1,4 +1,3 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import {
   type AgencyId,
   AppError,
@@ -32,8 +31,9 @@ import {
   worker,
 } from './fields.js';
 import { type Tombstone, tombstone } from './tombstone.js';
-import { placeSalts } from './entry-places.js';
-import { expand, extract } from './hkdf.js';
+import { evidenceKeyOf, keyBytes } from './entry-keys.js';
+import { openBytes, sealBytes } from './sealed-bytes.js';
+import { HmacKey } from './hmac.js';
 import { type Check, closed, either, integer, isRecord, list, oneOf, optional, parseAs, text, that } from './shape.js';
 
 /** What an entry of the log says. Sealed outside the tree; the leaf commits to it. No content, no identity codes. */
@@ -196,60 +196,11 @@ const clearMark = 0x02;
 /** Opaque, with its places. */
 const placedMark = 0x03;
 const eventIdBytes = 16;
-const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
-
-/** Per-entry secret. Random, not derived: what derives from a master cannot be shredded. */
-export const newEntrySecret = (): Buffer => randomBytes(keyBytes);
-
-const commitmentInfo = 'kotovayla-log-commitment-v1';
-const sealingInfo = 'kotovayla-log-sealing-v1';
-
-/** Key under which the leaf commits to the body (HKDF-SHA-256, RFC 5869). */
-export const commitmentKeyOf = (secret: Buffer): Buffer => derive(secret, commitmentInfo);
-
-/** Key under which the body is stored. */
-export const sealingKeyOf = (secret: Buffer): Buffer => derive(secret, sealingInfo);
-
-/** Key under which the signed statements that the body names by their hashes are stored. */
-const evidenceKeyOf = (secret: Buffer): Buffer => derive(secret, 'kotovayla-log-evidence-v1');
-
-function derive(secret: Buffer, info: string): Buffer {
-  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
-  return expanded(extract(secret), info);
-}
-
-const expanded = (extracted: Buffer, info: string): Buffer => expand(extracted, info, 1)[0]!;
 
 /** HMAC-SHA-256 over the canonical body. */
 export function bodyCommitment(body: LogBody, commitmentKey: Buffer): Buffer {
   if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
-  return commitTo(canonicalBytes(body), commitmentKey);
-}
-
-const commitTo = (canonicalBody: Buffer, commitmentKey: Buffer): Buffer =>
-  createHmac('sha256', commitmentKey).update(canonicalBody).digest();
-
-/** What an entry needs of its body and its secret, computed together: the appender's hottest step. */
-export interface SealedEntry {
-  readonly commitment: Buffer;
-  /** As `placeSaltsOf`. */
-  readonly salts: readonly Buffer[];
-  /** As `sealBody`. */
-  readonly body: Buffer;
-}
-
-/** @param chains number of the entry's chains */
-export function sealEntry(body: LogBody, secret: Buffer, chains: number): SealedEntry {
-  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
-  const extracted = extract(secret);
-  const canonicalBody = canonicalBytes(body);
-  return {
-    commitment: commitTo(canonicalBody, expanded(extracted, commitmentInfo)),
-    salts: placeSalts(extracted, chains),
-    body: sealBytes(canonicalBody, expanded(extracted, sealingInfo)),
-  };
+  return new HmacKey(commitmentKey).digest(canonicalBytes(body));
 }
 
 /**
@@ -304,19 +255,12 @@ export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry> {
 /** A log body, if it is one. Errors: MALFORMED. */
 export const parseLogBody = (value: unknown): Result<LogBody> => parseAs(bodyShape, value);
 
-/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. The key belongs to this entry alone. */
+/** The key belongs to this entry alone. */
 export const sealBody = (body: LogBody, sealingKey: Buffer): Buffer => sealBytes(canonicalBytes(body), sealingKey);
-
-function sealBytes(plaintext: Uint8Array, key: Buffer): Buffer {
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
-}
 
 /** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
 export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody> {
-  const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const plaintext = decryptBody(sealed, sealingKey);
+  const plaintext = openBytes(bytes, sealingKey);
   if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
   const value = readCanonicalJson(plaintext);
   return value.ok ? parseLogBody(value.value) : value;
@@ -345,28 +289,16 @@ export function openSealedEntry(
 /** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */
 export type EntryEvidence = Readonly<Record<string, string>>;
 
-/** AES-256-GCM under a key of its own: nonce ‖ ciphertext ‖ tag. */
+/** Under a key of their own. */
 export const sealEvidence = (tokens: EntryEvidence, secret: Buffer): Buffer =>
   sealBytes(canonicalBytes(tokens), evidenceKeyOf(secret));
 
 /** Errors: LEAF_MISMATCH when it was not sealed under this secret or was changed; MALFORMED. */
 export function openEvidence(bytes: Uint8Array, secret: Buffer): Result<EntryEvidence> {
-  const plaintext = decryptBody(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), evidenceKeyOf(secret));
+  const plaintext = openBytes(bytes, evidenceKeyOf(secret));
   if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed evidence does not open.'));
   const value = readCanonicalJson(plaintext);
   return value.ok ? parseAs(evidenceTokens, value.value) : value;
-}
-
-function decryptBody(sealed: Buffer, sealingKey: Buffer): Buffer | undefined {
-  if (sealed.length < nonceBytes + tagBytes) return undefined;
-  try {
-    const nonce = sealed.subarray(0, nonceBytes);
-    const decipher = createDecipheriv('aes-256-gcm', sealingKey, nonce, { authTagLength: tagBytes });
-    decipher.setAuthTag(sealed.subarray(-tagBytes));
-    return Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
-  } catch {
-    return undefined;
-  }
 }
 
 const malformed = () => err(new AppError('MALFORMED', 'These bytes are no entry of the log.'));

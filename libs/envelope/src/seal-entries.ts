@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { commitmentKeyFrom, extracted, keyBytes, sealingKeyFrom } from './entry-keys.js';
+import { placeSaltsFrom } from './entry-places.js';
+import { HmacKey } from './hmac.js';
+import type { KeyEncryptionKey } from './key-encryption-key.js';
+import { type EntryEvidence, sealEvidence } from './log-entry.js';
+import { nonceBytes, sealBytes } from './sealed-bytes.js';
+
+/** An entry's body with what is kept beside it, ready to be sealed. */
+export interface OpenEntry {
+  /** Its body as `canonicalBody` has it. */
+  readonly canonical: string;
+  /** Number of chains in which it gets a place. */
+  readonly chains: number;
+  /** The signed statements that the body names, where they are kept. */
+  readonly evidence?: EntryEvidence;
+}
+
+/** What an entry has of its body and its secret. */
+export interface SealedEntry {
+  /** Of the secret, for those who get a receipt. Never stored. */
+  readonly commitmentKey: Buffer;
+  readonly commitment: Buffer;
+  /** As `placeSaltsOf`. */
+  readonly salts: readonly Buffer[];
+  /** As `sealBody`. */
+  readonly body: Buffer;
+  readonly wrappedSecret: Buffer;
+  /** As `sealEvidence`. */
+  readonly evidence?: Buffer;
+}
+
+/** Each under a new secret of its own, which only the key-encryption key opens again: the log's hottest step. */
+export function sealEntries(entries: readonly OpenEntry[], kek: Pick<KeyEncryptionKey, 'wrap'>): SealedEntry[] {
+  // Asked for once: the generator costs by the call more than by the byte.
+  const random = randomBytes(entries.length * (keyBytes + nonceBytes));
+  return entries.map(({ canonical, chains, evidence }, at) => {
+    const begin = at * (keyBytes + nonceBytes);
+    const secret = random.subarray(begin, begin + keyBytes);
+    const nonce = random.subarray(begin + keyBytes, begin + keyBytes + nonceBytes);
+    const from = extracted(secret);
+    const commitmentKey = commitmentKeyFrom(from);
+    const bytes = Buffer.from(canonical, 'utf8');
+    return {
+      commitmentKey,
+      commitment: new HmacKey(commitmentKey).digest(bytes),
+      salts: placeSaltsFrom(from, chains),
+      body: sealBytes(bytes, sealingKeyFrom(from), nonce),
+      wrappedSecret: kek.wrap(secret),
+      ...(evidence && { evidence: sealEvidence(evidence, secret) }),
+    };
+  });
+}

@@ -1,0 +1,23 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+export const nonceBytes = 12;
+const tagBytes = 16;
+
+/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
+export function sealBytes(plaintext: Uint8Array, key: Buffer, nonce = randomBytes(nonceBytes)): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** `undefined` when they were not sealed under this key or were changed. */
+export function openBytes(bytes: Uint8Array, key: Buffer): Buffer | undefined {
+  if (bytes.length < nonceBytes + tagBytes) return undefined;
+  try {
+    const nonce = bytes.subarray(0, nonceBytes);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
+    decipher.setAuthTag(bytes.subarray(-tagBytes));
+    return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
