@@ -77,6 +77,7 @@ import { ReleaseHandler } from './release-message/release.handler.js';
 import { RecordReportController } from './record-report/record-report.controller.js';
 import { ReportMismatchController } from './report-mismatch/report-mismatch.controller.js';
 import { SearchEntriesController } from './search-entries/search-entries.controller.js';
+import { EntrySealer } from './seal-entries/entry-sealer.js';
 import { ShowTransferController } from './show-transfer/show-transfer.controller.js';
 
 const PERMIT_KEY = Symbol('PermitKey');
@@ -96,6 +97,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(MESSAGE_LOG) private readonly kafka: MessageLog,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(Appender) private readonly appender: Appender,
+    @Inject(EntrySealer) private readonly sealer: EntrySealer,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
     @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(LogPublisher) private readonly publisher: LogPublisher,
@@ -137,6 +139,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.stopping = true;
     this.hubKeys.close();
     await this.collector?.close();
+    await this.sealer.close();
     await this.appender.close();
     await this.head.flush();
     await this.publisher.close();
@@ -231,6 +234,7 @@ export class AuditModule {
                 }),
         },
         { provide: EntryKek, useFactory: () => EntryKek.load(config.ENTRY_KEK_FILE) },
+        { provide: EntrySealer, inject: [EntryKek], useFactory: (kek: EntryKek) => new EntrySealer(kek) },
         {
           provide: RECEIPT_KEY,
           useFactory: () => loadSigningKey(config.RECEIPT_KEY_FILE ?? `${config.AUDIT_KEY_FILE}.receipt`),
@@ -358,9 +362,9 @@ export class AuditModule {
         },
         {
           provide: RecordPreparer,
-          inject: [AgencyKeys, EvidenceVerifier, EntryKek, CLOCK],
-          useFactory: (keys: AgencyKeys, evidence: EvidenceVerifier, kek: EntryKek, clock: Clock) =>
-            new RecordPreparer(keys, evidence, kek, clock),
+          inject: [AgencyKeys, EvidenceVerifier, EntrySealer, CLOCK],
+          useFactory: (keys: AgencyKeys, evidence: EvidenceVerifier, sealer: EntrySealer, clock: Clock) =>
+            new RecordPreparer(keys, evidence, sealer, clock),
         },
         {
           provide: LeafOpenings,

@@ -5,30 +5,20 @@ import {
   type ClearRecord,
   type EntryEvidence,
   type LogBody,
-  commitmentKeyOf,
+  type OpenEntry,
+  type SealedEntry,
+  canonicalBody,
   encodeClearEntry,
   inChainOrder,
-  newEntrySecret,
   opaqueEntry,
-  sealEntry,
-  sealEvidence,
+  sealEntries,
 } from '#envelope';
-import { type AgencyId, AppError, type EventId, type Pseudonym, type Sha256, canonicalJson } from '#kernel';
+import { type AgencyId, AppError, type EventId, type Pseudonym, type Sha256 } from '#kernel';
 import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
-/** What an opaque entry has beside its leaf. */
-export interface SealedPart {
-  /** Of the body, for the leaf. */
-  readonly commitment: Buffer;
-  /** Of its places, in the order of its chains. */
-  readonly salts: readonly Buffer[];
-  readonly body: Buffer;
-  readonly kek: string;
-  readonly wrappedSecret: Buffer;
-  /** The statements that the body names by hash, where they are kept. */
-  readonly evidence?: Buffer;
-}
+/** What an opaque entry has beside its leaf, and the key that wrapped its secret. */
+export type SealedPart = Omit<SealedEntry, 'commitmentKey'> & { readonly kek: string };
 
 /** Opening of an opaque leaf, for those who get a receipt. Never stored in clear. */
 export interface LeafOpening {
@@ -41,23 +31,23 @@ export interface LeafOpening {
 export interface IndexColumns {
   readonly type: string;
   readonly at: string;
-  readonly exchangeId?: string;
-  readonly exchangeNumber?: number;
-  readonly messageId?: string;
-  readonly manifestHash?: Sha256;
-  readonly sender?: AgencyId;
-  readonly recipient?: AgencyId;
-  readonly actor?: AgencyId;
+  readonly exchangeId?: string | undefined;
+  readonly exchangeNumber?: number | undefined;
+  readonly messageId?: string | undefined;
+  readonly manifestHash?: Sha256 | undefined;
+  readonly sender?: AgencyId | undefined;
+  readonly recipient?: AgencyId | undefined;
+  readonly actor?: AgencyId | undefined;
   /** Case worker's pseudonym at the actor's agency. */
-  readonly worker?: string;
-  readonly subjects?: readonly Pseudonym[];
-  readonly categories?: readonly number[];
+  readonly worker?: string | undefined;
+  readonly subjects?: readonly Pseudonym[] | undefined;
+  readonly categories?: readonly number[] | undefined;
   /** Provisions on which the parties process or by which secrecy is lifted, and `consent` where a consent lifts it. */
-  readonly basis?: readonly string[];
-  readonly purpose?: string;
-  readonly code?: string;
+  readonly basis?: readonly string[] | undefined;
+  readonly purpose?: string | undefined;
+  readonly code?: string | undefined;
   /** Without a version it can be found, and says nothing about whether the consent holds. */
-  readonly consent?: { readonly id: string; readonly version?: number };
+  readonly consent?: { readonly id: string; readonly version?: number } | undefined;
   readonly request?: { readonly jti: string; readonly hash: Sha256 };
   /** Agencies that may find the entry as one of theirs. */
   readonly parties: readonly AgencyId[];
@@ -80,59 +70,86 @@ export interface PreparedEntry {
   readonly releaseFact?: Omit<ReleaseFact, 'leafIndex'>;
 }
 
-export function prepareOpaque(
-  body: LogBody,
-  kek: EntryKek,
-  extra: {
-    readonly request?: { readonly jti: string; readonly hash: Sha256 };
-    readonly told?: readonly AgencyId[];
-    readonly topic?: Topic;
-    /** Signed statements, by kind. */
-    readonly tokens?: EntryEvidence;
-  } = {},
-): PreparedEntry & { readonly opening: LeafOpening } {
-  const secret = newEntrySecret();
-  const parties = [body.sender, body.recipient, body.actor?.agency, ...(extra.told ?? [])].filter(
-    (agency, at, all) => agency !== undefined && all.indexOf(agency) === at,
-  ) as AgencyId[];
-  const chains = inChainOrder([...parties, ...(body.subjects ?? [])]);
-  const kept = keptEvidence(body.type, extra.tokens ?? {});
-  return {
-    eventId: body.eventId,
-    sealed: {
-      ...sealEntry(body, secret, chains.length),
-      kek: kek.id,
-      wrappedSecret: kek.wrap(secret),
-      ...(Object.keys(kept).length > 0 && { evidence: sealEvidence(kept, secret) }),
-    },
-    chains,
-    index: {
-      type: body.type,
-      at: body.at,
-      ...(body.exchangeId && { exchangeId: body.exchangeId }),
-      ...(body.seq && { exchangeNumber: body.seq }),
-      ...(body.messageId && { messageId: body.messageId }),
-      ...(body.manifestHash && { manifestHash: body.manifestHash }),
-      ...(body.sender && { sender: body.sender }),
-      ...(body.recipient && { recipient: body.recipient }),
-      ...(body.actor && { actor: body.actor.agency }),
-      ...(body.actor?.worker !== undefined && { worker: body.actor.worker }),
-      ...(body.subjects && { subjects: body.subjects }),
-      ...(body.categories && { categories: body.categories }),
-      ...(body.basis && { basis: basisWords(body.basis) }),
-      ...(body.purpose && { purpose: body.purpose }),
-      ...(body.code && { code: body.code }),
-      ...(body.consent && { consent: consentColumns(body, body.consent) }),
-      ...(extra.request && { request: extra.request }),
-      parties,
-    },
-    ...(extra.topic && { topic: extra.topic }),
-    // Most entries are never opened again by this process.
-    get opening(): LeafOpening {
-      return { body: canonicalJson(body), commitmentKey: commitmentKeyOf(secret) };
-    },
-  };
+/** An entry that is to be sealed. */
+export interface EntryDraft {
+  readonly body: LogBody;
+  readonly request?: { readonly jti: string; readonly hash: Sha256 };
+  /** Agencies that may find it, beside those that its body names. */
+  readonly told?: readonly AgencyId[];
+  readonly topic?: Topic;
+  /** Signed statements, by kind. */
+  readonly tokens?: EntryEvidence;
 }
+
+export type OpaqueEntry = PreparedEntry & { readonly sealed: SealedPart; readonly opening: LeafOpening };
+
+/** One, here and now; many are sealed by the `EntrySealer`. */
+export function prepareOpaque(body: LogBody, kek: EntryKek, draft: Omit<EntryDraft, 'body'> = {}): OpaqueEntry {
+  const drafts = [{ ...draft, body }];
+  const entries = openEntries(drafts);
+  return sealedAs(drafts, entries, sealEntries(entries, kek.present), kek.id)[0]!;
+}
+
+interface EntryToSeal extends OpenEntry {
+  readonly parties: readonly AgencyId[];
+  readonly inChains: readonly Chain[];
+}
+
+export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
+  drafts.map(({ body, told = [], tokens = {} }) => {
+    const named = [body.sender, body.recipient, body.actor?.agency, ...told].filter((agency) => agency !== undefined);
+    const parties = [...new Set(named)];
+    const inChains = inChainOrder([...parties, ...(body.subjects ?? [])]);
+    const evidence = keptEvidence(body.type, tokens);
+    return {
+      canonical: canonicalBody(body),
+      chains: inChains.length,
+      ...(Object.keys(evidence).length > 0 && { evidence }),
+      parties,
+      inChains,
+    };
+  });
+
+/** @param kek id of the key that wrapped the secrets */
+export const sealedAs = (
+  drafts: readonly EntryDraft[],
+  entries: readonly EntryToSeal[],
+  sealed: readonly SealedEntry[],
+  kek: string,
+): OpaqueEntry[] =>
+  drafts.map(({ body, request, topic }, at) => {
+    const { parties, inChains, canonical } = entries[at]!;
+    const { commitmentKey, ...part } = sealed[at]!;
+    return {
+      eventId: body.eventId,
+      sealed: { ...part, kek },
+      chains: inChains,
+      index: indexOf(body, parties, request),
+      ...(topic && { topic }),
+      opening: { body: canonical, commitmentKey },
+    };
+  });
+
+const indexOf = (body: LogBody, parties: readonly AgencyId[], request: IndexColumns['request']): IndexColumns => ({
+  type: body.type,
+  at: body.at,
+  exchangeId: body.exchangeId,
+  exchangeNumber: body.seq,
+  messageId: body.messageId,
+  manifestHash: body.manifestHash,
+  sender: body.sender,
+  recipient: body.recipient,
+  actor: body.actor?.agency,
+  worker: body.actor?.worker,
+  subjects: body.subjects,
+  categories: body.categories,
+  basis: body.basis && basisWords(body.basis),
+  purpose: body.purpose,
+  code: body.code,
+  consent: body.consent && consentColumns(body, body.consent),
+  request,
+  parties,
+});
 
 /** Errors: UNAVAILABLE: the key that wrapped its secret is gone since. */
 export function underPresentKek(entry: PreparedEntry, kek: EntryKek): PreparedEntry {

@@ -53,6 +53,11 @@ export class EntryKek {
     await syncFolderOf(this.path);
   }
 
+  /** The key that wraps. */
+  get present(): KeyEncryptionKey {
+    return this.current;
+  }
+
   /** Of the key that wraps. */
   get id(): string {
     return this.current.id;

@@ -7,7 +7,7 @@ import type { PreparedEntry } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import type { RecordedTopic } from '../domain/entry-types.js';
 import { type ConsumedUpTo, moveOffsets, quarantine, storedOffset } from '../infra/consumed-facts.js';
-import type { RecordPreparer } from './prepare-record.js';
+import type { RecordPreparer, RecordToLog } from './prepare-record.js';
 
 /** A fact with the agencies that it concerns beside those that its record names. */
 interface DecodedFact {
@@ -45,7 +45,7 @@ export class FactConsumer {
   async consumeBatch(batch: LogBatch): Promise<void> {
     const { topic, partition, messages } = batch;
     if (!isRecorded(topic)) throw new Error(`no facts are expected on ${topic}`);
-    const prepared = await Promise.all(messages.map((message) => this.prepare(message, topic)));
+    const prepared = await this.prepare(messages, topic);
     const entries: PreparedEntry[] = [];
     for (const [at, result] of prepared.entries()) {
       const message = messages[at];
@@ -77,11 +77,14 @@ export class FactConsumer {
     this.watchForJump(consumed, expected, first);
   }
 
-  private async prepare(message: LogMessage, topic: RecordedTopic): Promise<Result<PreparedEntry>> {
-    const fact = factOf(message, topic);
-    if (!fact.ok) return fact;
-    const { log, parties = [] } = fact.value;
-    return this.preparer.prepare(log, topic, parties.filter(isAgencyId));
+  private async prepare(messages: readonly LogMessage[], topic: RecordedTopic): Promise<Result<PreparedEntry>[]> {
+    const facts = messages.map((message) => factOf(message, topic));
+    const prepared = await this.preparer.prepareAll(
+      facts.flatMap((fact) => (fact.ok ? [fact.value] : [])),
+      topic,
+    );
+    const inOrder = prepared.values();
+    return facts.map((fact) => (fact.ok ? inOrder.next().value! : fact));
   }
 
   /** Kept beside Kafka's own, for the alarm on a jump (design 4, rule 4). In memory while no other instance has consumed. */
@@ -100,10 +103,10 @@ export class FactConsumer {
 
 const placeOf = ({ topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>): string => `${topic}/${partition}`;
 
-function factOf(message: LogMessage, topic: RecordedTopic): Result<DecodedFact & { readonly log: LogRecord }> {
+function factOf(message: LogMessage, topic: RecordedTopic): Result<RecordToLog> {
   try {
-    const { log, ...fact } = decoders[topic](message.value);
-    if (log) return ok({ ...fact, log });
+    const { log, parties = [] } = decoders[topic](message.value);
+    if (log) return ok({ record: log, concerned: parties.filter(isAgencyId) });
   } catch {
     // What protobuf says about bytes that it cannot read may quote them.
   }

@@ -13,10 +13,15 @@ import {
 } from '#kernel';
 import { type Assertion, bodyMembers } from '../domain/entry-body.js';
 import { countsForConsent, mayWrite } from '../domain/entry-types.js';
-import type { LeafOpening, PreparedEntry } from '../append-entries/prepared-entry.js';
-import { prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js';
+import {
+  type EntryDraft,
+  type LeafOpening,
+  type OpaqueEntry,
+  type PreparedEntry,
+  prepareClear,
+} from '../append-entries/prepared-entry.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
-import type { EntryKek } from '../infra/entry-kek.js';
+import type { EntrySealer } from '../seal-entries/entry-sealer.js';
 import type { EvidenceVerifier } from './verify-evidence.js';
 
 /** Time in which what another service knew of a key must have reached this one's snapshot, in milliseconds. */
@@ -25,23 +30,56 @@ const LOOK_EVERY_MS = 25;
 
 const malformed = (field: string) => err(new AppError('MALFORMED', undefined, { field }));
 
+export interface RecordToLog {
+  readonly record: LogRecord;
+  /** Agencies that may find the entry as one of theirs, beside those that the record names. */
+  readonly concerned?: readonly AgencyId[];
+}
+
+interface DraftWithReceipt extends EntryDraft {
+  readonly receiptFor?: AgencyId;
+}
+
 /** From a record, wherever it came from, to an entry that only lacks its place in the log. */
 export class RecordPreparer {
   constructor(
     private readonly keys: AgencyKeys,
     private readonly evidence: EvidenceVerifier,
-    private readonly kek: EntryKek,
+    private readonly sealer: EntrySealer,
     private readonly clock: Clock,
   ) {}
 
+  /** As `prepareAll`, of one. */
+  async prepare(record: LogRecord, topic: Topic): Promise<Result<PreparedEntry>> {
+    const [prepared] = await this.prepareAll([{ record }], topic);
+    return prepared!;
+  }
+
   /**
+   * Each in its place.
+   *
    * @param topic whose service may write which types
-   * @param concerned agencies that may find the entry as one of theirs, beside those that the record names
    *
    * Errors: MALFORMED (no later attempt can succeed), DIRECTORY_STALE (evidence cannot be judged now).
    */
-  async prepare(record: LogRecord, topic: Topic, concerned: readonly AgencyId[] = []): Promise<Result<PreparedEntry>> {
-    const { eventId } = record;
+  async prepareAll(records: readonly RecordToLog[], topic: Topic): Promise<Result<PreparedEntry>[]> {
+    const read = await Promise.all(records.map((one) => this.read(one, topic)));
+    const sealed = await this.sealer.seal(read.flatMap((one) => (one.ok && 'body' in one.value ? [one.value] : [])));
+    const inOrder = sealed.values();
+    return Promise.all(
+      read.map(async (one): Promise<Result<PreparedEntry>> => {
+        if (!one.ok) return one;
+        if (!('body' in one.value)) return ok(one.value);
+        return ok(await this.withReceipt(inOrder.next().value!, one.value.receiptFor));
+      }),
+    );
+  }
+
+  private async read(
+    { record, concerned = [] }: RecordToLog,
+    topic: Topic,
+  ): Promise<Result<PreparedEntry | DraftWithReceipt>> {
+    const { eventId, receiptFor } = record;
     if (!isEventId(eventId)) return malformed('eventId');
     if (!mayWrite(topic, record.type)) return malformed('type');
     if (record.clearRecordJson !== '') return this.clear(eventId, record, topic);
@@ -55,11 +93,17 @@ export class RecordPreparer {
     const body = parseLogBody(members.value);
     if (!body.ok) return body;
     const tokens = Object.fromEntries(record.evidence.map(({ kind, token }) => [kind, token]));
-    if (record.receiptFor === '') return ok(prepareOpaque(body.value, this.kek, { topic, tokens, told: concerned }));
-    if (!isAgencyId(record.receiptFor)) return malformed('receiptFor');
-    const prepared = prepareOpaque(body.value, this.kek, { topic, tokens, told: [record.receiptFor, ...concerned] });
-    const { opening, ...entry } = prepared;
-    return ok({ ...entry, receipt: { opening: await this.sealOpening(opening, record.receiptFor) } });
+    if (receiptFor === '') return ok({ body: body.value, topic, tokens, told: concerned });
+    if (!isAgencyId(receiptFor)) return malformed('receiptFor');
+    return ok({ body: body.value, topic, tokens, told: [receiptFor, ...concerned], receiptFor });
+  }
+
+  private async withReceipt(
+    { opening, ...entry }: OpaqueEntry,
+    receiptFor: AgencyId | undefined,
+  ): Promise<PreparedEntry> {
+    if (receiptFor === undefined) return entry;
+    return { ...entry, receipt: { opening: await this.sealOpening(opening, receiptFor) } };
   }
 
   /** An entry that counts only with its signature waits a moment for the directory to tell of the key, which is in the log. */

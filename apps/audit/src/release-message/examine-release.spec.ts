@@ -20,6 +20,7 @@ import { FixedClock, numericDate, type Result, sha256, unwrap } from '#kernel';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { ReleaseKeyring } from '../infra/release-keyring.js';
+import { EntrySealer } from '../seal-entries/entry-sealer.js';
 import { RecordPreparer } from '../log-facts/prepare-record.js';
 import { EvidenceVerifier } from '../log-facts/verify-evidence.js';
 import { acceptedEvent, type AskedRelease, releaseItem } from '../testing/audit.fixture.js';
@@ -73,7 +74,12 @@ describe('examining a release', () => {
     return {
       keys,
       evidence,
-      records: new RecordPreparer(keys, evidence, new EntryKek(randomBytes(32)), clock),
+      records: new RecordPreparer(
+        keys,
+        evidence,
+        new EntrySealer(new EntryKek(randomBytes(32)), { threads: 0 }),
+        clock,
+      ),
       keyring,
       permitKey: unwrap(await importVerificationKey(permitKey.publicJwk)),
       clock,

@@ -36,6 +36,7 @@ import { LogKey } from '../infra/log-key.js';
 import { tileSource } from '../infra/log-store.js';
 import { ReleaseKeyring } from '../infra/release-keyring.js';
 import { auditSchema } from '../infra/schema.js';
+import { EntrySealer } from '../seal-entries/entry-sealer.js';
 import { FactConsumer } from '../log-facts/fact-consumer.js';
 import { RecordPreparer } from '../log-facts/prepare-record.js';
 import { EvidenceVerifier } from '../log-facts/verify-evidence.js';
@@ -109,7 +110,10 @@ const everyKey = (): KeyProof => () => Promise.resolve(true);
 export interface InstanceOptions {
   readonly keyProof?: typeof keyLeaves;
   readonly connect?: (url: string) => pg.Client;
-  readonly appender?: Pick<AppenderOptions, 'publishedBefore' | 'requireSynchronousStandby' | 'afterCommit'>;
+  readonly appender?: Pick<
+    AppenderOptions,
+    'publishedBefore' | 'requireSynchronousStandby' | 'afterCommit' | 'maxBatch'
+  >;
 }
 
 /** One instance of the service's core over real PostgreSQL, without transports. */
@@ -143,7 +147,7 @@ export class AuditInstance {
       ...appender,
     });
     const evidence = new EvidenceVerifier(keys);
-    this.preparer = new RecordPreparer(keys, evidence, kek, clock);
+    this.preparer = new RecordPreparer(keys, evidence, new EntrySealer(kek, { threads: 0 }), clock);
     this.consumer = new FactConsumer(this.preparer, this.appender, this.database, this.logger);
     this.openings = new LeafOpenings(this.database, kek, this.logger);
     this.handler = new ReleaseHandler(

@@ -1,0 +1,50 @@
+import { availableParallelism } from 'node:os';
+import Tinypool from 'tinypool';
+import { sealEntries } from '#envelope';
+import type { EntryKek } from '../infra/entry-kek.js';
+import { type EntryDraft, type OpaqueEntry, openEntries, sealedAs } from '../append-entries/prepared-entry.js';
+import { unpack } from './packed-entries.js';
+import type { SealingTask } from './sealing-thread.js';
+
+/** Fewer are sealed here: the way to a thread and back takes longer. */
+const fewEntries = 16;
+const mostThreads = 4;
+const idleMs = 10_000;
+
+/** Seals entries, many of them on threads of their own: half of what an entry costs needs nothing of the log's state. */
+export class EntrySealer {
+  private readonly threads: Tinypool | undefined;
+
+  /** @param options.threads none: all are sealed here */
+  constructor(
+    private readonly kek: EntryKek,
+    { threads = Math.min(mostThreads, Math.max(1, availableParallelism() - 1)) } = {},
+  ) {
+    if (threads === 0) return;
+    this.threads = new Tinypool({
+      filename: new URL('./sealing-thread.js', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: idleMs,
+    });
+  }
+
+  /** In their order. */
+  async seal(drafts: readonly EntryDraft[]): Promise<OpaqueEntry[]> {
+    const entries = openEntries(drafts);
+    const { present, id } = this.kek;
+    if (!this.threads || drafts.length < fewEntries)
+      return sealedAs(drafts, entries, sealEntries(entries, present), id);
+    const task: SealingTask = {
+      entries: entries.map(({ canonical, chains, evidence }) => ({ canonical, chains, ...(evidence && { evidence }) })),
+      kek: present.key,
+    };
+    const packed = (await this.threads.run(task)) as Uint8Array;
+    return sealedAs(drafts, entries, unpack(packed), id);
+  }
+
+  /** Ends when what is under way is done. */
+  async close(): Promise<void> {
+    await this.threads?.destroy();
+  }
+}

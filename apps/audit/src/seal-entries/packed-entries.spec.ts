@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { SealedEntry } from '#envelope';
+import { pack, unpack } from './packed-entries.js';
+
+const bytes = (length: object): fc.Arbitrary<Buffer> => fc.uint8Array(length).map((array) => Buffer.from(array));
+const key = bytes({ minLength: 32, maxLength: 32 });
+const sealed: fc.Arbitrary<SealedEntry> = fc.record(
+  {
+    commitmentKey: key,
+    commitment: key,
+    salts: fc.array(key, { maxLength: 6 }),
+    body: bytes({ maxLength: 300 }),
+    wrappedSecret: bytes({ minLength: 40, maxLength: 40 }),
+    evidence: bytes({ minLength: 1, maxLength: 300 }),
+  },
+  { requiredKeys: ['commitmentKey', 'commitment', 'salts', 'body', 'wrappedSecret'] },
+);
+
+describe('packed entries', () => {
+  it('are unpacked as what they were', () =>
+    fc.assert(
+      fc.property(fc.array(sealed, { maxLength: 20 }), (entries) => expect(unpack(pack(entries))).toEqual(entries)),
+    ));
+
+  it('stand in memory of their own, which can be given to another thread', () => {
+    const packed = pack([
+      {
+        commitmentKey: randomBytes(32),
+        commitment: randomBytes(32),
+        salts: [],
+        body: randomBytes(9),
+        wrappedSecret: randomBytes(40),
+      },
+    ]);
+    expect(packed.buffer.byteLength).toBe(packed.length);
+    const moved = structuredClone(packed, { transfer: [packed.buffer] });
+    expect([packed.length, unpack(moved)]).toEqual([0, [expect.objectContaining({ salts: [] })]]);
+  });
+});

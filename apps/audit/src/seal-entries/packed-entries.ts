@@ -1,0 +1,50 @@
+import type { SealedEntry } from '#envelope';
+
+const keyBytes = 32;
+const lengthBytes = 4;
+/** Number of salts; lengths of body, wrapped secret and evidence. */
+const lengthsOfOne = 4;
+
+/**
+ * Sealed entries in one piece of memory, which passes from one thread to another without a copy: their number, the lengths of
+ * each one's parts, then the parts. All numbers are 32 bits, big-endian.
+ */
+export function pack(entries: readonly SealedEntry[]): Buffer<ArrayBuffer> {
+  const lengths = Buffer.allocUnsafe(lengthBytes * (1 + lengthsOfOne * entries.length));
+  const parts: Uint8Array[] = [lengths];
+  let at = lengths.writeUInt32BE(entries.length);
+  for (const { commitmentKey, commitment, salts, body, wrappedSecret, evidence } of entries) {
+    for (const length of [salts.length, body.length, wrappedSecret.length, evidence?.length ?? 0])
+      at = lengths.writeUInt32BE(length, at);
+    parts.push(commitmentKey, commitment, ...salts, body, wrappedSecret);
+    if (evidence) parts.push(evidence);
+  }
+  // Of memory of its own: what is cut from Node's pool cannot be given away.
+  const packed = Buffer.from(new ArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)));
+  at = 0;
+  for (const part of parts) {
+    packed.set(part, at);
+    at += part.length;
+  }
+  return packed;
+}
+
+export function unpack(bytes: Uint8Array): SealedEntry[] {
+  const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const entries = packed.readUInt32BE();
+  let lengthAt = lengthBytes;
+  let at = lengthBytes * (1 + lengthsOfOne * entries);
+  const nextLength = (): number => packed.readUInt32BE((lengthAt += lengthBytes) - lengthBytes);
+  const take = (length: number): Buffer => packed.subarray(at, (at += length));
+  return Array.from({ length: entries }, () => {
+    const [salts, body, wrapped, evidence] = [nextLength(), nextLength(), nextLength(), nextLength()];
+    return {
+      commitmentKey: take(keyBytes),
+      commitment: take(keyBytes),
+      salts: Array.from({ length: salts }, () => take(keyBytes)),
+      body: take(body),
+      wrappedSecret: take(wrapped),
+      ...(evidence > 0 && { evidence: take(evidence) }),
+    };
+  });
+}
