@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogBody, parseLogBody } from '#envelope';
-import { type AgencyId, type Pseudonym, agencyId, newEventId, newExchangeId, newMessageId, unwrap } from '#kernel';
-import { type PreparedEntry, prepareOpaque } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import type { LogBody } from '#envelope';
+import { type AgencyId, type Pseudonym, type Sha256, agencyId, newEventId, newExchangeId, newMessageId } from '#kernel';
+import type { PreparedEntry } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { EntrySealer } from '../../../apps/audit/src/seal-entries/entry-sealer.js';
 import { committedLog } from '../../../apps/audit/src/infra/log-store.js';
 import { LogPublisher } from '../../../apps/audit/src/publish-log/log-publisher.js';
 import { TileFolder } from '../../../apps/audit/src/publish-log/tile-folder.js';
@@ -33,6 +34,7 @@ export class BodySource {
   private count = 0;
   private exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
   private readonly subjects: number;
+  private random = Buffer.alloc(0);
 
   constructor(entries: number) {
     this.subjects = Math.max(1, Math.floor(entries / entriesOfSubject));
@@ -43,7 +45,11 @@ export class BodySource {
     return this.exchange;
   }
 
-  next(): LogBody {
+  some(count: number): LogBody[] {
+    return Array.from({ length: count }, () => this.next());
+  }
+
+  private next(): LogBody {
     const n = this.count;
     this.count += 1;
     const step = n % 3;
@@ -52,33 +58,39 @@ export class BodySource {
     const recipient = county(Math.floor(n / 3));
     const refused = step === 2 && n % 50 === 2;
     const type = ['message-accepted', 'message-delivered', refused ? 'release-refused' : 'message-released'][step]!;
-    return unwrap(
-      parseLogBody({
-        v: 1,
-        eventId: newEventId(),
-        type,
-        at: new Date().toISOString(),
-        ...this.exchange,
-        seq: step + 1,
-        manifestHash: randomBytes(32).toString('base64url'),
-        sender,
-        recipient,
-        ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
-        subjects: [subjectOf((n * 7_919) % this.subjects)],
-        categories: [1 + (n % 15), 16],
-        basis: [
-          {
-            categories: [1 + (n % 15), 16],
-            processing: { sender: '681/2023-87', recipient: '681/2023-88' },
-            secrecyLift: { statute: { id: `681/2023-${87 + (n % 8)}`, version: 1 } },
-          },
-        ],
-        purpose: 'plan',
-        ...(refused && { code: 'CONSENT_WITHDRAWN' }),
-        evidence: { manifest: randomBytes(32).toString('base64url') },
-        assertedBy: 'agency',
-      }),
-    );
+    return {
+      v: 1,
+      eventId: newEventId(),
+      type,
+      at: new Date().toISOString(),
+      ...this.exchange,
+      seq: step + 1,
+      manifestHash: this.digest(),
+      sender,
+      recipient,
+      ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
+      subjects: [subjectOf((n * 7_919) % this.subjects)],
+      categories: [1 + (n % 15), 16],
+      basis: [
+        {
+          categories: [1 + (n % 15), 16],
+          processing: { sender: '681/2023-87', recipient: '681/2023-88' },
+          secrecyLift: { statute: { id: `681/2023-${87 + (n % 8)}`, version: 1 } },
+        },
+      ],
+      purpose: 'plan',
+      ...(refused && { code: 'CONSENT_WITHDRAWN' }),
+      evidence: { manifest: this.digest() },
+      assertedBy: 'agency',
+    };
+  }
+
+  /** 32 random bytes in base64url, out of a store: asking for each anew would be felt beside what is measured. */
+  private digest(): Sha256 {
+    if (this.random.length < 32) this.random = randomBytes(65_536);
+    const digest = this.random.toString('base64url', 0, 32);
+    this.random = this.random.subarray(32);
+    return digest as Sha256;
   }
 }
 
@@ -87,7 +99,7 @@ export interface BenchLog {
   readonly ground: AuditGround;
   readonly audit: AuditInstance;
   readonly postgresPid: number;
-  prepare(body: LogBody): PreparedEntry;
+  prepare(bodies: readonly LogBody[]): Promise<readonly PreparedEntry[]>;
   /** Resolves when a checkpoint of this size or a larger one stands in the public folder. */
   published(size: number): Promise<void>;
 }
@@ -125,19 +137,21 @@ async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Prom
     intervalMs: 1_000,
   });
   woken.publisher = publisher;
+  const sealer = new EntrySealer(ground.kek);
   try {
     await eventually(async () => (audit.appender.active ? true : undefined));
     await bench({
       ground,
       audit,
       postgresPid: stack.supervisor.pidOf('postgres-hub')!,
-      prepare: (body) => prepareOpaque(body, ground.kek),
+      prepare: (bodies) => sealer.seal(bodies.map((body) => ({ body }))),
       published: async (size) => {
         await eventually(async () => (((await publisher.published())?.size ?? 0) >= size ? true : undefined));
       },
     });
     return 0;
   } finally {
+    await sealer.close();
     await publisher.close();
     await audit.stop();
     await ground.clear();

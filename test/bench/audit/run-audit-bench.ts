@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
+import { type Chain, type ChainHead, type LogBody, placeAfter, placesHash } from '#envelope';
 import { leafHash } from '#merkle';
 import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
 import { type PreparedEntry, entryOf } from '../../../apps/audit/src/append-entries/prepared-entry.js';
@@ -95,9 +95,9 @@ async function append(
     while (proposed < entries) {
       const count = Math.min(entriesOfProposal, entries - proposed);
       proposed += count;
-      const proposal = Array.from({ length: count }, () => log.prepare(source.next()));
+      const bodies = source.some(count);
       const entered = performance.now();
-      const { checkpoint } = await log.audit.appender.append(plainProposal(proposal));
+      const { checkpoint } = await log.audit.appender.append(plainProposal(await log.prepare(bodies)));
       latencies.push(performance.now() - entered);
       size = Math.max(size, checkpoint.size);
       done += count;
@@ -123,6 +123,13 @@ async function append(
   };
 }
 
+/** From the body to the durable entry, in milliseconds. */
+async function latencyOf(log: BenchLog, bodies: readonly LogBody[]): Promise<number> {
+  const entered = performance.now();
+  await log.audit.appender.append(plainProposal(await log.prepare(bodies)));
+  return performance.now() - entered;
+}
+
 /** Small proposals at an even pace, whether the earlier ones are done or not. */
 async function paced(log: BenchLog, source: BodySource, perSecond: number): Promise<AuditFigures['halfRate']> {
   const everyMs = 5;
@@ -134,13 +141,7 @@ async function paced(log: BenchLog, source: BodySource, perSecond: number): Prom
     const due = Math.floor(((performance.now() - begun) / 1_000) * perSecond) - sent;
     if (due > 0) {
       sent += due;
-      const proposal = Array.from({ length: due }, () => log.prepare(source.next()));
-      const entered = performance.now();
-      all.push(
-        log.audit.appender.append(plainProposal(proposal)).then(() => {
-          latencies.push(performance.now() - entered);
-        }),
-      );
+      all.push(latencyOf(log, source.some(due)).then((latency) => void latencies.push(latency)));
     }
     await setTimeout(everyMs);
   }
@@ -159,9 +160,8 @@ async function plainInserts(log: BenchLog, source: BodySource, entries: number):
     const heads = new Map<Chain, ChainHead>();
     let milliseconds = 0;
     for (let first = 0; first < entries; first += floorBatch) {
-      const batch = Array.from({ length: Math.min(floorBatch, entries - first) }, (_, at) =>
-        placed(log.prepare(source.next()), first + at, heads),
-      );
+      const prepared = await log.prepare(source.some(Math.min(floorBatch, entries - first)));
+      const batch = prepared.map((entry, at) => placed(entry, first + at, heads));
       const size = first + batch.length;
       const statement = appendStatement(batch, {
         loggedAt: new Date().toISOString(),

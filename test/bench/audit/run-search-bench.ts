@@ -70,7 +70,7 @@ async function fill(log: BenchLog, entries: number): Promise<Sought> {
     while (proposed < entries) {
       const count = Math.min(entriesOfProposal, entries - proposed);
       proposed += count;
-      await log.audit.appender.append(plainProposal(Array.from({ length: count }, () => log.prepare(source.next()))));
+      await log.audit.appender.append(plainProposal(await log.prepare(source.some(count))));
       exchangeIds.push(source.lately.exchangeId);
       messageIds.push(source.lately.messageId);
       if (proposed <= entries / 2) middle = new Date();

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg';
 import { AuditEvent } from '#contracts';
 import { type LogBody, openBody, parseLogBody, sealingKeyOf } from '#envelope';
-import { type EventId, newEventId, unwrap } from '#kernel';
+import { type EventId, newEventId, sha256, unwrap } from '#kernel';
 import { MemoryTree, leafHash, openCheckpoint, verifyConsistency, verifyInclusion } from '#merkle';
 import { AuditGround, AuditInstance, type InstanceOptions, eventually } from '../testing/audit.fixture.js';
 import { directoryOf } from '../testing/parties.fixture.js';
@@ -31,8 +31,9 @@ async function start(options: InstanceOptions = {}): Promise<AuditInstance> {
 
 const isActive = (appender: Appender): Promise<true> => eventually(async () => (appender.active ? true : undefined));
 
-function entry(eventId: EventId = newEventId()): PreparedEntry {
-  const body = { v: 1, eventId, type: 'message-delivered', at: new Date().toISOString(), assertedBy: 'hub' };
+function entry(eventId: EventId = newEventId(), members: Partial<LogBody> = {}): PreparedEntry {
+  const at = new Date().toISOString();
+  const body = { v: 1, eventId, type: 'message-delivered', at, assertedBy: 'hub', ...members };
   return prepareOpaque(unwrap(parseLogBody(body)), ground.kek);
 }
 
@@ -194,9 +195,13 @@ class FailingClient extends pg.Client {
     return this.fail(when, run) as never;
   }
 
+  lose(): void {
+    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
   private async fail(when: 'before' | 'after', run: () => unknown): Promise<never> {
     if (when === 'after') await run();
-    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    this.lose();
     throw new Error('Connection terminated unexpectedly');
   }
 }
@@ -230,6 +235,88 @@ describe('an uncertain commit', () => {
     const committed = await rowsOf<{ tree_size: string }>('SELECT tree_size FROM audit.checkpoint');
     const sizes = new Set(committed.map(({ tree_size }) => Number(tree_size)));
     expect([...seen].filter((size) => !sizes.has(size))).toEqual([]);
+  });
+});
+
+describe('a batch that is made ready while the one before is on its way to the database', () => {
+  /** Enough at once that many batches follow each other without a pause. */
+  const crowd = 60;
+  const small = { appender: { maxBatch: 4 } };
+
+  it('knows the events of the one before', async () => {
+    const { appender } = await start(small);
+    await isActive(appender);
+    const before = await expectSound();
+    const eventIds = Array.from({ length: 3 }, () => newEventId());
+    const brought = await Promise.all(
+      Array.from({ length: crowd }, (_, at) => appender.append(plainProposal([entry(eventIds[at % 3])]))),
+    );
+    expect(new Set(brought.flatMap(({ leaves }) => leaves))).toEqual(new Set([before, before + 1, before + 2]));
+    expect(await expectSound()).toBe(before + 3);
+  });
+
+  it('decides by what the one before says', async () => {
+    const { appender } = await start(small);
+    await isActive(appender);
+    const manifestHash = sha256(newEventId());
+    const outcomes = await Promise.all(
+      Array.from({ length: crowd }, () =>
+        appender.append({
+          wanted: { eventIds: [], manifestHashes: [manifestHash] },
+          decide: (view) =>
+            view.message(manifestHash).released
+              ? { entries: entries(1), outcome: 'again' }
+              : { entries: [entry(newEventId(), { type: 'message-released', manifestHash })], outcome: 'released' },
+        }),
+      ),
+    );
+    const released = outcomes.filter(({ outcome }) => outcome === 'released');
+    expect(released).toEqual([outcomes[0]]);
+    await expectSound();
+  });
+
+  it.each(['before', 'after'] as const)(
+    'goes back with it where its commit is lost %s it took effect',
+    async (when) => {
+      const { appender } = await start({ ...small, connect: (url) => new FailingClient({ connectionString: url }) });
+      await isActive(appender);
+      const size = await expectSound();
+      FailingClient.failNext = when;
+      const brought = await Promise.all(
+        Array.from({ length: crowd }, () => appender.append(plainProposal(entries(1)))),
+      );
+      expect(brought.flatMap(({ leaves }) => leaves)).toEqual(Array.from({ length: crowd }, (_, at) => size + at));
+      expect(await expectSound()).toBe(size + crowd);
+    },
+  );
+
+  it('goes back with it where nothing can be looked up any more', async () => {
+    const clients: FailingClient[] = [];
+    const connect = (url: string): pg.Client => {
+      const client = new FailingClient({ connectionString: url });
+      clients.push(client);
+      return client;
+    };
+    const { appender } = await start({ ...small, connect });
+    await isActive(appender);
+    const size = await expectSound();
+    const brought = Array.from({ length: crowd }, () => appender.append(plainProposal(entries(1))));
+    const [, reader] = clients;
+    reader?.lose();
+    const leaves = (await Promise.all(brought)).flatMap((one) => one.leaves);
+    expect(leaves).toEqual(Array.from({ length: crowd }, (_, at) => size + at));
+    expect(await expectSound()).toBe(size + crowd);
+  });
+
+  it.each(['first', 'middle', 'last'])('does not suffer where the %s one can never be stored', async (which) => {
+    const { appender } = await start(small);
+    await isActive(appender);
+    const bad: PreparedEntry = { ...entry(), index: { ...entry().index, exchangeId: 'no uuid' } };
+    const at = { first: 0, middle: 10, last: 19 }[which] ?? 0;
+    const brought = Array.from({ length: 20 }, (_, place) => (place === at ? [bad] : entries(1)));
+    const outcomes = await Promise.allSettled(brought.map((one) => appender.append(plainProposal(one))));
+    expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(brought.map((one) => one[0] !== bad));
+    await expectSound();
   });
 });
 

@@ -60,17 +60,38 @@ interface Ticket {
   readonly resolve: (appended: Appended<unknown>) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
-  settled: boolean;
 }
 
 interface Session {
+  /** Holds the lock and makes the commits. */
   readonly client: pg.Client;
-  tree: TiledTree;
+  /** Looks up what the next batch needs while a commit runs. */
+  readonly reader: pg.Client;
+  /** Ahead of the checkpoint while a commit runs. */
+  readonly tree: TiledTree;
   checkpoint: StoredCheckpoint;
   readonly chains: ChainHeads;
   /** Of the newest entry, in milliseconds: no later one says an earlier time. */
   loggedAt: number;
+  /** What the batch before adds to the log, committed or not. */
+  added: LogView['added'] | undefined;
   broken: Error | undefined;
+}
+
+/** Tickets with what was decided on them. Nobody hears of it before the commit, not even who is refused. */
+interface Batch {
+  readonly decided: readonly {
+    readonly ticket: Ticket;
+    readonly outcome: unknown;
+    readonly leaves: readonly number[];
+  }[];
+  readonly refused: readonly { readonly ticket: Ticket; readonly error: unknown }[];
+  readonly consumed: readonly ConsumedUpTo[];
+  /** Place of its first entry. */
+  readonly first: number;
+  readonly placed: readonly PlacedEntry[];
+  /** None where no entry is new. */
+  readonly writes: { readonly checkpoint: StoredCheckpoint; readonly statement: pg.QueryConfig } | undefined;
 }
 
 const STAND_BY_MS = 250;
@@ -82,7 +103,7 @@ const RECENT_EVENTS = 50_000;
 
 /**
  * The only writer of the log. Whatever is proposed while a commit runs becomes the next batch, without a timer, so
- * batches grow with the load by themselves. One transaction a batch; nobody is answered and no checkpoint is shown before
+ * batches grow with the load by themselves. One transaction a batch, one commit at a time; nobody is answered and no checkpoint is shown before
  * its commit. After any failure the state is read again before going on, and what was under way is decided again: event
  * ids and request ids make that safe whether the lost commit had happened or not.
  *
@@ -134,7 +155,6 @@ export class Appender {
         resolve: resolve as (appended: Appended<unknown>) => void,
         reject,
         attempts: 0,
-        settled: false,
       };
       this.queue.push(ticket);
       this.wakeUp?.();
@@ -169,7 +189,7 @@ export class Appender {
       } finally {
         if (session) this.inactiveSince = Date.now();
         this.session = undefined;
-        await session?.client.end().catch(() => undefined);
+        if (session) await endAll(session.client, session.reader);
       }
       if (!this.stopping && !this.halted) {
         this.rejectOlderThan(PATIENCE_MS);
@@ -182,6 +202,7 @@ export class Appender {
   /** Connection, lock, state. `undefined` when stopping. */
   private async takeOver(): Promise<Session | undefined> {
     const client = this.options.connect();
+    const reader = this.options.connect();
     let session: Session | undefined;
     let broken: Error | undefined;
     const onLost = (error?: Error): void => {
@@ -189,8 +210,10 @@ export class Appender {
       if (session) session.broken = broken;
       this.wakeUp?.();
     };
-    client.on('error', onLost);
-    client.on('end', () => onLost());
+    for (const one of [client, reader]) {
+      one.on('error', onLost);
+      one.on('end', () => onLost());
+    }
     try {
       await client.connect();
       await this.checkDurability(client);
@@ -204,12 +227,14 @@ export class Appender {
         await client.end();
         return undefined;
       }
+      await reader.connect();
       await this.options.onTakeOver?.();
       const loggedAt = await lastLoggedAt(client);
-      session = { client, ...(await this.readState(client)), chains: new ChainHeads(), loggedAt, broken: undefined };
+      const state = await this.readState(client);
+      session = { client, reader, ...state, chains: new ChainHeads(), loggedAt, added: undefined, broken };
       return session;
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await endAll(client, reader);
       throw error;
     }
   }
@@ -265,41 +290,77 @@ export class Appender {
     return checkpoint;
   }
 
+  /**
+   * While one batch is being committed the next is made ready, once enough waits for it; its commit begins when the one
+   * before is durable. A failure takes both back, to be decided again.
+   */
   private async serve(session: Session): Promise<void> {
-    while (!this.stopping && !this.halted) {
-      if (session.broken) throw session.broken;
-      if (this.queue.length === 0) {
-        await this.waitFor();
-        continue;
+    let preparing: readonly Ticket[] = [];
+    let committing: { readonly tickets: readonly Ticket[]; readonly done: Promise<void> } | undefined;
+    try {
+      while (!this.stopping && !this.halted) {
+        if (session.broken) throw session.broken;
+        const enough = committing ? this.maxBatch / 2 : 1;
+        if (this.waiting < enough) {
+          if (await this.commitOrWork(committing?.done)) committing = undefined;
+          continue;
+        }
+        preparing = this.takeBatch();
+        const batch = await this.makeReady(session, preparing);
+        await committing?.done;
+        committing = { tickets: preparing, done: this.commit(session, batch) };
+        // Its failure is met above or below, when the next batch is ready.
+        committing.done.catch(() => undefined);
+        preparing = [];
       }
-      // A proposal that failed before goes alone, so that it cannot take others with it again.
-      const alone = (this.queue[0]?.attempts ?? 0) > 0;
-      const tickets = this.queue.splice(0, alone ? 1 : this.nextBatch());
-      try {
-        await this.appendBatch(session, tickets);
-      } catch (error) {
-        const transient = session.broken !== undefined || isTransientDatabaseError(error);
-        this.takeBack(tickets, transient ? undefined : error);
-        throw error;
-      }
+      await committing?.done;
+    } catch (error) {
+      const failure: unknown = await committing?.done.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      const transient = session.broken !== undefined || isTransientDatabaseError(failure ?? error);
+      const fault = transient ? undefined : (failure ?? error);
+      this.takeBack(preparing, failure === undefined ? fault : undefined);
+      if (failure !== undefined) this.takeBack(committing?.tickets ?? [], fault);
+      throw error;
     }
   }
 
-  /** So many proposals that their entries are about `maxBatch`. */
-  private nextBatch(): number {
-    let entries = 0;
-    const past = this.queue.findIndex(({ proposal }) => {
-      entries += proposal.wanted.eventIds.length;
-      return entries > (this.options.maxBatch ?? 1_000);
-    });
-    return past < 0 ? this.queue.length : Math.max(1, past);
+  /** Waits for the end of a commit, or for something to do meanwhile. Resolves to whether it was the commit's end. */
+  private async commitOrWork(commit: Promise<void> | undefined): Promise<boolean> {
+    const work = this.waitFor().then(() => false);
+    return commit ? Promise.race([commit.then(() => true), work]) : work;
   }
 
-  private async appendBatch(session: Session, tickets: readonly Ticket[]): Promise<void> {
-    const first = session.checkpoint.size;
-    const view = await lookUp(session.client, first, tickets);
+  private get maxBatch(): number {
+    return this.options.maxBatch ?? 1_000;
+  }
+
+  /** Entries in the queue, where a proposal without any counts as one. */
+  private get waiting(): number {
+    return this.queue.reduce((sum, ticket) => sum + weightOf(ticket), 0);
+  }
+
+  /** So many proposals that their entries are about `maxBatch`. One that failed before goes alone: it takes no others along. */
+  private takeBatch(): Ticket[] {
+    if ((this.queue[0]?.attempts ?? 0) > 0) return this.queue.splice(0, 1);
+    let entries = 0;
+    const past = this.queue.findIndex((ticket) => {
+      entries += weightOf(ticket);
+      return entries > this.maxBatch;
+    });
+    return this.queue.splice(0, past < 0 ? this.queue.length : Math.max(1, past));
+  }
+
+  /** Decided, placed and signed. From here on a failure leaves the tree in memory ahead of the stored one. */
+  private async makeReady(session: Session, tickets: readonly Ticket[]): Promise<Batch> {
+    const { tree, reader } = session;
+    const first = tree.size;
+    const view = await lookUp(reader, first, tickets, session.added);
     const fresh: PreparedEntry[] = [];
-    const decided: { ticket: Ticket; outcome: unknown; leaves: number[] }[] = [];
+    const decided: Batch['decided'][number][] = [];
+    const refused: Batch['refused'][number][] = [];
     for (const ticket of tickets) {
       try {
         const { entries: decidedOn, outcome } = ticket.proposal.decide(view);
@@ -312,43 +373,41 @@ export class Appender {
         });
         decided.push({ ticket, outcome, leaves });
       } catch (error) {
-        ticket.settled = true;
-        ticket.reject(error);
+        refused.push({ ticket, error });
       }
     }
+    session.added = view.added;
     const consumed = decided.flatMap(({ ticket }) => ticket.proposal.consumed ?? []);
-    let placed: readonly PlacedEntry[] = [];
-    if (fresh.length > 0) {
-      session.loggedAt = Math.max(session.loggedAt, Date.now());
-      const loggedAt = new Date(session.loggedAt).toISOString();
-      placed = await session.chains.place(session.client, first, fresh, loggedAt);
-      const checkpoint = await this.commit(session, loggedAt, placed, consumed);
-      session.checkpoint = checkpoint;
-      this.published = checkpoint;
-      for (const { eventId } of fresh) this.recent.set(eventId, true);
-    } else if (consumed.length > 0) await moveOffsets(session.client, consumed);
-    const { checkpoint, tree } = session;
+    const ready = { decided, refused, consumed, first };
+    if (fresh.length === 0) return { ...ready, placed: [], writes: undefined };
+    session.loggedAt = Math.max(session.loggedAt, Date.now());
+    const loggedAt = new Date(session.loggedAt).toISOString();
+    const placed = await session.chains.place(reader, first, fresh, loggedAt);
+    for (const { leafHash } of placed) tree.append(leafHash);
+    const checkpoint = this.sign(tree);
+    const events = loggedEvents(placed, checkpoint, tree);
+    const tiles = tree.takeCompleted();
+    const statement = appendStatement(placed, { loggedAt, tiles, checkpoint, events, consumed });
+    return { ...ready, placed, writes: { checkpoint, statement } };
+  }
+
+  /** Answers when it is durable. */
+  private async commit(session: Session, { decided, refused, consumed, first, placed, writes }: Batch): Promise<void> {
+    const { client, tree } = session;
+    // A statement outside a transaction block is one: answered when it is durable.
+    if (writes) {
+      await client.query(writes.statement);
+      session.checkpoint = writes.checkpoint;
+      this.published = writes.checkpoint;
+      for (const { prepared } of placed) this.recent.set(prepared.eventId, true);
+    } else if (consumed.length > 0) await moveOffsets(client, consumed);
+    const { checkpoint } = session;
+    for (const { ticket, error } of refused) ticket.reject(error);
     for (const { ticket, outcome, leaves } of decided) {
       const places = leaves.map((leaf) => placed[leaf - first]?.placesHash);
       ticket.resolve({ outcome, leaves, places, checkpoint, tree });
     }
-    if (fresh.length > 0) this.options.afterCommit?.(checkpoint);
-  }
-
-  /** From here on a failure leaves the tree in memory ahead of the stored one: the session is then given up. */
-  private async commit(
-    { client, tree }: Session,
-    loggedAt: string,
-    entries: readonly PlacedEntry[],
-    consumed: readonly ConsumedUpTo[],
-  ): Promise<StoredCheckpoint> {
-    for (const { leafHash } of entries) tree.append(leafHash);
-    const checkpoint = this.sign(tree);
-    const events = loggedEvents(entries, checkpoint, tree);
-    // A statement outside a transaction block is one: answered when it is durable.
-    const tiles = tree.takeCompleted();
-    await client.query(appendStatement(entries, { loggedAt, tiles, checkpoint, events, consumed }));
-    return checkpoint;
+    if (writes) this.options.afterCommit?.(checkpoint);
   }
 
   private sign(tree: TiledTree): StoredCheckpoint {
@@ -366,7 +425,6 @@ export class Appender {
   private takeBack(tickets: readonly Ticket[], fault: unknown): void {
     const again: Ticket[] = [];
     for (const ticket of tickets) {
-      if (ticket.settled) continue;
       if (fault !== undefined) ticket.attempts += 1;
       if (ticket.attempts < ATTEMPTS) again.push(ticket);
       else ticket.reject(fault);
@@ -391,14 +449,17 @@ export class Appender {
   }
 
   private async waitFor(milliseconds?: number): Promise<void> {
+    let wakeUp: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
-      this.wakeUp = () => {
+      wakeUp = () => {
         clearTimeout(timer);
         resolve();
       };
+      this.wakeUp = wakeUp;
     });
-    this.wakeUp = undefined;
+    // Another may wait by now: who waited for a commit too may have gone on without being woken.
+    if (this.wakeUp === wakeUp) this.wakeUp = undefined;
   }
 }
 
@@ -409,6 +470,12 @@ async function contains(tree: TiledTree, { size, root }: StoredCheckpoint, clien
   return assembleRoot(size, read).equals(root);
 }
 
+const weightOf = ({ proposal }: Ticket): number => Math.max(1, proposal.wanted.eventIds.length);
+
+async function endAll(...clients: readonly pg.Client[]): Promise<void> {
+  await Promise.allSettled(clients.map((client) => client.end()));
+}
+
 async function hasLock(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
     `SELECT pg_try_advisory_lock(hashtextextended('${auditSchema}.appender', 0)) AS locked`,
@@ -416,7 +483,12 @@ async function hasLock(client: pg.Client): Promise<boolean> {
   return rows[0]?.locked ?? false;
 }
 
-async function lookUp(client: pg.Client, size: number, tickets: readonly Ticket[]): Promise<LogView> {
+async function lookUp(
+  client: pg.Client,
+  size: number,
+  tickets: readonly Ticket[],
+  ahead: LogView['added'] | undefined,
+): Promise<LogView> {
   const wanted = tickets.map(({ proposal }) => proposal.wanted);
   const { known, words } = await lookUpWanted(client, {
     eventIds: wanted.flatMap(({ eventIds }) => eventIds),
@@ -424,5 +496,5 @@ async function lookUp(client: pg.Client, size: number, tickets: readonly Ticket[
     consentIds: wanted.flatMap((one) => one.consentIds ?? []),
     requestJtis: wanted.flatMap((one) => one.requestJtis ?? []),
   });
-  return new LogView(size, known, words);
+  return new LogView(size, known, words, ahead);
 }

@@ -42,24 +42,42 @@ export interface MessageWords {
 const isOneOf = <T extends string>(values: readonly T[], value: string): value is T =>
   (values as readonly string[]).includes(value);
 
-/** The log as it stands just before the next entry: what is committed, and what stands before it in the same batch. */
-export class LogView {
-  private readonly leaves = new Map<string, number>();
-  private readonly byMessage = new Map<string, IndexWord[]>();
-  private readonly byConsent = new Map<string, IndexWord[]>();
-  private readonly byJti = new Map<string, IndexWord[]>();
+/** Words by what decisions ask for, in the order of their leaves. */
+class Words {
+  readonly leaves = new Map<string, number>();
+  readonly byMessage = new Map<string, IndexWord[]>();
+  readonly byConsent = new Map<string, IndexWord[]>();
+  readonly byJti = new Map<string, IndexWord[]>();
 
+  learn(word: IndexWord): void {
+    push(this.byMessage, word.manifestHash, word);
+    push(this.byConsent, word.consentId, word);
+    push(this.byJti, word.requestJti, word);
+  }
+}
+
+/**
+ * The log as it stands just before the next entry: what is committed, what is on its way to a commit, and what stands before
+ * it in the same batch. What was on its way may be committed by now, and is then met twice.
+ */
+export class LogView {
+  private readonly stored = new Words();
+  /** Of this batch: what the next one, decided before the commit, must know beside what is stored. */
+  readonly added = new Words();
+
+  /** @param ahead of the batch that is on its way */
   constructor(
     private count: number,
     known: ReadonlyMap<string, number>,
     words: readonly IndexWord[],
+    private readonly ahead = new Words(),
   ) {
-    for (const [eventId, leaf] of known) this.leaves.set(eventId, leaf);
+    for (const [eventId, leaf] of known) this.stored.leaves.set(eventId, leaf);
     const seen = new Set<number>();
     for (const word of words) {
       if (seen.has(word.leafIndex)) continue;
       seen.add(word.leafIndex);
-      this.learn(word);
+      this.stored.learn(word);
     }
   }
 
@@ -68,11 +86,11 @@ export class LogView {
   }
 
   leafOf(eventId: EventId): number | undefined {
-    return this.leaves.get(eventId);
+    return this.stored.leaves.get(eventId) ?? this.ahead.leaves.get(eventId) ?? this.added.leaves.get(eventId);
   }
 
   message(manifestHash: Sha256): MessageWords {
-    const words = this.byMessage.get(manifestHash) ?? [];
+    const words = this.words('byMessage', manifestHash);
     const released = words.filter(({ type }) => type === 'message-released' || type === 'message-re-released');
     return {
       acceptedAt: words.find(({ type }) => type === 'message-accepted')?.at,
@@ -84,7 +102,7 @@ export class LogView {
   }
 
   consentWords(id: ConsentId): ConsentWord[] {
-    return (this.byConsent.get(id) ?? []).flatMap(({ leafIndex, type, consentVersion }) =>
+    return this.words('byConsent', id).flatMap(({ leafIndex, type, consentVersion }) =>
       consentVersion === null || !isOneOf<ConsentType>(consentTypes, type)
         ? []
         : [{ leafIndex, type, version: consentVersion }],
@@ -92,7 +110,7 @@ export class LogView {
   }
 
   requestWords(agency: AgencyId, jti: string): RequestWord[] {
-    return (this.byJti.get(jti) ?? []).flatMap(({ leafIndex, type, actor, code, requestHash }) =>
+    return this.words('byJti', jti).flatMap(({ leafIndex, type, actor, code, requestHash }) =>
       actor !== agency || requestHash === null || !isOneOf<ReleaseType>(releaseTypes, type)
         ? []
         : [{ leafIndex, type, requestHash: requestHash as Sha256, code: code ?? '' }],
@@ -103,8 +121,8 @@ export class LogView {
   add({ eventId, index }: PreparedEntry): number {
     const leafIndex = this.count;
     this.count += 1;
-    this.leaves.set(eventId, leafIndex);
-    this.learn({
+    this.added.leaves.set(eventId, leafIndex);
+    this.added.learn({
       leafIndex,
       type: index.type,
       at: Date.parse(index.at) / 1000,
@@ -120,10 +138,11 @@ export class LogView {
     return leafIndex;
   }
 
-  private learn(word: IndexWord): void {
-    push(this.byMessage, word.manifestHash, word);
-    push(this.byConsent, word.consentId, word);
-    push(this.byJti, word.requestJti, word);
+  private words(kind: 'byMessage' | 'byConsent' | 'byJti', key: string): IndexWord[] {
+    const stored = this.stored[kind].get(key) ?? [];
+    const ahead = this.ahead[kind].get(key) ?? [];
+    const unmet = ahead.filter(({ leafIndex }) => !stored.some((word) => word.leafIndex === leafIndex));
+    return [...stored, ...unmet, ...(this.added[kind].get(key) ?? [])];
   }
 }
 
