@@ -8,6 +8,7 @@ import {
   type LogBody,
   type Tombstone,
   bodyCommitment,
+  canonicalBody,
   commitmentKeyOf,
   countOf,
   decodeEntry,
@@ -21,7 +22,7 @@ import {
   parseLogBody,
   rangesOf,
   sealBody,
-  sealEntry,
+  sealEntries,
   sealingKeyOf,
 } from './index.js';
 
@@ -186,8 +187,9 @@ describe('log entry', () => {
   });
 
   it('sealed with its secret opens together with the commitment of its leaf', () => {
-    const secret = newEntrySecret();
-    const sealed = sealEntry(body, secret, 0);
+    const [sealed] = sealEntries([{ canonical: canonicalBody(body), chains: 0 }], { wrap: (secret) => secret });
+    if (!sealed) throw new Error('nothing sealed');
+    const secret = sealed.wrappedSecret;
     expect(unwrap(openSealedEntry(sealed.body, secret))).toEqual({
       body,
       commitment: bodyCommitment(body, commitmentKeyOf(secret)),

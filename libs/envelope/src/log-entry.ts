@@ -31,7 +31,7 @@ import {
   worker,
 } from './fields.js';
 import { type Tombstone, tombstone } from './tombstone.js';
-import { evidenceKeyOf, keyBytes } from './entry-keys.js';
+import { commitmentKeyFrom, evidenceKeyOf, extracted, keyBytes, sealingKeyFrom } from './entry-keys.js';
 import { openBytes, sealBytes } from './sealed-bytes.js';
 import { HmacKey } from './hmac.js';
 import { type Check, closed, either, integer, isRecord, list, oneOf, optional, parseAs, text, that } from './shape.js';
@@ -274,16 +274,12 @@ export function openSealedEntry(
   bytes: Uint8Array,
   secret: Buffer,
 ): Result<{ readonly body: LogBody; readonly commitment: Buffer }> {
-  if (secret.length !== keyBytes) throw new TypeError('an entry secret has 32 bytes');
-  const extracted = extract(secret);
-  const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const plaintext = decryptBody(sealed, expanded(extracted, sealingInfo));
+  const from = extracted(secret);
+  const plaintext = openBytes(bytes, sealingKeyFrom(from));
   if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
   const value = readCanonicalJson(plaintext);
   const body = value.ok ? parseLogBody(value.value) : value;
-  return body.ok
-    ? ok({ body: body.value, commitment: commitTo(plaintext, expanded(extracted, commitmentInfo)) })
-    : body;
+  return body.ok ? ok({ body: body.value, commitment: new HmacKey(commitmentKeyFrom(from)).digest(plaintext) }) : body;
 }
 
 /** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */

@@ -8,7 +8,8 @@ import { formatCheckpoint, leafHash, signCheckpoint } from '#merkle';
 import { Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { createTestDatabase } from '#testing';
 import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
-import { type PreparedEntry, entryOf, prepareOpaque } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { type PreparedEntry, entryOf } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { EntrySealer } from '../../../apps/audit/src/seal-entries/entry-sealer.js';
 import { databaseSpec } from '../../../apps/audit/src/infra/database.js';
 import { EntryKek } from '../../../apps/audit/src/infra/entry-kek.js';
 import { LogKey } from '../../../apps/audit/src/infra/log-key.js';
@@ -108,13 +109,14 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
   const tree = await TiledTree.restore(0, tileSource(database));
   const heads = new Map<Chain, ChainHead>();
   const source = new BodySource(entries);
+  const sealer = new EntrySealer(kek);
   const progress = showProgress('making entries', entries);
   let inserting: Promise<unknown> = Promise.resolve();
   for (let first = 0; first < entries; first += batchEntries) {
     const loggedAt = new Date().toISOString();
-    const batch = Array.from({ length: Math.min(batchEntries, entries - first) }, (_, at) =>
-      placed(prepareOpaque(source.next(), kek), { leafIndex: first + at, loggedAt, heads }),
-    );
+    const bodies = source.some(Math.min(batchEntries, entries - first));
+    const sealed = await sealer.seal(bodies.map((body) => ({ body })));
+    const batch = sealed.map((entry, at) => placed(entry, { leafIndex: first + at, loggedAt, heads }));
     for (const entry of batch) tree.append(entry.leafHash);
     const [size, root] = [tree.size, tree.root()];
     const note = signCheckpoint(formatCheckpoint({ origin: erasingOrigin, size, root }), signer);
@@ -133,6 +135,7 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
     progress.done(size);
   }
   await inserting;
+  await sealer.close();
   progress.end();
   await client.query('VACUUM ANALYZE');
   const { rows } = await client.query<{ bytes: number }>(
