@@ -316,20 +316,18 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     );
   });
 
-  const logKey = log
-    .command('key')
-    .description('the log’s verifier key as it is pinned here')
-    .option('--verifier-key <key>', 'another one (LOG_VERIFIER_KEY)');
-  run(logKey, async ({ hub }) => {
-    const { showLogKey } = await import('./show-log-key/show-log-key.js');
-    return showLogKey(await hub.get('verifierKey'));
-  });
-
   const readsLog = (command: Command): Command =>
     command
       .addOption(logOption())
       .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
       .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)');
+  const logKey = readsLog(log.command('key')).description(
+    'the log’s verifier key as it is pinned here, and all keys to which it leads, with times and sizes',
+  );
+  run<LogFlags>(logKey, async ({ options, hub }) => {
+    const { showLogKey } = await import('./show-log-key/show-log-key.js');
+    return withLog(options.log, hub, async (opened) => showLogKey(opened));
+  });
   const proof = readsLog(log.command('proof'))
     .description('write the proof file of an entry (C2SP tlog-proof)')
     .argument('<index>', 'of the entry', wholeArgument)

@@ -1,3 +1,4 @@
+import { logKeysFile } from '#envelope';
 import { type AgencyId, AppError, type ExchangeId, type Result, err, isAgencyId, isExchangeId, ok } from '#kernel';
 
 /**
@@ -33,6 +34,8 @@ export const pieceNames = {
   page: 'transfer.pdf',
   checkpoint: 'checkpoint',
   verifierKey: 'log.vkey',
+  /** Where the log has them: by these its keys follow from each other. */
+  logKeys: logKeysFile,
   entry: (index: number) => `entries/${index}.entry`,
   proof: (index: number) => `entries/${index}.tlog-proof`,
   body: (index: number) => `entries/${index}.body.json`,

@@ -28,6 +28,8 @@ export const faultCodes = {
   'rolled-back': 'LOG_INCONSISTENT',
   'earlier-invalid': 'CHECKPOINT_INVALID',
   'row-missing': 'LOG_INCONSISTENT',
+  'log-keys-changed': 'LOG_INCONSISTENT',
+  'log-key-untrusted': 'KEY_UNTRUSTED',
   'receipt-invalid': 'RECEIPT_INVALID',
   'receipt-of-another-tree': 'LOG_INCONSISTENT',
   'receipt-beyond-export': 'RECEIPT_INVALID',

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/
 import { createInterface } from 'node:readline';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Chain } from '#envelope';
+import { type Chain, logKeysFile } from '#envelope';
 import { type AgencyId, AppError, unwrap } from '#kernel';
 import { assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
 import {
@@ -170,6 +170,8 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
     throw new AppError('UNAVAILABLE', `The published log does not hold entry ${last} yet. Call again.`);
   await writeFile(at(request, checkpointFile), checkpoint.note);
   await writeFile(at(request, verifierKeyFile), `${request.verifierKey}\n`);
+  const links = await request.log.read(logKeysFile);
+  if (links) await writeFile(at(request, logKeysFile), links);
   await writeFile(path, '', { mode: 0o600 });
   const tombstones = await readTombstones(
     request.log,

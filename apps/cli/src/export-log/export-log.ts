@@ -2,6 +2,7 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { logKeysFile } from '#envelope';
 import { AppError, type Result, err, unwrap } from '#kernel';
 import {
   type BuiltTile,
@@ -13,12 +14,12 @@ import {
   entryBundlePath,
   leafHash,
   openCheckpoint,
-  parseVerifierKey,
   tilePath,
   tileWidth,
 } from '#merkle';
 import type { BodyLine } from '../domain/body-line.js';
 import { bodiesFile, checkpointFile, cosignedFile, verifierKeyFile } from '../domain/log-files.js';
+import { trustedKeys } from '../domain/log-keys.js';
 import { LogFolder } from '../infra/log-folder.js';
 
 /** Where a log is read from. */
@@ -26,6 +27,8 @@ export interface LogSource {
   checkpoint(): Promise<string>;
   /** The newest one that enough witnesses cosigned; undefined where there is none. */
   cosigned(): Promise<string | undefined>;
+  /** How the log's keys follow from each other (`log-keys.json`); undefined where there is none. */
+  keys(): Promise<Uint8Array | undefined>;
   /** Entries from `from` on, perhaps fewer; `to` is the size of the signed tree. */
   entries(from: number, to: number): Promise<Buffer[]>;
 }
@@ -59,18 +62,21 @@ export interface ExportLogReport {
  * CHECKPOINT_INVALID, those of the source.
  */
 export async function exportLog(request: ExportLogRequest): Promise<ExportLogReport> {
-  const verifier = unwrap(parseVerifierKey(request.verifierKey));
-  const earlier = await earlierExport(request.target, (note) => openCheckpoint(note, verifier));
+  // Before the checkpoint, so that it is no larger than that.
+  const cosigned = await request.source.cosigned();
+  const note = await request.source.checkpoint();
+  const links = await request.source.keys();
+  const { keys: verifier } = await trustedKeys(request.verifierKey, links);
+  const earlier = await earlierExport(request.target, (kept) => openCheckpoint(kept, verifier));
   const part = `${request.target}.part`;
   await rm(part, { recursive: true, force: true });
   const folder = new LogFolder(part);
 
-  // Before the checkpoint, so that it is no larger than that.
-  const cosigned = await request.source.cosigned();
-  const checkpoint = unwrap(openCheckpoint(await request.source.checkpoint(), verifier));
+  const checkpoint = unwrap(openCheckpoint(note, verifier));
   await folder.write(checkpointFile, checkpoint.note);
   if (cosigned !== undefined) await folder.write(cosignedFile, cosigned);
   await folder.write(verifierKeyFile, `${request.verifierKey}\n`);
+  if (links !== undefined) await folder.write(logKeysFile, links);
   const tree = await copyEntries(request, folder, { size: checkpoint.size, earlierSize: earlier?.size });
   const bodies = request.bodies ? await copyBodies(request, folder, checkpoint.size) : undefined;
 

@@ -1,3 +1,4 @@
+import { logKeysFile } from '#envelope';
 import { AppError, unwrap } from '#kernel';
 import { decodeEntryBundle, entryBundlePath, tileWidth, widthAt } from '#merkle';
 import { type LogFiles, checkpointFile, cosignedFile } from '../domain/log-files.js';
@@ -18,6 +19,10 @@ export class TiledSource implements LogSource {
 
   async cosigned(): Promise<string | undefined> {
     return (await this.files.read(cosignedFile))?.toString('utf8');
+  }
+
+  keys(): Promise<Buffer | undefined> {
+    return this.files.read(logKeysFile);
   }
 
   /** Whole bundles from the one of `from` on; fewer entries where a bundle is missing. */

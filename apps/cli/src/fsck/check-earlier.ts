@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import {
   type Checkpoint,
-  type NoteVerifier,
+  type LogVerifier,
   assembleRoot,
   decodeEntryBundle,
   decodeTile,
@@ -28,7 +28,7 @@ import { LogFolder } from '../infra/log-folder.js';
  */
 export async function checkEarlier(
   path: string,
-  log: { readonly files: LogFiles; readonly verifier: NoteVerifier; readonly checkpoint: Checkpoint },
+  log: { readonly files: LogFiles; readonly verifier: LogVerifier; readonly checkpoint: Checkpoint },
 ): Promise<LogFault[]> {
   const place = { path: basename(path) };
   if (!existsSync(path)) return [faultOf('earlier-invalid', 'There is no such file.', place)];
@@ -60,7 +60,7 @@ async function checkGrowth(
 /** The proof tells which leaf stood at its index, though not what it was. */
 async function checkProof(
   text: string,
-  log: { readonly files: LogFiles; readonly verifier: NoteVerifier; readonly checkpoint: Checkpoint },
+  log: { readonly files: LogFiles; readonly verifier: LogVerifier; readonly checkpoint: Checkpoint },
   place: { readonly path: string },
 ): Promise<LogFault[]> {
   const proof = parseProof(text);

@@ -15,6 +15,7 @@ import {
 import { openBodyLine, parseBodyLine } from '../domain/body-line.js';
 import { Buried } from '../domain/buried.js';
 import { type LogFiles, bodiesFile } from '../domain/log-files.js';
+import { type KeyEntry, keyEntryOf } from '../domain/log-keys.js';
 
 /** Bundles that are fetched while one is computed. */
 const ahead = 8;
@@ -32,6 +33,8 @@ export interface CheckedRange {
   readonly opaque: number;
   /** Indices of the entries in clear. */
   readonly clear: readonly number[];
+  /** Those of them that are about a key of the log. */
+  readonly keyEntries: readonly KeyEntry[];
   /** What tombstones among them name. */
   readonly buried: readonly IndexRange[];
   /** Roots of the full bundles, one after another; after them the leaf hashes of a partial one. */
@@ -43,10 +46,11 @@ export interface CheckedRange {
 export async function checkRange(files: LogFiles, { first, end, size }: BundleRange): Promise<CheckedRange> {
   let opaque = 0;
   const clear: number[] = [];
+  const keyEntries: KeyEntry[] = [];
   const buried: IndexRange[] = [];
   const roots: Buffer[] = [];
   let partial = Buffer.alloc(0);
-  const nothing = { wrong: true, opaque, clear, buried, roots: Buffer.alloc(0), partial };
+  const nothing = { wrong: true, opaque, clear, keyEntries, buried, roots: Buffer.alloc(0), partial };
   const fetched = new Map<number, Promise<[Buffer | undefined, Buffer | undefined]>>();
   for (let n = first; n < end; n += 1) {
     for (let next = n; next < Math.min(end, n + ahead); next += 1)
@@ -64,6 +68,7 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
       if (entry.value.kind === 'opaque') opaque += 1;
       else {
         clear.push(n * tileWidth + at);
+        keyEntries.push(...keyEntryOf(n * tileWidth + at, entry.value.record));
         if (entry.value.record.type === 'tombstone') buried.push(...entry.value.record.indices);
       }
     }
@@ -74,7 +79,7 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
       roots.push(subtree.root());
     }
   }
-  return { wrong: false, opaque, clear, buried, roots: Buffer.concat(roots), partial };
+  return { wrong: false, opaque, clear, keyEntries, buried, roots: Buffer.concat(roots), partial };
 }
 
 const fetchBoth = (files: LogFiles, n: number, width: number): Promise<[Buffer | undefined, Buffer | undefined]> =>

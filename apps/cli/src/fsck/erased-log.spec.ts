@@ -21,6 +21,7 @@ async function verdict(log: SmallLog, someBodies = false) {
     address: folder.path,
     verifierKey: log.verifierKey,
     verifier: log.verifier,
+    trusted: log.trusted,
     keyFrom: 'given' as const,
     where: folder.path,
     close: async () => undefined,

@@ -37,11 +37,14 @@ const opened = (more: Partial<OpenedLog> = {}): OpenedLog => ({
   address: folder.path,
   verifierKey: log.verifierKey,
   verifier: log.verifier,
+  trusted: log.trusted,
   keyFrom: 'given',
   where: folder.path,
   close: async () => undefined,
   ...more,
 });
+
+const keysOf = ({ verifierKey, verifier, trusted }: SmallLog) => ({ verifierKey, verifier, trusted });
 
 /** Kind and index of each fault, without the one that says that the root differs as a whole. */
 async function faults(earlier: string[] = []): Promise<string[]> {
@@ -83,7 +86,7 @@ describe('a log that nobody changed', () => {
   it.each([0, 1, 255, 256, 257, 512])('is whole at size %i', async (n) => {
     const other = SmallLog.ofSize(n);
     const exported = await other.export(join(temporary, `of-${n}`));
-    const report = await fsck(opened({ files: exported, address: exported.path, verifier: other.verifier }));
+    const report = await fsck(opened({ files: exported, address: exported.path, ...keysOf(other) }));
     expect(report).toMatchObject({ ok: true, size: n });
   });
 

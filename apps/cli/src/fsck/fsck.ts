@@ -3,6 +3,7 @@ import { openCheckpoint, type WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { checkpointFile, verifierKeyFile } from '../domain/log-files.js';
 import { FaultList } from '../domain/log-fault.js';
+import { checkLogKeys, keyIdIn } from '../domain/log-keys.js';
 import { type WitnessedReport, witnessedLine } from '../domain/witnessed.js';
 import { LogInDatabase } from '../infra/log-in-database.js';
 import type { OpenedLog } from '../infra/open-log.js';
@@ -38,7 +39,7 @@ export interface FsckReport extends VerifyLogReport {
  * place by place, so that each fault is named by its entry.
  */
 export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<FsckReport> {
-  const { files, verifier } = log;
+  const { files, verifier, verifierKey, trusted } = log;
   const note = (await files.read(checkpointFile))?.toString('utf8');
   const opened = openCheckpoint(note ?? '', verifier);
   const someBodies = request.someBodies === true;
@@ -54,12 +55,14 @@ export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<F
       : await verifyLog({
           folder: files,
           logVerifier: verifier,
+          known: { verifierKey, trusted },
           someBodies,
           onProgress: (done, of) => request.onProgress?.('naming', done, of),
         });
   if (!opened.ok) return named;
   const { size } = opened.value;
   const faults = new FaultList();
+  if (recomputed) faults.addAll(await checkLogKeys(recomputed.keyEntries, { verifierKey, trusted, ...opened.value }));
   let sealed: number | undefined;
   if (files instanceof LogInDatabase) {
     faults.addAll(await checkRows(files, size));
@@ -87,14 +90,14 @@ export async function fsck(log: OpenedLog, request: FsckRequest = {}): Promise<F
 
 function wholeReport(
   { origin, size, root }: { readonly origin: string; readonly size: number; readonly root: Buffer },
-  { bodies, erased, ...entries }: RecomputedLog,
+  { bodies, erased, opaque, clear }: RecomputedLog,
 ): VerifyLogReport {
   return {
     ok: true,
     origin,
     size,
     root: root.toString('base64'),
-    entries,
+    entries: { opaque, clear },
     erased,
     ...(bodies !== undefined && { bodies }),
     receipts: [],
@@ -116,7 +119,7 @@ export async function runFsck(
     onProgress: (what, done, of) => progress?.update(what, done, of),
   }).finally(() => progress?.stop());
   const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
-  const id = `${log.verifier.name}+${log.verifier.keyId.toString('hex')}`;
+  const id = keyIdIn(log.verifierKey);
   const from =
     log.keyFrom === 'given' ? 'the key you gave' : `key of ${verifierKeyFile}: compare it with the one you know`;
   const { ok, ...data } = report;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Checkpoint, TileBuilder, hashLength, tileWidth } from '#merkle';
 import { Buried } from '../domain/buried.js';
 import { bodiesFile } from '../domain/log-files.js';
+import type { KeyEntry } from '../domain/log-keys.js';
 import { LogFolder } from '../infra/log-folder.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { checkTile } from '../verify-log/check-tiles.js';
@@ -17,6 +18,7 @@ const bytesPerRange = 32 * 1024 * 1024;
 export interface RecomputedLog {
   readonly opaque: number;
   readonly clear: number;
+  readonly keyEntries: readonly KeyEntry[];
   /** Opaque entries that a tombstone names. */
   readonly erased: number;
   /** Undefined where the log comes without bodies. */
@@ -59,15 +61,16 @@ export async function recomputeLog(
   if (!(await upperTilesFit(log, ranges, { size, root }))) return undefined;
   const opaque = ranges.reduce((sum, range) => sum + range.opaque, 0);
   const clear = ranges.reduce((sum, range) => sum + range.clear.length, 0);
+  const keyEntries = ranges.flatMap((range) => range.keyEntries);
   const erased = buried.count;
-  if (bodyBytes === undefined) return { opaque, clear, erased };
+  if (bodyBytes === undefined) return { opaque, clear, keyEntries, erased };
   const count = bodies.reduce((sum, range) => sum + range.count, 0);
   const firsts = bodies.filter((range) => range.count > 0);
   const inOrder = firsts.every(({ first }, at) => first > (firsts[at - 1]?.last ?? -1));
   // Each leads to the leaf of another index, none to an erased one: as many as there are opaque entries beside those are one
   // for each.
   const whole = options.someBodies || count + erased === opaque;
-  return inOrder && whole ? { opaque, clear, erased, bodies: count } : undefined;
+  return inOrder && whole ? { opaque, clear, keyEntries, erased, bodies: count } : undefined;
 }
 
 const cut = (length: number, step: number): [number, number][] =>

@@ -1,8 +1,19 @@
 import pg from 'pg';
-import { encodeEntryBundle, encodeTile, leafHash, parseTilePath, tileWidth } from '#merkle';
-import type { Tombstone } from '#envelope';
+import { type LogKeyLink, LoggedKeys, type Tombstone, decodeEntry, formatLogKeyLinks, logKeysFile } from '#envelope';
+import {
+  assembleInclusionProof,
+  encodeEntryBundle,
+  encodeTile,
+  formatProof,
+  inclusionProofNodes,
+  leafHash,
+  parseTilePath,
+  readNodes,
+  tileWidth,
+} from '#merkle';
 import { tombstoneIn } from '../domain/buried.js';
 import { type LogFiles, checkpointFile, cosignedFile } from '../domain/log-files.js';
+import { keyEntryOf } from '../domain/log-keys.js';
 
 const schema = 'audit';
 
@@ -31,6 +42,10 @@ const statements = {
     text: `SELECT leaf_index::float8 AS index, entry FROM ${schema}.entry
            WHERE get_byte(entry, 0) = 2 AND position('"type":"tombstone"'::bytea IN entry) > 0 ORDER BY leaf_index`,
   },
+  hubKeys: `SELECT leaf_index::float8 AS index, entry, tree_size::float8 AS size, note FROM ${schema}.entry
+    JOIN LATERAL (SELECT tree_size, note FROM ${schema}.checkpoint WHERE tree_size > leaf_index ORDER BY tree_size LIMIT 1)
+      AS over ON true
+    WHERE get_byte(entry, 0) = 2 AND position('"type":"hub-key"'::bytea IN entry) > 0 ORDER BY leaf_index`,
   tile: { name: 'log-tile', text: `SELECT hashes FROM ${schema}.tile WHERE tile_level = $1 AND n = $2` },
   roots: {
     name: 'log-tile-roots',
@@ -69,6 +84,7 @@ export class LogInDatabase implements LogFiles {
       const { rows } = await this.pool.query<{ note: string }>(statement);
       return rows[0] && Buffer.from(rows[0].note, 'utf8');
     }
+    if (path === logKeysFile) return this.keyLinks();
     const tile = parseTilePath(path);
     if (!tile) return undefined;
     const { level, n, width } = tile;
@@ -114,6 +130,24 @@ export class LogInDatabase implements LogFiles {
 
   close(): Promise<void> {
     return this.pool.end();
+  }
+
+  /** As audit publishes them: each leaf about a key of the log under the first checkpoint that covers it. */
+  private async keyLinks(): Promise<Buffer | undefined> {
+    const known = new LoggedKeys();
+    const links: LogKeyLink[] = [];
+    const rows = await this.query<{ index: number; entry: Buffer; size: number; note: string }>(statements.hubKeys);
+    for (const { index, entry, size, note } of rows) {
+      const decoded = decodeEntry(entry);
+      const record = decoded.ok && decoded.value.kind === 'clear' ? decoded.value.record : undefined;
+      if (!record || keyEntryOf(index, record).length === 0) continue;
+      const applied = await known.apply(record, index);
+      if (!applied.ok || applied.value.type !== 'hub-key') continue;
+      const nodes = await readNodes(inclusionProofNodes(index, size), size, (path) => this.read(path));
+      const proof = assembleInclusionProof(index, size, nodes);
+      links.push({ entry, proof: formatProof({ index, proof, checkpoint: note }) });
+    }
+    return links.length === 0 ? undefined : Buffer.from(formatLogKeyLinks(links), 'utf8');
   }
 
   private async entries(n: number, width: number): Promise<{ place: number; entry: Buffer }[]> {

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { logKeysFile } from '#envelope';
 import { AppError, unwrap } from '#kernel';
-import { type Checkpoint, type NoteVerifier, openCheckpoint, parseVerifierKey } from '#merkle';
+import { type Checkpoint, type LogVerifier, openCheckpoint } from '#merkle';
 import { UsageError } from '../domain/command-outcome.js';
 import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import { type TrustedKeys, trustedKeys } from '../domain/log-keys.js';
 import type { HubSettings } from './hub-settings.js';
 import { LogFolder } from './log-folder.js';
 import { LogInDatabase } from './log-in-database.js';
@@ -15,7 +17,9 @@ export interface OpenedLog {
   /** Absolute path or URL, by which another thread opens the same files. */
   readonly address: string;
   readonly verifierKey: string;
-  readonly verifier: NoteVerifier;
+  /** The log's keys, as `verifierKey` leads to them. */
+  readonly verifier: LogVerifier;
+  readonly trusted: TrustedKeys;
   /** Where the key comes from: a key that lay beside the log proves nothing until it is compared. */
   readonly keyFrom: 'given' | 'folder';
   /** As the command named it. */
@@ -37,11 +41,13 @@ export async function openLog(
   const keyOfFolder = files instanceof LogFolder ? (await files.readText(verifierKeyFile))?.trim() : undefined;
   const given = hub.given('verifierKey') ?? (keyOfFolder === undefined ? await hub.get('verifierKey') : undefined);
   const verifierKey = given ?? keyOfFolder ?? '';
+  const trusted = await trustedKeys(verifierKey, await files.read(logKeysFile));
   return {
     files,
     address,
     verifierKey,
-    verifier: unwrap(parseVerifierKey(verifierKey)),
+    verifier: trusted.keys,
+    trusted,
     keyFrom: given === undefined ? 'folder' : 'given',
     where: files instanceof LogInDatabase ? 'the database' : where,
     close: async () => (files instanceof LogInDatabase ? files.close() : undefined),
@@ -69,7 +75,7 @@ function addressOf(where: string, env: NodeJS.ProcessEnv, folder: string): strin
 }
 
 /** Errors: NOT_FOUND where there is none, CHECKPOINT_INVALID. */
-export async function readCheckpoint(files: LogFiles, verifier: NoteVerifier): Promise<Checkpoint> {
+export async function readCheckpoint(files: LogFiles, verifier: LogVerifier): Promise<Checkpoint> {
   const note = await files.read(checkpointFile);
   if (!note) throw new AppError('NOT_FOUND', 'There is no checkpoint.');
   return unwrap(openCheckpoint(note.toString('utf8'), verifier));

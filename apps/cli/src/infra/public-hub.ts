@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { logKeysFile } from '#envelope';
 import { AppError, isErrorCode } from '#kernel';
 
 const mostTries = 6;
@@ -22,11 +23,19 @@ export class PublicHub {
 
   /** The newest checkpoint that enough witnesses cosigned; undefined where there is none. */
   async cosigned(): Promise<string | undefined> {
-    const url = new URL('log/checkpoint.cosigned', withSlash(this.gatewayUrl));
-    const response = await patiently(() => fetch(url));
+    return (await this.file('checkpoint.cosigned'))?.toString('utf8');
+  }
+
+  /** How the log's keys follow from each other; undefined where it shows none. */
+  keys(): Promise<Buffer | undefined> {
+    return this.file(logKeysFile);
+  }
+
+  private async file(name: string): Promise<Buffer | undefined> {
+    const response = await patiently(() => fetch(new URL(`log/${name}`, withSlash(this.gatewayUrl))));
     if (response.status === 404) return undefined;
     if (!response.ok) throw refusalOf(response.status, undefined);
-    return response.text();
+    return Buffer.from(await response.arrayBuffer());
   }
 
   /** Entries from an index on to before another, perhaps fewer. */

@@ -1,4 +1,4 @@
-import { type ClearRecord, decodeEntry, parseLogBody, readStatement } from '#envelope';
+import { type ClearRecord, decodeEntry, logKeysFile, parseLogBody, readStatement } from '#envelope';
 import { type AgencyId, AppError, type ExchangeId, unwrap } from '#kernel';
 import {
   type Checkpoint,
@@ -8,13 +8,13 @@ import {
   consistencyProofNodes,
   formatProof,
   inclusionProofNodes,
-  parseVerifierKey,
   readNodes,
 } from '#merkle';
 import { pdfRenderer, renderPdf } from '#pdf';
 import type { EvidencedLine } from '../domain/body-line.js';
 import { type EvidenceIndex, type EvidenceLanguage, pieceNames } from '../domain/evidence-bundle.js';
 import type { LogFiles } from '../domain/log-files.js';
+import { trustedKeys } from '../domain/log-keys.js';
 import { TiledSource } from '../export-log/tiled-source.js';
 import { evidencePage, readMeText } from '../show-evidence/evidence-page.js';
 import { type EvidenceReport, verifyEvidence } from '../verify-evidence/verify-evidence.js';
@@ -75,6 +75,8 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
   put(pieceNames.readMe, readMeText(index));
   put(pieceNames.checkpoint, checkpoint.note);
   put(pieceNames.verifierKey, `${request.verifierKey}\n`);
+  const links = await log.read(logKeysFile);
+  if (links) put(pieceNames.logKeys, links);
   const leaves = [...new Set([...entries, ...keys])];
   const nodes = await readNodes(
     leaves.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
@@ -97,11 +99,11 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
     put(pieceNames.receipt(number), text);
     put(pieceNames.growth(number), await growthFrom(text, request));
   }
-  const verifier = unwrap(parseVerifierKey(request.verifierKey));
+  const { verifierKey } = request;
   // What can be proved is shown on the page, whatever else is wrong with the bundle.
-  const { transfer } = await verifyEvidence(new Map(pieces), { verifier });
+  const { transfer } = await verifyEvidence(new Map(pieces), { verifierKey });
   if (transfer) put(pieceNames.page, renderPdf(evidencePage(index, transfer)));
-  return { pieces, report: await verifyEvidence(pieces, { verifier, policy: request.policy }) };
+  return { pieces, report: await verifyEvidence(pieces, { verifierKey, policy: request.policy }) };
 }
 
 interface ReadLog {
@@ -170,7 +172,8 @@ const keysNeeded = (clear: ReadonlyMap<number, ClearRecord>, agencies: ReadonlyS
 
 /** Hashes in base64, one a line, from the receipt's checkpoint to the bundle's. */
 async function growthFrom(receipt: string, { log, checkpoint, published, verifierKey }: MakeEvidence): Promise<string> {
-  const kept = unwrap(readKeptReceipt(receipt, unwrap(parseVerifierKey(verifierKey))));
+  const { keys } = await trustedKeys(verifierKey, await log.read(logKeysFile));
+  const kept = unwrap(readKeptReceipt(receipt, keys));
   const { size } = kept.checkpoint;
   if (size > checkpoint.size)
     throw new AppError('UNAVAILABLE', 'The published log is older than the receipt. Try again.');

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,18 +6,26 @@ import {
   type Chain,
   type ChainHead,
   type ClearRecord,
+  type HubKeyRecord,
   type LogBody,
+  type LogKeyLink,
   type PlaceOpening,
+  type PublicJwk,
   commitmentKeyOf,
   encodeClearEntry,
   encodeOpaqueEntry,
+  formatLogKeyLinks,
+  generateSigningKey,
   inChainOrder,
+  logKeyChain,
   newEntrySecret,
   openPlace,
   placeAfter,
   placeSaltsOf,
   placesHash,
   rangesOf,
+  signStatement,
+  thumbprintOf,
 } from '#envelope';
 import { agencyId, canonicalJson, newEventId, newExchangeId } from '#kernel';
 import {
@@ -26,12 +34,14 @@ import {
   type NoteVerifier,
   ed25519NoteSigner,
   formatCheckpoint,
+  formatProof,
   leafHash,
   parseVerifierKey,
   signCheckpoint,
   verifierKey,
 } from '#merkle';
 import { unwrap } from '#kernel';
+import type { TrustedKeys } from '../domain/log-keys.js';
 import type { BodyLine } from '../domain/body-line.js';
 import { type LogSource, exportLog } from '../export-log/export-log.js';
 import { LogFolder } from '../infra/log-folder.js';
@@ -47,15 +57,63 @@ export class SmallLog {
   readonly verifier: NoteVerifier;
   /** The checkpoint that witnesses cosigned, where they did. */
   cosigned: string | undefined;
-  private readonly signer: NoteSigner;
+  /** What lies beside it about its keys, where it says something. */
+  keyLinks: Uint8Array | undefined;
+  private signers: [NoteSigner, ...NoteSigner[]];
+  private keys: [KeyPairKeyObjectResult];
   private readonly tree = new MemoryTree();
   private readonly heads = new Map<Chain, ChainHead>();
 
   constructor() {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-    this.signer = ed25519NoteSigner(origin, privateKey);
+    this.keys = [generateKeyPairSync('ed25519')];
+    const [{ privateKey, publicKey }] = this.keys;
+    this.signers = [ed25519NoteSigner(origin, privateKey)];
     this.verifierKey = verifierKey(origin, publicKey);
     this.verifier = unwrap(parseVerifierKey(this.verifierKey));
+  }
+
+  /** What who knows its first key can know of its keys. */
+  get trusted(): TrustedKeys {
+    return { keys: unwrap(logKeyChain(this.verifierKey)) };
+  }
+
+  /** Names its key, then the next one, and retires the first; between them come as many entries. Gives the next key. */
+  async changeKey({ between = 3, retire = true } = {}): Promise<{
+    readonly verifierKey: string;
+    readonly retiredAt: number | undefined;
+  }> {
+    const [first] = this.keys;
+    const next = generateKeyPairSync('ed25519');
+    const links: LogKeyLink[] = [];
+    const say = async (said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<number> => {
+      const times = { useFrom: '2026-11-22T10:00:00.000Z', useUntil: '2036-11-22T10:00:00.000Z', iat: 1_795_341_600 };
+      const record = { service: 'audit' as const, use: 'log' as const, ...times, ...said };
+      const token = await signStatement('hub-key', record, await generateSigningKey());
+      const index = this.addRecord({ type: 'hub-key', record: token });
+      const proof = formatProof({ index, proof: this.tree.inclusionProof(index), checkpoint: this.checkpoint() });
+      links.push({ entry: this.entries[index]!, proof });
+      return index;
+    };
+    const fill = (): void => {
+      for (let at = 0; at < between; at += 1) this.addOpaque();
+    };
+    const [before, after] = [jwkOf(first), jwkOf(next)];
+    await say({ jwk: before });
+    fill();
+    this.signers.push(ed25519NoteSigner(origin, next.privateKey));
+    await say({ jwk: after, follows: await thumbprintOf(before) });
+    fill();
+    if (retire) this.signers.shift();
+    const retiredAt = retire ? await say({ jwk: after, retires: await thumbprintOf(before) }) : undefined;
+    fill();
+    this.keyLinks = Buffer.from(formatLogKeyLinks(links), 'utf8');
+    return { verifierKey: verifierKey(origin, next.publicKey), retiredAt };
+  }
+
+  /** The present head, signed by the first key whatever the log says of it. */
+  signedByFirst(): string {
+    const head = { origin, size: this.size, root: this.tree.root() };
+    return signCheckpoint(formatCheckpoint(head), ed25519NoteSigner(origin, this.keys[0].privateKey));
   }
 
   static ofSize(size: number): SmallLog {
@@ -160,12 +218,12 @@ export class SmallLog {
   }
 
   checkpoint(size = this.size): string {
-    return signCheckpoint(formatCheckpoint({ origin, size, root: this.tree.root(size) }), this.signer);
+    return signCheckpoint(formatCheckpoint({ origin, size, root: this.tree.root(size) }), ...this.signers);
   }
 
   /** Signs whatever it is told: what a lying log would do. */
   checkpointWith(size: number, root: Buffer): string {
-    return signCheckpoint(formatCheckpoint({ origin, size, root }), this.signer);
+    return signCheckpoint(formatCheckpoint({ origin, size, root }), ...this.signers);
   }
 
   receipt(index: number, size = this.size): KeptReceipt {
@@ -184,6 +242,7 @@ export class SmallLog {
     return {
       checkpoint: async () => this.checkpoint(size),
       cosigned: async () => this.cosigned,
+      keys: async () => this.keyLinks,
       entries: async (from, to) => this.entries.slice(from, Math.min(to, from + 1_024)),
     };
   }
@@ -199,11 +258,23 @@ export class SmallLog {
     return new LogFolder(target);
   }
 
+  /** Whatever it is. */
+  addEntry(entry: Buffer): number {
+    return this.add(entry);
+  }
+
   private add(entry: Buffer): number {
     this.entries.push(entry);
     return this.tree.append(leafHash(entry));
   }
 }
+
+const jwkOf = ({ publicKey }: KeyPairKeyObjectResult): PublicJwk => ({
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x: publicKey.export({ format: 'jwk' }).x ?? '',
+  alg: 'EdDSA',
+});
 
 export async function* asyncOf<T>(values: Iterable<T>): AsyncGenerator<T> {
   yield* values;

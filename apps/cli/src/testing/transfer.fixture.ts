@@ -28,6 +28,7 @@ import {
   unwrap,
 } from '#kernel';
 import { type WitnessPolicy, openCheckpoint } from '#merkle';
+import { trustedKeys } from '../domain/log-keys.js';
 import type { EvidencedLine } from '../domain/body-line.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { type MadeEvidence, makeEvidence } from '../make-evidence/make-evidence.js';
@@ -99,7 +100,7 @@ export class SmallTransfer {
     readonly note?: string;
     readonly policy?: WitnessPolicy;
   } = {}): Promise<MadeEvidence> {
-    const checkpoint = unwrap(openCheckpoint(note, this.log.verifier));
+    const checkpoint = unwrap(openCheckpoint(note, (await trustedKeys(this.log.verifierKey, this.log.keyLinks)).keys));
     return makeEvidence({
       exchangeId: this.exchangeId,
       madeBy: agencyId('A-TSV'),

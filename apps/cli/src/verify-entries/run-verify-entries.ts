@@ -1,5 +1,5 @@
 import { unwrap } from '#kernel';
-import { type WitnessPolicy, parseVerifierKey } from '#merkle';
+import type { WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { exportFiles } from '../domain/entries-export.js';
 import { checkpointFile } from '../domain/log-files.js';
@@ -12,9 +12,8 @@ export async function runVerifyEntries(
   path: string,
   { verifierKey, policy }: { readonly verifierKey?: string | undefined; readonly policy?: WitnessPolicy | undefined },
 ): Promise<CommandOutcome> {
-  const given = verifierKey === undefined ? undefined : unwrap(parseVerifierKey(verifierKey));
   const { index, checkpoint, completeness, tableDiffersAt, unreadable } = unwrap(
-    await verifyEntries(new LogFolder(path), given),
+    await verifyEntries(new LogFolder(path), verifierKey),
   );
   const { chain, from, until } = index;
   const { entries, erased, unproved, faults } = completeness;
@@ -55,7 +54,9 @@ export async function runVerifyEntries(
       ...faults.map((fault) => `FAULT ${fault.kind} at ${place(fault)}`),
       ...(tableDiffersAt === undefined ? [] : [`FAULT table-changed at ${exportFiles.table}, line ${tableDiffersAt}`]),
       right ? 'Verified: every entry of this time, and none left out.' : 'NOT verified.',
-      ...(given ? [] : ['The log’s key is the one in the folder: compare log.vkey with the one you know.']),
+      ...(verifierKey !== undefined
+        ? []
+        : ['The log’s key is the one in the folder: compare log.vkey with the one you know.']),
     ],
   };
 }

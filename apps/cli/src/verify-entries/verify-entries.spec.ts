@@ -63,7 +63,8 @@ describe('an export of an agency’s entries for a period', () => {
     verifierKey: log.verifierKey,
     ...more,
   });
-  const verified = async (): Promise<EntriesReport> => unwrap(await verifyEntries(new LogFolder(folder), log.verifier));
+  const verified = async (): Promise<EntriesReport> =>
+    unwrap(await verifyEntries(new LogFolder(folder), log.verifierKey));
   const kinds = async (): Promise<string[]> => (await verified()).completeness.faults.map(({ kind }) => kind);
   const edit = async (name: string, change: (text: string) => string): Promise<void> =>
     writeFile(join(folder, name), change(await readFile(join(folder, name), 'utf8')));
@@ -204,7 +205,7 @@ describe('an export of an agency’s entries for a period', () => {
   });
 
   it('is refused under another key than the known one', async () => {
-    expect(await verifyEntries(new LogFolder(folder), new SmallLog().verifier)).toMatchObject({
+    expect(await verifyEntries(new LogFolder(folder), new SmallLog().verifierKey)).toMatchObject({
       error: { code: 'CHECKPOINT_INVALID' },
     });
   });

@@ -1,13 +1,6 @@
-import { type AnsweredEntry, type Completeness, type Tombstone, verifyComplete } from '#envelope';
+import { type AnsweredEntry, type Completeness, type Tombstone, logKeysFile, verifyComplete } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
-import {
-  type Checkpoint,
-  type NoteVerifier,
-  leafHash,
-  openCheckpoint,
-  parseVerifierKey,
-  verifyInclusion,
-} from '#merkle';
+import { type Checkpoint, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
 import { commitmentKeyOf } from '../domain/body-line.js';
 import {
   type Boundary,
@@ -18,6 +11,7 @@ import {
   parsePlacedLine,
 } from '../domain/entries-export.js';
 import { checkpointFile, verifierKeyFile } from '../domain/log-files.js';
+import { trustedKeys } from '../domain/log-keys.js';
 import { covers, tombstoneIn } from '../domain/tombstones.js';
 import { tableLine } from '../export-entries/table-lines.js';
 import type { LogFolder } from '../infra/log-folder.js';
@@ -34,9 +28,11 @@ export interface EntriesReport {
 
 /**
  * Proves an export offline: each entry stands in the signed tree as its line says, none of the chain's entries of the period is
- * missing, and the table says the same. Errors: NOT_FOUND (a file), MALFORMED, CHECKPOINT_INVALID.
+ * missing, and the table says the same.
+ *
+ * @param given a key of the log that is known; else the one in the folder. Errors: NOT_FOUND (a file), MALFORMED, CHECKPOINT_INVALID.
  */
-export async function verifyEntries(folder: LogFolder, given?: NoteVerifier): Promise<Result<EntriesReport>> {
+export async function verifyEntries(folder: LogFolder, given?: string): Promise<Result<EntriesReport>> {
   const text = await folder.readText(exportFiles.index);
   if (text === undefined) return missing(exportFiles.index);
   const index = parseEntriesExport(text);
@@ -83,12 +79,12 @@ export async function verifyEntries(folder: LogFolder, given?: NoteVerifier): Pr
   });
 }
 
-async function checkpointIn(folder: LogFolder, given: NoteVerifier | undefined): Promise<Result<Checkpoint>> {
+async function checkpointIn(folder: LogFolder, given: string | undefined): Promise<Result<Checkpoint>> {
   const note = await folder.readText(checkpointFile);
   if (note === undefined) return missing(checkpointFile);
-  if (given) return openCheckpoint(note, given);
-  const verifier = parseVerifierKey((await folder.readText(verifierKeyFile))?.trim() ?? '');
-  return verifier.ok ? openCheckpoint(note, verifier.value) : verifier;
+  const key = given ?? (await folder.readText(verifierKeyFile))?.trim() ?? '';
+  const { keys, problem } = await trustedKeys(key, await folder.read(logKeysFile));
+  return problem ? err(problem) : openCheckpoint(note, keys);
 }
 
 async function proofsIn(folder: LogFolder): Promise<Map<number, Buffer[]>> {

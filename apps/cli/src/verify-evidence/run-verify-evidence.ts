@@ -1,5 +1,5 @@
 import { unwrap } from '#kernel';
-import { type WitnessPolicy, parseVerifierKey } from '#merkle';
+import type { WitnessPolicy } from '#merkle';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { unpackEvidence } from '../infra/evidence-file.js';
 import { evidenceLines } from './evidence-lines.js';
@@ -11,8 +11,7 @@ export async function runVerifyEvidence(
   { verifierKey, policy }: { readonly verifierKey?: string | undefined; readonly policy?: WitnessPolicy | undefined },
 ): Promise<CommandOutcome> {
   const pieces = unwrap(unpackEvidence(bytes));
-  const verifier = verifierKey === undefined ? undefined : unwrap(parseVerifierKey(verifierKey));
-  const report = await verifyEvidence(pieces, { verifier, policy });
+  const report = await verifyEvidence(pieces, { verifierKey, policy });
   const { index, transfer, witnessed, faults, gaps } = report;
   return {
     ok: report.ok,
@@ -25,14 +24,16 @@ export async function runVerifyEvidence(
         firstKeys: firstKeys(transfer),
       }),
       ...(witnessed && { witnessed }),
-      keyFrom: verifier ? 'given' : 'bundle',
+      keyFrom: verifierKey !== undefined ? 'given' : 'bundle',
       faults,
       gaps,
     },
     lines: [
       ...evidenceLines(report),
       ...(policy ? [] : ['No --policy was given: whether others saw the same log is not judged.']),
-      ...(verifier ? [] : ['The log’s key is the one in the bundle: compare log.vkey with the one you know.']),
+      ...(verifierKey !== undefined
+        ? []
+        : ['The log’s key is the one in the bundle: compare log.vkey with the one you know.']),
     ],
   };
 }

@@ -76,8 +76,22 @@ describe('an evidence bundle', () => {
   });
 
   it('is refused under another log key than the one that is known', async () => {
-    const report = await verifyEvidence(pieces, { verifier: new SmallLog().verifier });
+    const report = await verifyEvidence(pieces, { verifierKey: new SmallLog().verifierKey });
     expect(report.faults.map(({ kind }) => kind)).toEqual(['checkpoint-invalid']);
+  });
+
+  it('is proved by the first key and by the newest of a log that has changed it, whichever its maker knew', async () => {
+    const changed = await SmallTransfer.make();
+    const receipts = [JSON.stringify(changed.log.receipt(changed.lines[2]!.index))];
+    const next = await changed.log.changeKey();
+    await changed.exportTo(join(folder, 'changed'));
+    const { pieces: made, report } = await changed.bundle({ receipts });
+    expect(report.faults).toEqual([]);
+    for (const verifierKey of [changed.log.verifierKey, next.verifierKey])
+      expect((await verifyEvidence(made, { verifierKey })).faults).toEqual([]);
+    const cut = new Map(made);
+    cut.delete(pieceNames.logKeys);
+    expect((await verifyEvidence(cut, { verifierKey: changed.log.verifierKey })).ok).toBe(false);
   });
 
   it('shows every piece that was removed, by its name', async () => {

@@ -1,12 +1,12 @@
 import { type LogBody, LoggedKeys, decodeEntry } from '#envelope';
+import { AppError } from '#kernel';
 import {
   type Checkpoint,
-  type NoteVerifier,
+  type LogVerifier,
   type WitnessPolicy,
   leafHash,
   openCheckpoint,
   parseProof,
-  parseVerifierKey,
   verifyGrowth,
   verifyProof,
 } from '#merkle';
@@ -16,6 +16,7 @@ import { type EvidenceIndex, type EvidencePieces, pieceNames, readEvidenceIndex 
 import { type EvidenceFault, type EvidenceFaultKind, evidenceFault } from '../domain/evidence-fault.js';
 import { type NumberGap, ExchangeNumbers } from '../domain/exchange-numbers.js';
 import { type WitnessedReport, judgeCheckpoint } from '../domain/witnessed.js';
+import { trustedKeys } from '../domain/log-keys.js';
 import { evidencePage, readMeText } from '../show-evidence/evidence-page.js';
 import { readKeptReceipt } from '../verify-log/check-receipts.js';
 import { checkBases } from './check-bases.js';
@@ -37,8 +38,8 @@ export interface ProvedTransfer {
 
 /** What the reader knows, the bundle apart. */
 export interface KnownBeforehand {
-  /** The log's key; else the one in the bundle counts, which proves nothing until it is compared. */
-  readonly verifier?: NoteVerifier | undefined;
+  /** A key of the log; else the one in the bundle counts, which proves nothing until it is compared. */
+  readonly verifierKey?: string | undefined;
   /** Who must have cosigned the bundle's checkpoint, each operator counted as it says. */
   readonly policy?: WitnessPolicy | undefined;
   /** Latest time that a cosignature may state. */
@@ -83,7 +84,7 @@ class EvidenceVerification {
   async run(): Promise<EvidenceReport> {
     const index = readEvidenceIndex(this.pieces);
     if (!index.ok) return this.report({ fault: ['bundle-unreadable', pieceNames.index, index.error.detail] });
-    const verifier = this.verifier();
+    const verifier = await this.verifier();
     const note = this.piece(pieceNames.checkpoint);
     if (verifier === undefined || note === undefined) return this.report({ index: index.value });
     const checkpoint = openCheckpoint(text(note), verifier);
@@ -141,13 +142,20 @@ class EvidenceVerification {
     return piece;
   }
 
-  private verifier(): NoteVerifier | undefined {
+  private async verifier(): Promise<LogVerifier | undefined> {
     const piece = this.piece(pieceNames.verifierKey);
-    if (this.known.verifier !== undefined) return this.known.verifier;
-    if (piece === undefined) return undefined;
-    const parsed = parseVerifierKey(text(piece).trim());
-    if (!parsed.ok) this.add('checkpoint-invalid', pieceNames.verifierKey, parsed.error.detail);
-    return parsed.ok ? parsed.value : undefined;
+    this.expected.add(pieceNames.logKeys);
+    const key = this.known.verifierKey ?? (piece && text(piece).trim());
+    if (key === undefined) return undefined;
+    try {
+      const { keys, problem } = await trustedKeys(key, this.pieces.get(pieceNames.logKeys));
+      if (problem) this.add('checkpoint-invalid', pieceNames.logKeys, problem.detail);
+      return keys;
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.add('checkpoint-invalid', pieceNames.verifierKey, error.detail);
+      return undefined;
+    }
   }
 
   /** Did enough operators see this very tree? */
@@ -163,7 +171,7 @@ class EvidenceVerification {
   }
 
   /** The bytes that the tree hashes at this index, if they stand there. */
-  private leaf(index: number, checkpoint: Checkpoint, verifier: NoteVerifier): Uint8Array | undefined {
+  private leaf(index: number, checkpoint: Checkpoint, verifier: LogVerifier): Uint8Array | undefined {
     const [entry, file] = [this.piece(pieceNames.entry(index)), this.piece(pieceNames.proof(index))];
     if (entry === undefined || file === undefined) return undefined;
     const name = pieceNames.proof(index);
@@ -179,7 +187,7 @@ class EvidenceVerification {
     return undefined;
   }
 
-  private entry(index: number, checkpoint: Checkpoint, verifier: NoteVerifier): ProvedEntry | undefined {
+  private entry(index: number, checkpoint: Checkpoint, verifier: LogVerifier): ProvedEntry | undefined {
     const leaf = this.leaf(index, checkpoint, verifier);
     const piece = this.piece(pieceNames.body(index));
     if (leaf === undefined || piece === undefined) return undefined;
@@ -195,7 +203,7 @@ class EvidenceVerification {
   }
 
   /** Each key record with its place in the log, in the order of the log: by them alone signatures are judged. */
-  private async keys(index: EvidenceIndex, checkpoint: Checkpoint, verifier: NoteVerifier): Promise<LoggedKeys> {
+  private async keys(index: EvidenceIndex, checkpoint: Checkpoint, verifier: LogVerifier): Promise<LoggedKeys> {
     const keys = new LoggedKeys();
     for (const at of index.keys) {
       const leaf = this.leaf(at, checkpoint, verifier);
@@ -246,7 +254,7 @@ class EvidenceVerification {
   }
 
   /** The agency's own receipt: of one of these entries, under a checkpoint from which this log has grown. */
-  private receipt(number: number, { checkpoint, entries }: ProvedTransfer, verifier: NoteVerifier): void {
+  private receipt(number: number, { checkpoint, entries }: ProvedTransfer, verifier: LogVerifier): void {
     const [name, growthName] = [pieceNames.receipt(number), pieceNames.growth(number)];
     const [piece, growth] = [this.piece(name), this.piece(growthName)];
     if (piece === undefined || growth === undefined) return;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type LogBody, type Receipt, parseReceipt, verifyReceipt } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
-import type { Checkpoint, NoteVerifier } from '#merkle';
+import type { Checkpoint, LogVerifier } from '#merkle';
 import { commitmentKeyOf } from '../domain/body-line.js';
 import { type LogFault, faultOf } from '../domain/log-fault.js';
 
@@ -23,7 +23,7 @@ export interface ReceiptInHand {
 }
 
 /** Errors: NOT_FOUND, RECEIPT_INVALID, CHECKPOINT_INVALID. */
-export async function readReceipt(path: string, logVerifier: NoteVerifier): Promise<Result<ReceiptInHand>> {
+export async function readReceipt(path: string, logVerifier: LogVerifier): Promise<Result<ReceiptInHand>> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return err(new AppError('NOT_FOUND', 'The receipt cannot be read.'));
   const kept = readKeptReceipt(text, logVerifier);
@@ -31,7 +31,7 @@ export async function readReceipt(path: string, logVerifier: NoteVerifier): Prom
 }
 
 /** The same from the file's text. Errors: RECEIPT_INVALID, CHECKPOINT_INVALID. */
-export function readKeptReceipt(text: string, logVerifier: NoteVerifier): Result<Omit<ReceiptInHand, 'path'>> {
+export function readKeptReceipt(text: string, logVerifier: LogVerifier): Result<Omit<ReceiptInHand, 'path'>> {
   const kept = parseKeptReceipt(text);
   if (!kept.ok) return kept;
   const { body, commitmentKey, ...receipt } = kept.value;

@@ -1,7 +1,8 @@
-import { unwrap } from '#kernel';
-import { type WitnessPolicy, parseVerifierKey } from '#merkle';
+import { logKeysFile } from '#envelope';
+import type { WitnessPolicy } from '#merkle';
 import { type CommandOutcome, UsageError } from '../domain/command-outcome.js';
 import { verifierKeyFile } from '../domain/log-files.js';
+import { keyIdIn, trustedKeys } from '../domain/log-keys.js';
 import { witnessedLine } from '../domain/witnessed.js';
 import { checkWitnessed } from '../fsck/check-witnessed.js';
 import { LogFolder } from '../infra/log-folder.js';
@@ -27,16 +28,18 @@ export async function runVerification(request: RunVerification): Promise<Command
   const keyOfFolder = (await folder.readText(verifierKeyFile))?.trim();
   const verifierKey = request.verifierKey ?? keyOfFolder;
   if (verifierKey === undefined) throw new UsageError('--verifier-key is needed: the folder has no log.vkey.');
-  const logVerifier = unwrap(parseVerifierKey(verifierKey));
+  const trusted = await trustedKeys(verifierKey, await folder.read(logKeysFile));
+  const logVerifier = trusted.keys;
   const progress = request.quiet ? undefined : progressBar();
   const verified = await verifyLog({
     folder,
     logVerifier,
+    known: { verifierKey, trusted },
     receipts: request.receipts,
     someBodies: request.someBodies,
     onProgress: (entries, size) => progress?.update('entries', entries, size),
   }).finally(() => progress?.stop());
-  const id = `${logVerifier.name}+${logVerifier.keyId.toString('hex')}`;
+  const id = keyIdIn(verifierKey);
   const keyFrom = request.verifierKey === undefined ? 'folder' : 'given';
   const from = keyFrom === 'given' ? 'the key you gave' : `key of ${verifierKeyFile}: compare it with the one you know`;
   const judged =

@@ -1,7 +1,7 @@
 import { type DecodedEntry, type IndexRange, decodeEntry } from '#envelope';
 import {
   type Checkpoint,
-  type NoteVerifier,
+  type LogVerifier,
   TileBuilder,
   emptyRoot,
   openCheckpoint,
@@ -16,6 +16,7 @@ import { Buried } from '../domain/buried.js';
 import { ExchangeNumbers, type NumberGap } from '../domain/exchange-numbers.js';
 import { FaultList, type LogFault, faultOf } from '../domain/log-fault.js';
 import { type LogFiles, bodiesFile, checkpointFile } from '../domain/log-files.js';
+import { type KeyEntry, type TrustedKeys, checkLogKeys, keyEntryOf } from '../domain/log-keys.js';
 import { LogFolder } from '../infra/log-folder.js';
 import { BodyLines } from './body-lines.js';
 import { type ReceiptInHand, checkReceipt, readReceipt } from './check-receipts.js';
@@ -25,8 +26,10 @@ import { readChunks } from './read-chunks.js';
 export interface VerifyLogRequest {
   /** A folder may also hold bodies, and files that no checkpoint covers. */
   readonly folder: LogFiles;
-  /** The log's key, configured by hand. */
-  readonly logVerifier: NoteVerifier;
+  /** The log's key, configured by hand, or those to which it leads. */
+  readonly logVerifier: LogVerifier;
+  /** The key that is known, with what lies beside the log: then the entries must say the same of the log's keys. */
+  readonly known?: { readonly verifierKey: string; readonly trusted: TrustedKeys };
   /** Files with opened receipts. */
   readonly receipts?: readonly string[];
   /** An agency's own export holds its own bodies only. */
@@ -98,6 +101,7 @@ class LogVerification {
   private readonly bodiless: { readonly index: number; readonly eventId?: string }[] = [];
   private readonly bodied: IndexRange[] = [];
   private readonly clear: number[] = [];
+  private readonly keyEntries: KeyEntry[] = [];
   private erased = 0;
   private unlisted = 0;
   private hasBodies = false;
@@ -116,6 +120,8 @@ class LogVerification {
     this.judge(checkpoint);
     this.demandBodyOrTombstone(checkpoint.size);
     await this.refuseWhatIsBeyond(checkpoint.size);
+    if (this.request.known)
+      this.faults.addAll(await checkLogKeys(this.keyEntries, { ...this.request.known, ...checkpoint }));
     for (const receipt of receipts) {
       const fault = checkReceipt(receipt, { size: checkpoint.size, rootAt: this.rootAt });
       if (fault) this.faults.add(fault);
@@ -194,6 +200,7 @@ class LogVerification {
     this.counts[entry.kind] += 1;
     if (entry.kind !== 'clear') return;
     this.clear.push(index);
+    this.keyEntries.push(...keyEntryOf(index, entry.record));
     if (entry.record.type === 'tombstone') this.named.push(...entry.record.indices);
   }
 
