@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
 import { type HoldScope, type LogBody, signStatement, type Statements } from '#envelope';
-import { numericDate, type Sha256 } from '#kernel';
+import { agencyId, numericDate, type Sha256, systemClock } from '#kernel';
+import { PublicHub } from '../../apps/cli/src/infra/public-hub.js';
+import { makeAuditorKeys } from '../../apps/cli/src/make-auditor-keys/make-auditor-keys.js';
+import { publishAuditorKeys } from '../../apps/cli/src/publish-auditor-keys/publish-auditor-keys.js';
 import { compiled } from '../../deploy/src/clone.js';
 import { aPseudonym, type HttpAnswer, type HubAgency } from './hub-agency.js';
 import { type RunningHub, startTestHub, until } from './running-hub.js';
@@ -32,7 +35,14 @@ interface Erasure {
   readonly state: string;
 }
 
-type Acting = 'erasure-proposal' | 'erasure-approval' | 'legal-hold' | 'legal-hold-lift' | 'alert-act';
+type Acting =
+  | 'erasure-proposal'
+  | 'erasure-approval'
+  | 'legal-hold'
+  | 'legal-hold-lift'
+  | 'alert-act'
+  | 'break-glass'
+  | 'break-glass-review';
 type Said = 'v' | 'agency' | 'worker' | 'jti' | 'iat';
 
 let running: RunningHub;
@@ -306,10 +316,73 @@ describe('an erasure over HTTP', () => {
   });
 });
 
+describe('access in an emergency over HTTP', () => {
+  interface Access {
+    readonly grant: string;
+    readonly alert: string;
+    readonly state: string;
+  }
+  const opening = (by: HubAgency, of: HubAgency): Promise<string> =>
+    signed(by, 'break-glass', {
+      scope: { by: 'agency', agency: of.id },
+      reason: 'data-breach',
+      matter: 'Dnro 4/2026',
+      minutes: 10,
+    });
+  const open = async (by: HubAgency, of: HubAgency): Promise<HttpAnswer<Access>> =>
+    by.call('POST', '/v1/audit/break-glass', { opening: await opening(by, of) });
+  const look = (by: HubAgency, grant: string, worker = 'tarkastaja-1') =>
+    by.call<{ entries: { body: string }[] }>('GET', `/v1/audit/break-glass/${grant}/entries?askedBy=${worker}`);
+  const review = async (by: HubAgency, grant: string): Promise<string> => {
+    const said = { grant: grant as Sha256, finding: 'justified' as const };
+    return coded(
+      await by.call('POST', '/v1/audit/break-glass/reviews', { review: await signed(by, 'break-glass-review', said) }),
+    );
+  };
+  const accessesOf = async (by: HubAgency): Promise<string[]> =>
+    (await by.call<{ grants: Access[] }>('GET', '/v1/audit/break-glass')).body.grants.map(({ grant }) => grant);
+
+  it('is told to the supervising authority and to the agency concerned, logged at each look, and reviewed', async () => {
+    const { status, body: access } = await open(municipality, county);
+    expect(status).toBe(201);
+    for (const told of [ombudsman, county]) {
+      expect((await alertsOf(told)).map(({ id }) => id)).toContain(access.alert);
+      expect(await accessesOf(told)).toContain(access.grant);
+    }
+    expect(await accessesOf(kela)).toEqual([]);
+    const shown = (await look(municipality, access.grant)).body.entries.map(({ body }) => JSON.parse(body) as LogBody);
+    expect(shown.map(({ actor }) => actor?.agency)).toContain(county.id);
+    expect((await logged('break-glass-used')).at(-1)).toMatchObject({
+      actor: { agency: municipality.id, worker: 'tarkastaja-1' },
+      purpose: 'data-breach',
+    });
+    expect(coded(await look(municipality, access.grant, 'tarkastaja-2'))).toBe('403 FORBIDDEN');
+    expect(coded(await look(kela, access.grant))).toBe('404 NOT_FOUND');
+    expect(await review(municipality, access.grant)).toBe('403 SAME_HAND');
+    expect(await review(county, access.grant)).toBe('403 FORBIDDEN');
+    expect(await review(ombudsman, noHash)).toBe('404 NOT_FOUND');
+    expect(await review(ombudsman, access.grant)).toBe('OK');
+    expect(coded(await look(municipality, access.grant))).toBe('403 ACCESS_ENDED');
+    expect((await alertsOf(ombudsman)).map(({ id }) => id)).not.toContain(access.alert);
+  });
+
+  it('is opened in no other agency’s name, and not by a supervising authority, which searches', async () => {
+    const ofCounty = await opening(county, kela);
+    expect(coded(await municipality.call('POST', '/v1/audit/break-glass', { opening: ofCounty }))).toBe(
+      '403 SENDER_MISMATCH',
+    );
+    expect(coded(await open(ombudsman, county))).toBe('403 FORBIDDEN');
+  });
+});
+
 describe('every route of oversight', () => {
   const routes: readonly (readonly [string, string])[] = [
     ['GET', '/v1/audit/alerts'],
     ['POST', '/v1/audit/alerts/acts'],
+    ['GET', '/v1/audit/break-glass'],
+    ['POST', '/v1/audit/break-glass'],
+    ['GET', `/v1/audit/break-glass/${noHash}/entries`],
+    ['POST', '/v1/audit/break-glass/reviews'],
     ['GET', '/v1/audit/holds'],
     ['POST', '/v1/audit/holds'],
     ['POST', '/v1/audit/holds/lifts'],
@@ -426,6 +499,42 @@ describe('the compiled command line', () => {
     expect(await kotovayla('hold', 'lift', hold, ...signedBy('A-LVV'))).toMatchObject({
       code: 0,
       data: { hold: { hold, liftedBy: 'A-LVV' } },
+    });
+  });
+
+  it('opens the log in an emergency as a municipality, which two authorities see and one reviews', async () => {
+    const files = { vault: join(folder, 'K-049.vault'), keyFile: join(folder, 'K-049.key') };
+    const { data } = await makeAuditorKeys(agencyId('K-049'), files, systemClock);
+    const operator = [
+      '--agency',
+      'K-049',
+      '--business-id',
+      '0101263-6',
+      '--thumbprint',
+      String((data as Record<string, unknown>)['thumbprint']),
+    ];
+    expect(await kotovayla('agency', 'add', ...operator)).toMatchObject({ code: 0 });
+    const hub = new PublicHub(running.addresses.gateway);
+    await publishAuditorKeys(agencyId('K-049'), { files, hub, waitSeconds: 30 });
+    const asked = ['--of', 'H-03', '--matter', 'Dnro 5', '--minutes', '5'];
+    const unreasoned = await kotovayla('break-glass', 'open', ...signedBy('K-049'), ...asked, '--reason', 'curiosity');
+    expect(unreasoned).toMatchObject({ code: 1, data: { problem: { code: 'REASON_UNKNOWN' } } });
+    const opened = await kotovayla('break-glass', 'open', ...signedBy('K-049'), ...asked, '--reason', 'data-breach');
+    expect(opened.code).toBe(0);
+    const { grant } = opened.data['access'] as { grant: string };
+    const looked = await kotovayla('break-glass', 'look', grant, ...signedBy('K-049'));
+    expect((looked.data['entries'] as unknown[]).length).toBeGreaterThan(0);
+    expect((await kotovayla('break-glass', 'list', ...auditor)).data['accesses']).toContainEqual(
+      expect.objectContaining({ grant, agency: 'K-049', state: 'open' }),
+    );
+    const finding = ['--finding', 'justified'];
+    expect(await kotovayla('break-glass', 'review', grant, ...signedBy('K-049'), ...finding)).toMatchObject({
+      code: 1,
+      data: { problem: { code: 'SAME_HAND' } },
+    });
+    expect(await kotovayla('break-glass', 'review', grant, ...signedBy('A-LVV'), ...finding)).toMatchObject({
+      code: 0,
+      data: { access: { state: 'reviewed', reviewedBy: 'A-LVV' } },
     });
   });
 

@@ -40,6 +40,7 @@ import { Appender } from './append-entries/appender.js';
 import { Looks } from './append-entries/looks.js';
 import { underPresentKek } from './append-entries/prepared-entry.js';
 import { AuditConfig } from './audit.config.js';
+import { BreakGlassController } from './break-glass/break-glass.controller.js';
 import { recordedTopics } from './domain/entry-types.js';
 import { EraseEntriesController } from './erase-entries/erase-entries.controller.js';
 import { ErasureRun } from './erase-entries/erasure-run.js';
@@ -167,6 +168,7 @@ export class AuditModule {
         HoldEntriesController,
         ListRetentionController,
         RaiseAlertsController,
+        BreakGlassController,
         FactsController,
       ],
       providers: [

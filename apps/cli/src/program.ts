@@ -551,7 +551,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     },
   );
 
-  addRetentionCommands(program, { run, path, agencyArgument });
+  addRetentionCommands(program, { run, path, agencyArgument, wholeArgument });
 
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -28,10 +28,14 @@ export interface ProgramTools {
   ) => void;
   readonly path: (value: string) => string;
   readonly agencyArgument: (value: string) => AgencyId;
+  readonly wholeArgument: (value: string) => number;
 }
 
 /** Commands about what is kept, what is erased, and who looked unusually. */
-export function addRetentionCommands(program: Command, { run, path, agencyArgument }: ProgramTools): void {
+export function addRetentionCommands(
+  program: Command,
+  { run, path, agencyArgument, wholeArgument }: ProgramTools,
+): void {
   const reading = (command: Command): Command =>
     command
       .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
@@ -126,6 +130,51 @@ export function addRetentionCommands(program: Command, { run, path, agencyArgume
       return actOnAlert(hub, acted, auditorOf(options));
     });
   }
+
+  const glass = program
+    .command('break-glass')
+    .description('look, in an emergency and under an alert, into entries in which the own agency is no party');
+  run<HubFlags & Signing & Selecting & { reason: string; matter: string; minutes: number; of?: AgencyId }>(
+    signed(glass.command('open'))
+      .description('open an agency’s or a person’s entries; the supervising authorities know at once')
+      .addOption(subject())
+      .option('--of <agency>', 'entries of an agency', agencyArgument)
+      .requiredOption('--reason <id>', 'of the rules, such as data-breach')
+      .requiredOption('--matter <reference>', 'of the matter; no personal data')
+      .option('--minutes <number>', 'for so long', wholeArgument, 30),
+    async ({ options, hub }) => {
+      const { openBreakGlass } = await import('./break-glass/break-glass.js');
+      const { reason, matter, minutes } = options;
+      const scope = scopeOf(options);
+      if (scope.by === 'indices') throw new UsageError('One of --subject and --of.');
+      return openBreakGlass(hub, { scope, reason, matter, minutes }, auditorOf(options));
+    },
+  );
+  const look = signed(glass.command('look')).description('entries by an access, while it lasts').argument('<access>');
+  run<HubFlags & Signing & { from: number }>(
+    look.option('--from <index>', 'first index', wholeArgument, 0),
+    async ({ options, hub }) => {
+      const { lookBreakGlass } = await import('./break-glass/break-glass.js');
+      const asked = { grant: look.processedArgs[0] as string, from: options.from };
+      return lookBreakGlass(hub, asked, auditorOf(options));
+    },
+  );
+  const review = signed(glass.command('review'))
+    .description('supervising authority: end an access and its alert')
+    .argument('<access>')
+    .addOption(new Option('--finding <finding>').choices(['justified', 'unjustified']).makeOptionMandatory());
+  run<HubFlags & Signing & { finding: 'justified' | 'unjustified' }>(review, async ({ options, hub }) => {
+    const { reviewBreakGlass } = await import('./break-glass/break-glass.js');
+    const reviewed = { grant: review.processedArgs[0] as string, finding: options.finding };
+    return reviewBreakGlass(hub, reviewed, auditorOf(options));
+  });
+  run<HubFlags & Looking>(
+    looking(glass.command('list')).description('who opened the log in an emergency, and what became of it'),
+    async ({ options, hub }) => {
+      const { listBreakGlass } = await import('./break-glass/break-glass.js');
+      return listBreakGlass(hub, auditorOf(options));
+    },
+  );
 
   const hold = program.command('hold').description('legal holds: what they cover is not erased');
   run<HubFlags & Signing & Selecting & { matter: string; of?: AgencyId }>(

@@ -30,6 +30,7 @@ import {
 } from '#platform';
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
 import { AlertsController } from './act-on-alerts/alerts.controller.js';
+import { BreakGlassController } from './break-glass/break-glass.controller.js';
 import { ErasuresController } from './erase-entries/erasures.controller.js';
 import { HoldsController } from './hold-entries/holds.controller.js';
 import { RetentionController } from './list-retention/retention.controller.js';
@@ -139,6 +140,7 @@ export class GatewayModule {
         HoldsController,
         RetentionController,
         ErasuresController,
+        BreakGlassController,
         OpenApiController,
       ],
       providers: [

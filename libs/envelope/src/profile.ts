@@ -32,6 +32,8 @@ export const signedTypes = {
   'legal-hold': { typ: 'kotovayla-legal-hold+jws', maxLength: 128 * 1024 },
   'legal-hold-lift': { typ: 'kotovayla-legal-hold-lift+jws', maxLength: 4 * 1024 },
   'alert-act': { typ: 'kotovayla-alert-act+jws', maxLength: 4 * 1024 },
+  'break-glass': { typ: 'kotovayla-break-glass+jws', maxLength: 4 * 1024 },
+  'break-glass-review': { typ: 'kotovayla-break-glass-review+jws', maxLength: 4 * 1024 },
   'service-call': { typ: 'kotovayla-service-call+jws', maxLength: 2 * 1024 },
 } as const;
 export type SignedType = keyof typeof signedTypes;

@@ -1,5 +1,6 @@
 import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
+import { type BreakGlassOpening, type BreakGlassReview, breakGlassOpening, breakGlassReview } from './break-glass.js';
 import {
   type AccountIdentification,
   type ConsentAct,
@@ -42,6 +43,7 @@ import { type ReportDecision, reportDecision } from './report-decision.js';
 import { type ServiceCall, serviceCall } from './service-call.js';
 import { type Check, parseAs } from './shape.js';
 
+export type * from './break-glass.js';
 export type * from './consent-record.js';
 export {
   consentActs,
@@ -81,6 +83,8 @@ export interface Statements {
   'legal-hold': LegalHold;
   'legal-hold-lift': LegalHoldLift;
   'alert-act': AlertAct;
+  'break-glass': BreakGlassOpening;
+  'break-glass-review': BreakGlassReview;
   'service-call': ServiceCall;
 }
 export type StatementType = keyof Statements;
@@ -104,6 +108,8 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'legal-hold': legalHold,
   'legal-hold-lift': legalHoldLift,
   'alert-act': alertAct,
+  'break-glass': breakGlassOpening,
+  'break-glass-review': breakGlassReview,
   'service-call': serviceCall,
 };
 

@@ -121,6 +121,10 @@ export const errorCodes = {
     409,
     'A tombstone over so few persons’ entries would show which belong together. It runs with more, or when it has waited as long as the retention data says.',
   ],
+  // access in an emergency
+  REASON_UNKNOWN: [422, 'Access in an emergency needs a reason of the rules. The detail names them.'],
+  ACCESS_ENDED: [403, 'This access is over: its time, its number of entries, or by a review.'],
+  REVIEW_NEEDED: [409, 'A supervising authority reviews access in an emergency first: kotovayla break-glass review.'],
   // the agent
   OPENED_MISMATCH: [422, 'What was sealed inside differs from what was released. Nothing was handed on.'],
   SCHEMA_INVALID: [422, 'The content does not fit the JSON Schema of its category.'],

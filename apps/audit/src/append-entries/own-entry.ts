@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type LogBody, parseLogBody } from '#envelope';
-import { type EventId, type Sha256, isEventId, newEventId, unwrap } from '#kernel';
+import { type AgencyId, type EventId, type Sha256, isEventId, newEventId, unwrap } from '#kernel';
 import type { Caller } from '../domain/caller.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type PreparedEntry, prepareOpaque } from './prepared-entry.js';
@@ -22,7 +22,17 @@ export function entryOfWord(
     readonly payload: { readonly agency: LogBody['sender']; readonly worker: string };
     readonly hash: Sha256;
   },
-  { kek, at, ...members }: { readonly kek: EntryKek; readonly at: Date } & Partial<Pick<LogBody, 'purpose'>>,
+  {
+    kek,
+    at,
+    told,
+    ...members
+  }: {
+    readonly kek: EntryKek;
+    readonly at: Date;
+    /** Agencies that find the entry among theirs, too. */
+    readonly told?: readonly AgencyId[];
+  } & Partial<Pick<LogBody, 'purpose' | 'recipient' | 'subjects'>>,
   evidence: string,
 ): PreparedEntry {
   const { agency, worker } = word.payload;
@@ -36,21 +46,23 @@ export function entryOfWord(
     evidence: { [evidence]: word.hash },
     assertedBy: 'agency',
   };
-  return prepareOpaque(unwrap(parseLogBody(body)), kek);
+  return prepareOpaque(unwrap(parseLogBody(body)), kek, { ...(told && { told }) });
 }
 
 /** What somebody looked for, and what the answer has. */
-export interface Look extends Pick<LogBody, 'subjects'> {
+export interface Look extends Partial<Pick<LogBody, 'type' | 'subjects' | 'purpose' | 'evidence'>> {
   /** Codes, identifiers and times alone. */
   readonly query: Readonly<Record<string, string>>;
   /** Leaves in the answer, rising; or how many things, where they are no entries. */
   readonly found: readonly number[] | number;
+  /** Agencies that find the entry among theirs, too. */
+  readonly told?: readonly AgencyId[];
 }
 
 /** That somebody looked into the log or into what audit keeps beside it: one entry a look (design 3). */
 export function entryOfLook(
   { agency, supervising, worker }: Caller,
-  { query, found, ...members }: Look,
+  { query, found, told, ...members }: Look,
   { kek, at }: { readonly kek: EntryKek; readonly at: Date },
 ): PreparedEntry {
   const leaves = typeof found === 'number' ? [] : found;
@@ -69,5 +81,5 @@ export function entryOfLook(
     },
     assertedBy: 'hub',
   };
-  return prepareOpaque(unwrap(parseLogBody(body)), kek);
+  return prepareOpaque(unwrap(parseLogBody(body)), kek, { ...(told && { told }) });
 }

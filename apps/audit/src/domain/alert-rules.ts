@@ -1,3 +1,5 @@
+import type { BreakGlassRule } from './break-glass.js';
+
 /** A rule of unusual access, as data. Counts by agency and case worker's pseudonym; no rule looks at a name. */
 export interface AlertRule {
   readonly id: string;
@@ -19,6 +21,7 @@ export interface AlertRules {
   readonly version: number;
   readonly timeZone: string;
   readonly rules: readonly AlertRule[];
+  readonly breakGlass: BreakGlassRule;
 }
 
 export interface AlertWindow {

@@ -135,9 +135,9 @@ describe('an erasure', () => {
       tombstone: { grounds: ['unlawful'], proposers: ['K-235'], approvers: ['A-TSV'], kek: former },
     });
     expect(countOf(found!.tombstone.indices)).toBe(3);
-    expect((await hub.erasures.list(everybodys)).every(({ state, proposal }) => state === 'erased' && proposal === null)).toBe(
-      true,
-    );
+    expect(
+      (await hub.erasures.list(everybodys)).every(({ state, proposal }) => state === 'erased' && proposal === null),
+    ).toBe(true);
   });
 
   it('leaves a row of an erased entry in no table but those of leaves and numbers', async () => {
@@ -257,9 +257,9 @@ describe('who may erase', () => {
     await hub.log(about(person));
     const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
     expect(await codeOf(hub.approval(city, erasure).then((token) => hub.erasures.approve(token)))).toBe('SAME_HAND');
-    expect((await hub.erasures.list(everybodys)).find(({ proposalHash }) => proposalHash === erasure.proposalHash)?.state).toBe(
-      'proposed',
-    );
+    expect(
+      (await hub.erasures.list(everybodys)).find(({ proposalHash }) => proposalHash === erasure.proposalHash)?.state,
+    ).toBe('proposed');
   });
 
   it('only parties of every entry, and supervising authorities', async () => {
@@ -474,7 +474,9 @@ describe('a run that was killed with kill -9', () => {
       expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${next.kek.id}'`)).toEqual([]);
       const own = (await next.store.tombstones()).filter(({ tombstone }) => tombstone.kek === former);
       expect(own).toHaveLength(1);
-      expect((await next.erasures.list(everybodys)).filter(({ state }) => ['approved', 'erasing'].includes(state))).toEqual([]);
+      expect(
+        (await next.erasures.list(everybodys)).filter(({ state }) => ['approved', 'erasing'].includes(state)),
+      ).toEqual([]);
     },
   );
 });

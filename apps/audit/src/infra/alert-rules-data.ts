@@ -13,6 +13,9 @@ const exactly = (properties: Record<string, object>, optional: Record<string, ob
   required: Object.keys(properties),
 });
 
+const id = { type: 'string', pattern: '^[a-z]+(-[a-z]+)*$' };
+const names = exactly({ fi: text, sv: text, en: text });
+
 const shape = exactly({
   version: { type: 'integer', minimum: 1 },
   timeZone: text,
@@ -20,8 +23,8 @@ const shape = exactly({
     type: 'array',
     items: exactly(
       {
-        id: { type: 'string', pattern: '^[a-z]+(-[a-z]+)*$' },
-        names: exactly({ fi: text, sv: text, en: text }),
+        id,
+        names,
         measure: { enum: ['entries', 'subjects'] },
         types: { type: 'array', minItems: 1, items: text },
         windowMinutes: { type: 'integer', minimum: 1, maximum: 44_640 },
@@ -32,6 +35,20 @@ const shape = exactly({
       { outside: exactly({ fromHour: hour, untilHour: hour }) },
     ),
   },
+  breakGlass: exactly({
+    id: { const: 'break-glass' },
+    names,
+    mostMinutes: { type: 'integer', minimum: 1, maximum: 1_440 },
+    mostEntries: { type: 'integer', minimum: 1, maximum: 10_000 },
+    lookbackDays: { type: 'integer', minimum: 1, maximum: 3_660 },
+    mostUnreviewed: { type: 'integer', minimum: 1, maximum: 100 },
+    reasons: {
+      type: 'array',
+      minItems: 1,
+      items: exactly({ id, names, source: text, confirmed: { type: 'boolean' } }),
+    },
+    source: text,
+  }),
 });
 
 /** Errors: CONFIG_INVALID with every error at once. */

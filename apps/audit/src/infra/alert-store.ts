@@ -91,10 +91,11 @@ export class AlertStore {
     await this.client.query({ text: `UPDATE ${s}.alert SET logged = true WHERE id = $1`, values: [id] });
   }
 
-  /** @param agency whose alerts alone are listed */
+  /** @param agency whose alerts alone are listed: about it, or about access to its entries */
   async list({ closed, agency }: { readonly closed: boolean; readonly agency?: AgencyId }): Promise<StoredAlert[]> {
     const { rows } = await this.client.query<StoredAlert & QueryResultRow>({
-      text: `SELECT ${alert} FROM ${s}.alert WHERE ($1 OR state <> 'closed') AND ($2::text IS NULL OR agency = $2)
+      text: `SELECT ${alert} FROM ${s}.alert WHERE ($1 OR state <> 'closed') AND ($2::text IS NULL OR agency = $2
+               OR id IN (SELECT alert FROM ${s}.break_glass WHERE concerned = $2 OR $2 = ANY (told)))
              ORDER BY raised_at, id`,
       values: [closed, agency ?? null],
     });

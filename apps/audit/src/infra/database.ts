@@ -7,6 +7,7 @@ import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations
 import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasure.migration.js';
 import { Search1764117000002 } from './migrations/6-search.migration.js';
 import { Alerts1764117000003, alertRestrictions } from './migrations/7-alerts.migration.js';
+import { BreakGlass1764117000004, breakGlassRestrictions } from './migrations/8-break-glass.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -19,6 +20,7 @@ export const databaseSpec: DatabaseSpec = {
     Erasure1764117000001,
     Search1764117000002,
     Alerts1764117000003,
+    BreakGlass1764117000004,
   ],
   restrictions: [
     ...logRestrictions,
@@ -27,6 +29,7 @@ export const databaseSpec: DatabaseSpec = {
     ...cosignatureRestrictions,
     ...erasureRestrictions,
     ...alertRestrictions,
+    ...breakGlassRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

@@ -4,7 +4,14 @@ import { type Caller, isSupervising } from '../domain/caller.js';
 import type { AgencyKeys } from './agency-keys.js';
 
 /** Statements by which an agency acts on the log itself. */
-type ActingStatement = 'erasure-proposal' | 'erasure-approval' | 'legal-hold' | 'legal-hold-lift' | 'alert-act';
+type ActingStatement =
+  | 'erasure-proposal'
+  | 'erasure-approval'
+  | 'legal-hold'
+  | 'legal-hold-lift'
+  | 'alert-act'
+  | 'break-glass'
+  | 'break-glass-review';
 
 export interface SignedWord<T> {
   readonly payload: T;

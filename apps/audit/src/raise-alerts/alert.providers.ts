@@ -8,11 +8,14 @@ import {
 import type { Clock } from '#kernel';
 import { CLOCK, Database, LOGGER, type Logger } from '#platform';
 import { Appender } from '../append-entries/appender.js';
+import { BreakGlass } from '../break-glass/break-glass.js';
 import type { AlertRules } from '../domain/alert-rules.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { readAlertRules } from '../infra/alert-rules-data.js';
 import { AlertStore } from '../infra/alert-store.js';
+import { BreakGlassStore } from '../infra/break-glass-store.js';
 import { EntryKek } from '../infra/entry-kek.js';
+import { LeafOpenings } from '../infra/leaf-openings.js';
 import { Alerts } from './alerts.js';
 
 const RULES = Symbol('AlertRules');
@@ -66,4 +69,31 @@ export const alertProviders = (rulesFile: string, everyMs: number): Provider[] =
     ) => new Alerts({ store, rules, keys, kek, appender, clock }),
   },
   AlertWatch,
+  {
+    provide: BreakGlass,
+    inject: [Database, AlertStore, RULES, LeafOpenings, AgencyKeys, EntryKek, Appender, CLOCK, LOGGER],
+    useFactory: (
+      database: Database,
+      alerts: AlertStore,
+      { breakGlass }: AlertRules,
+      openings: LeafOpenings,
+      keys: AgencyKeys,
+      kek: EntryKek,
+      appender: Appender,
+      clock: Clock,
+      logger: Logger,
+    ) =>
+      new BreakGlass({
+        store: new BreakGlassStore(database),
+        alerts,
+        rule: breakGlass,
+        database,
+        openings,
+        keys,
+        kek,
+        appender,
+        clock,
+        logger,
+      }),
+  },
 ];

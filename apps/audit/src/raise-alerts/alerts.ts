@@ -34,20 +34,24 @@ export class Alerts {
     }
   }
 
-  /** All for a supervising authority; for others those about their own workers and systems. */
+  /** All for a supervising authority; for others those about their own workers and systems, or about access to their entries. */
   list({ agency, supervising }: Caller, options: { readonly closed: boolean }): Promise<StoredAlert[]> {
     return this.context.store.list({ ...options, ...(!supervising && { agency }) });
   }
 
-  /** Errors: those of a statement, NOT_FOUND, FORBIDDEN (not its owner), CONFLICT (closed, or acknowledged already). */
+  /**
+   * Errors: those of a statement, NOT_FOUND, FORBIDDEN (not its owner), CONFLICT (closed, or acknowledged already), REVIEW_NEEDED
+   * (an access in an emergency ends by its review).
+   */
   async act(token: string): Promise<StoredAlert> {
-    const { store, appender, clock, kek } = this.context;
+    const { store, rules, appender, clock, kek } = this.context;
     const word = await signedWord('alert-act', token, this.context);
     const { agency, alert: id, act, reason } = word.payload;
     const alert = await store.find(id);
     if (!alert) throw new AppError('NOT_FOUND');
     if (!isSupervising(agency) && (alert.owner !== 'agency' || alert.agency !== agency))
       throw new AppError('FORBIDDEN');
+    if (act === 'close' && alert.rule === rules.breakGlass.id) throw new AppError('REVIEW_NEEDED');
     const state = afterAct(alert.state, act);
     if (state === undefined) throw new AppError('CONFLICT');
     const at = clock.now();

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/co
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsISO8601, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
-import type { BoundaryEntry, EntryFilter, PlaceOpening } from '#contracts';
+import type { BoundaryEntry, EntryFilter, OpenedEntry, PlaceOpening } from '#contracts';
 import { agencyIdPattern } from '#kernel';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
@@ -55,7 +55,7 @@ class PlaceDto {
   @ApiProperty({ type: [String], description: 'Base64url; commitments of the entry’s other places' }) others: string[];
 }
 
-class OpenedEntryDto {
+export class OpenedEntryDto {
   @ApiProperty() leafIndex: number;
   @ApiProperty({ description: 'Canonical JSON of the entry’s body' }) body: string;
   @ApiProperty({ description: 'Base64; opens the leaf’s commitment' }) commitmentKey: string;
@@ -125,13 +125,7 @@ export class AuditEntriesController {
       filter: filterOf(query),
     });
     return {
-      entries: found.entries.map(({ leafIndex, body, commitmentKey, places, place }) => ({
-        leafIndex: Number(leafIndex),
-        body,
-        commitmentKey: Buffer.from(commitmentKey).toString('base64'),
-        ...(places.length > 0 && { places: Buffer.from(places).toString('base64') }),
-        ...(place && { place: placeOf(place) }),
-      })),
+      entries: found.entries.map(openedEntryOf),
       ...(found.next !== 0n && { next: Number(found.next) }),
       ...(found.cursor !== '' && { cursor: found.cursor }),
       searchLeaf: Number(found.searchLeaf),
@@ -164,6 +158,14 @@ const filterOf = (query: EntriesQuery): EntryFilter => ({
   loggedUntil: query.loggedUntil === undefined ? undefined : new Date(query.loggedUntil),
   exchangeId: query.exchangeId ?? '',
   messageId: query.messageId ?? '',
+});
+
+export const openedEntryOf = ({ leafIndex, body, commitmentKey, places, place }: OpenedEntry): OpenedEntryDto => ({
+  leafIndex: Number(leafIndex),
+  body,
+  commitmentKey: Buffer.from(commitmentKey).toString('base64'),
+  ...(places.length > 0 && { places: Buffer.from(places).toString('base64') }),
+  ...(place && { place: placeOf(place) }),
 });
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');

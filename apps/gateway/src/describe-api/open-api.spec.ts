@@ -53,6 +53,8 @@ describe('the OpenAPI document of the gateway', () => {
   it('asks for token and proof wherever an agency acts or reads what is its own', () => {
     expect(needsToken().sort()).toEqual([
       'get /v1/audit/alerts',
+      'get /v1/audit/break-glass',
+      'get /v1/audit/break-glass/{grant}/entries',
       'get /v1/audit/entries',
       'get /v1/audit/erasures',
       'get /v1/audit/holds',
@@ -63,6 +65,8 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/mailbox',
       'post /v1/accounts',
       'post /v1/audit/alerts/acts',
+      'post /v1/audit/break-glass',
+      'post /v1/audit/break-glass/reviews',
       'post /v1/audit/erasures',
       'post /v1/audit/erasures/approvals',
       'post /v1/audit/erasures/runs',
