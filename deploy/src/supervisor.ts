@@ -25,6 +25,7 @@ const readyMs = 60_000;
 /** Starts, restarts and stops all child processes of one stack, by name. */
 export class Supervisor {
   private readonly processes = new Map<string, ManagedProcess>();
+  private readonly specs = new Map<string, ServiceSpec>();
 
   constructor(
     private readonly folder: DataFolder,
@@ -34,6 +35,7 @@ export class Supervisor {
 
   /** Starts the service and keeps it running; {@link waitReady} tells when it works. */
   start(spec: ServiceSpec): void {
+    this.specs.set(spec.name, spec);
     this.run(serviceProcess(spec));
   }
 
@@ -66,6 +68,18 @@ export class Supervisor {
   async restart(name: string): Promise<void> {
     await this.stop(name);
     this.resume(name);
+    await this.waitReady(name);
+  }
+
+  /** Stops a service and starts it with these variables added, or taken away; as an operator changes its settings. */
+  async reconfigure(name: string, changes: Readonly<Record<string, string | undefined>>): Promise<void> {
+    const spec = this.specs.get(name);
+    if (!spec) throw new Error(`there is no service ${name}`);
+    await this.stopAll([name]);
+    const env = Object.entries({ ...spec.env, ...changes }).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, value] as const],
+    );
+    this.start({ ...spec, env: Object.fromEntries(env) });
     await this.waitReady(name);
   }
 

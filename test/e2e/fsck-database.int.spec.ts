@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseLogBody } from '#envelope';
+import { commitmentKeyOf, encodeOpaqueEntry, newEntrySecret, parseLogBody } from '#envelope';
 import { newEventId, unwrap } from '#kernel';
-import { formatCheckpoint, signCheckpoint } from '#merkle';
+import { MemoryTree, formatCheckpoint, leafHash, signCheckpoint } from '#merkle';
 import { prepareOpaque } from '../../apps/audit/src/append-entries/prepared-entry.js';
 import { plainProposal } from '../../apps/audit/src/append-entries/proposal.js';
 import { AuditGround, AuditInstance } from '../../apps/audit/src/testing/audit.fixture.js';
@@ -138,6 +138,31 @@ describe('a log in the hub’s own database', () => {
         : "replace(note, E'\\n300\\n', E'\\n301\\n')";
     await pastTheTriggers('checkpoint', `UPDATE audit.checkpoint SET ${column} = ${changed} WHERE tree_size = 300`);
     expect(await faults()).toEqual(['checkpoint-invalid 300']);
+  });
+
+  it('to which the hub itself added an entry without numbered places is told its index', async () => {
+    const { signer } = ground.logKey;
+    const eventId = newEventId();
+    const body = { v: 1, eventId, type: 'message-delivered', at: new Date().toISOString(), assertedBy: 'hub' };
+    const unnumbered = encodeOpaqueEntry(eventId, unwrap(parseLogBody(body)), commitmentKeyOf(newEntrySecret()));
+    await ground.owner(async (client) => {
+      const text = 'SELECT entry FROM audit.entry ORDER BY leaf_index';
+      const { rows } = await client.query<{ entry: Buffer }>(text);
+      const tree = MemoryTree.of([...rows.map(({ entry }) => entry), unnumbered].map((entry) => leafHash(entry)));
+      const head = { origin: signer.name, size: tree.size, root: tree.root() };
+      const note = signCheckpoint(formatCheckpoint(head), signer);
+      await client.query('INSERT INTO audit.entry (leaf_index, event_id, entry) VALUES ($1, $2::uuid, $3)', [
+        size,
+        eventId,
+        unnumbered,
+      ]);
+      const row = [head.size, head.root, note];
+      await client.query('INSERT INTO audit.checkpoint (tree_size, root, note) VALUES ($1, $2, $3)', row);
+    });
+    expect(await faults()).toContain(`entry-unnumbered ${size}`);
+    await kotovayla('log', 'export', 'copy', '--log', 'database');
+    const { faults: found } = await kotovayla('verify', 'copy');
+    expect(found).toMatchObject([{ kind: 'entry-unnumbered', index: size, eventId }]);
   });
 
   it('with a signed checkpoint of another branch among its own is told its size', async () => {

@@ -11,7 +11,7 @@ import { databaseSpec } from '../infra/database.js';
 import { auditSchema } from '../infra/schema.js';
 import { TestLog, publishAll, publisherOf, verifier } from '../publish-log/committed-log.fixture.js';
 import { TileFolder } from '../publish-log/tile-folder.js';
-import { TestWitness } from '../testing/witness.fixture.js';
+import { type OddAnswer, TestWitness } from '../testing/witness.fixture.js';
 import { CosignatureCollector } from './cosignature-collector.js';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -111,6 +111,15 @@ describe('cosignatures for the published log', () => {
     await collectorWith().collect();
     expect(witnesses[0]!.asked).toEqual([0n, 300n]);
     expect(cosignedBy(await file('checkpoint'))).toHaveLength(3);
+  });
+
+  it('are not asked once more from the size from which they were asked: they have another root of it', async () => {
+    const forked: OddAnswer = { status: 409, type: 'text/x.tlog.size; charset=utf-8', body: '300\n' };
+    witnesses[0]!.odd.push(forked, forked, forked);
+    await publish(300);
+    await collectorWith().collect();
+    expect(witnesses[0]!.asked).toEqual([0n, 300n]);
+    expect(cosignedBy(await file('checkpoint'))).toEqual(['host', 'kela']);
   });
 
   it.each([

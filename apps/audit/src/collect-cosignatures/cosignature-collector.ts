@@ -165,8 +165,10 @@ export class CosignatureCollector {
         this.noteAhead(one, reply.size, checkpoint);
         break;
       }
-      oldSize = reply.size;
       status = 409;
+      // The same size again: it has another root of it, told as in v1.0.0.
+      if (reply.size === oldSize) break;
+      oldSize = reply.size;
     }
     one.failures += 1;
     const pause = Math.min(LONGEST_PAUSE_MS, this.options.intervalMs * 2 ** Math.min(one.failures - 1, 20));

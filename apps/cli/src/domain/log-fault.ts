@@ -11,6 +11,7 @@ export const faultCodes = {
   'entry-extra': 'LEAF_MISMATCH',
   'entry-moved': 'LEAF_MISMATCH',
   'entry-unreadable': 'LEAF_MISMATCH',
+  'entry-unnumbered': 'LEAF_MISMATCH',
   'tail-missing': 'LEAF_MISMATCH',
   'bundle-missing': 'LEAF_MISMATCH',
   'bundle-broken': 'LEAF_MISMATCH',

@@ -37,6 +37,10 @@ export interface CheckedRange {
   readonly keyEntries: readonly KeyEntry[];
   /** What tombstones among them name. */
   readonly buried: readonly IndexRange[];
+  /** First opaque entry that commits to its numbered places; Infinity where there is none. */
+  readonly firstNumbered: number;
+  /** Last one in the format from before there were any; −1 where there is none. */
+  readonly lastUnnumbered: number;
   /** Roots of the full bundles, one after another; after them the leaf hashes of a partial one. */
   readonly roots: Uint8Array;
   readonly partial: Uint8Array;
@@ -48,9 +52,10 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
   const clear: number[] = [];
   const keyEntries: KeyEntry[] = [];
   const buried: IndexRange[] = [];
+  const numbered = { firstNumbered: Infinity, lastUnnumbered: -1 };
   const roots: Buffer[] = [];
   let partial = Buffer.alloc(0);
-  const nothing = { wrong: true, opaque, clear, keyEntries, buried, roots: Buffer.alloc(0), partial };
+  const nothing = { wrong: true, opaque, clear, keyEntries, buried, ...numbered, roots: Buffer.alloc(0), partial };
   const fetched = new Map<number, Promise<[Buffer | undefined, Buffer | undefined]>>();
   for (let n = first; n < end; n += 1) {
     for (let next = n; next < Math.min(end, n + ahead); next += 1)
@@ -65,8 +70,12 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
     for (const [at, bytes] of entries.value.entries()) {
       const entry = decodeEntry(bytes);
       if (!entry.ok) return settled(fetched, nothing);
-      if (entry.value.kind === 'opaque') opaque += 1;
-      else {
+      if (entry.value.kind === 'opaque') {
+        opaque += 1;
+        const index = n * tileWidth + at;
+        if (entry.value.places === undefined) numbered.lastUnnumbered = index;
+        else numbered.firstNumbered = Math.min(numbered.firstNumbered, index);
+      } else {
         clear.push(n * tileWidth + at);
         keyEntries.push(...keyEntryOf(n * tileWidth + at, entry.value.record));
         if (entry.value.record.type === 'tombstone') buried.push(...entry.value.record.indices);
@@ -79,7 +88,7 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
       roots.push(subtree.root());
     }
   }
-  return { wrong: false, opaque, clear, keyEntries, buried, roots: Buffer.concat(roots), partial };
+  return { wrong: false, opaque, clear, keyEntries, buried, ...numbered, roots: Buffer.concat(roots), partial };
 }
 
 const fetchBoth = (files: LogFiles, n: number, width: number): Promise<[Buffer | undefined, Buffer | undefined]> =>

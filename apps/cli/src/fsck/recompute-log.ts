@@ -48,6 +48,8 @@ export async function recomputeLog(
     options.onProgress?.(done, size);
   })) as CheckedRange[];
   if (ranges.some(({ wrong }) => wrong)) return undefined;
+  const firstNumbered = Math.min(...ranges.map((range) => range.firstNumbered));
+  if (ranges.some(({ lastUnnumbered }) => lastUnnumbered > firstNumbered)) return undefined;
   const buried = new Buried(ranges.flatMap((range) => range.buried));
   // What is in clear was never erased, and what is not there neither.
   if (ranges.some(({ clear }) => clear.some((index) => buried.has(index)))) return undefined;

@@ -103,6 +103,7 @@ class LogVerification {
   private readonly clear: number[] = [];
   private readonly keyEntries: KeyEntry[] = [];
   private erased = 0;
+  private numbered = false;
   private unlisted = 0;
   private hasBodies = false;
 
@@ -198,10 +199,19 @@ class LogVerification {
 
   private count(index: number, entry: DecodedEntry): void {
     this.counts[entry.kind] += 1;
-    if (entry.kind !== 'clear') return;
+    if (entry.kind !== 'clear') return this.checkNumbered(index, entry);
     this.clear.push(index);
     this.keyEntries.push(...keyEntryOf(index, entry.record));
     if (entry.record.type === 'tombstone') this.named.push(...entry.record.indices);
+  }
+
+  /** Once entries commit to numbered places all do: one without could be left out of an answer unseen (decision 0025). */
+  private checkNumbered(index: number, { eventId, places }: Extract<DecodedEntry, { kind: 'opaque' }>): void {
+    if (places !== undefined) this.numbered = true;
+    else if (this.numbered) {
+      const detail = 'An entry in the old format, without numbered places, after one that has them.';
+      this.faults.add(faultOf('entry-unnumbered', detail, { index, eventId }));
+    }
   }
 
   /** For every index; with one agency's bodies only, what is not there was perhaps another's. */
