@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { runAuditBench } from './audit/run-audit-bench.js';
 import { runSearchBench } from './audit/run-search-bench.js';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
+import { runExportBench } from './large-log/run-export-bench.js';
 import { runFsckBench } from './large-log/run-fsck-bench.js';
 import { runRewrapBench } from './large-log/run-rewrap-bench.js';
 import { runPermitBench } from './permits/run-permit-bench.js';
@@ -10,6 +11,7 @@ import { runPermitBench } from './permits/run-permit-bench.js';
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
 npm run bench -- fsck [--entries N] [--keep FOLDER] [--json FILE]    a log of 1,000,000, by \`kotovayla fsck\` wherever it lies
+npm run bench -- export [--entries N] [--keep FOLDER] [--json FILE]    that log into a folder, and an agency's entries, both verified
 npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasure, after which all others are wrapped anew
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
@@ -59,6 +61,7 @@ function read() {
 if (process.argv[2] === 'audit') process.exit(await runAuditBench(process.argv.slice(3)));
 if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
+if (process.argv[2] === 'export') process.exit(await runExportBench(process.argv.slice(3)));
 if (process.argv[2] === 'rewrap') process.exit(await runRewrapBench(process.argv.slice(3)));
 
 // The floor's Kafka client writes through Nest's logger, which would mix with the figures on stdout.

@@ -80,52 +80,147 @@ type Numbered = Live | (ErasedNumber & { readonly place?: undefined });
  * must lie under a tombstone at the leaf that the entries around it name. Pure; believes nothing that the tree does not hold.
  */
 export function verifyComplete(answer: AnswerToVerify): Completeness {
-  const faults: CompletenessFault[] = [];
-  const numbers = inOrder(answer, faults);
-  const { erased, unproved } = walk(numbers, answer, faults);
-  const live = numbers.filter(isLive);
-  checkBounds(live, numbers[0]?.number, answer, faults);
-  const inPeriod = live.filter(({ place }) => isWithin(place.loggedAt, answer));
-  for (const { number, leafIndex, opened } of inPeriod)
-    if (!opened) faults.push({ kind: 'body-withheld', number, leafIndex });
-  checkKnown(numbers, answer.known ?? [], faults);
-  return {
-    complete: faults.length === 0 && unproved.length === 0,
-    faults,
-    entries: inPeriod.filter(({ opened }) => opened).length,
-    erased,
-    unproved,
-  };
+  const walk = new CompletenessWalk(answer);
+  const numbered = [...answer.erased, ...answer.entries].sort((one, other) => numberOf(one) - numberOf(other));
+  for (const one of numbered) walk.take(one);
+  return walk.end();
+}
+
+const numberOf = (one: AnsweredEntry | ErasedNumber): number => ('place' in one ? one.place.number : one.number);
+
+/**
+ * The same for an answer of any length, one number after the other: what was taken is not kept. Each names the one before it, and
+ * its link the leaves of all before it.
+ */
+export class CompletenessWalk {
+  private readonly faults: CompletenessFault[] = [];
+  private readonly erased: number[] = [];
+  private readonly unproved: number[] = [];
+  private readonly known: Set<number>;
+  private entries = 0;
+  private first: Numbered | undefined;
+  private before: Numbered | undefined;
+  private firstLive: Live | undefined;
+  private lastLive: Live | undefined;
+  /** Link that the next number must have, as far as it is known. */
+  private link: Buffer | undefined;
+  /** Erased ones of which no entry has yet said that they are what the answer says. */
+  private waiting: number[] = [];
+
+  constructor(private readonly question: Omit<AnswerToVerify, 'entries' | 'erased'>) {
+    this.known = new Set(question.known);
+  }
+
+  /** In the order of their numbers; what is not what it says is told and left out. */
+  take(given: AnsweredEntry | ErasedNumber): void {
+    const one = 'place' in given ? this.proved(given) : given;
+    if (one === undefined) return;
+    const { number, leafIndex } = one;
+    if (this.before?.number === number) return this.fault('number-twice', number, leafIndex);
+    if (this.before && this.before.number > number) return this.fault('chain-broken', number, leafIndex);
+    if (this.first === undefined) {
+      this.first = one;
+      if (number === 1) this.link = firstLink;
+    }
+    const expected = this.before === undefined ? number : this.before.number + 1;
+    const gap = Array.from({ length: number - expected }, (_, at) => expected + at);
+    if (isLive(one)) this.takeLive(one, gap);
+    else this.takeErased(one, gap);
+    this.before = one;
+    this.known.delete(leafIndex);
+  }
+
+  end(): Completeness {
+    const { faults, erased, entries } = this;
+    this.checkBounds();
+    this.checkKnown();
+    const unproved = [...this.unproved, ...this.waiting].sort((a, b) => a - b);
+    return { complete: faults.length === 0 && unproved.length === 0, faults, entries, erased, unproved };
+  }
+
+  private fault(kind: CompletenessFault['kind'], number: number | undefined, leafIndex?: number): void {
+    this.faults.push({ kind, ...(number !== undefined && { number }), ...(leafIndex !== undefined && { leafIndex }) });
+  }
+
+  /** An entry of this chain that is in the log as it says. */
+  private proved(entry: AnsweredEntry): Live | undefined {
+    const { chain, isIncluded } = this.question;
+    const { leafIndex } = entry;
+    const { place, placesHash } = placeOf(entry.place);
+    const { number } = place;
+    if (place.chain !== chain) {
+      this.fault('not-of-this-chain', undefined, leafIndex);
+      return undefined;
+    }
+    const leaf = leafOf(entry, placesHash);
+    if (leaf === undefined) this.fault('not-the-entry', number, leafIndex);
+    else if (!isIncluded(leafIndex, leafHash(leaf))) this.fault('not-in-the-log', number, leafIndex);
+    else return { number, leafIndex, place, opened: 'body' in entry.content };
+    return undefined;
+  }
+
+  private takeLive(one: Live, gap: readonly number[]): void {
+    const { number, leafIndex, place, opened } = one;
+    const { isTombstoned } = this.question;
+    if (gap.length > 0) this.link = undefined;
+    if (gap.length > 0 && place.previous !== undefined && isTombstoned(place.previous)) {
+      this.erased.push(number - 1);
+      this.unproved.push(...this.waiting, ...gap.slice(0, -1));
+    } else for (const missing of gap) this.fault('entry-missing', missing);
+    const linked = this.link === undefined || this.link.equals(place.link);
+    const follows = gap.length > 0 || this.before === undefined || this.before.leafIndex === place.previous;
+    const isFirst = number === 1 && place.previous === undefined && place.link.equals(firstLink);
+    if (!linked || !follows || (number === 1) !== isFirst || leafIndex <= (place.previous ?? -1))
+      this.fault('chain-broken', number, leafIndex);
+    else if (gap.length === 0 && this.waiting.length > 0) {
+      // A link that was known before them vouches for all; else the entry names only the last of them.
+      const vouchedFor = this.link === undefined ? this.waiting.slice(-1) : this.waiting;
+      this.erased.push(...vouchedFor);
+      this.unproved.push(...this.waiting.slice(0, this.waiting.length - vouchedFor.length));
+    }
+    if (this.lastLive && timeOf(place.loggedAt) < timeOf(this.lastLive.place.loggedAt))
+      this.fault('time-goes-back', number, leafIndex);
+    this.link = linkAfter(place.link, leafIndex);
+    this.waiting = [];
+    this.firstLive ??= one;
+    this.lastLive = one;
+    if (!this.isInPeriod(place.loggedAt)) return;
+    if (opened) this.entries += 1;
+    else this.fault('body-withheld', number, leafIndex);
+  }
+
+  private takeErased({ number, leafIndex }: ErasedNumber, gap: readonly number[]): void {
+    if (gap.length > 0) this.link = undefined;
+    for (const missing of gap) this.fault('entry-missing', missing);
+    if (!this.question.isTombstoned(leafIndex)) this.fault('erased-without-tombstone', number, leafIndex);
+    this.waiting.push(number);
+    this.link &&= linkAfter(this.link, leafIndex);
+  }
+
+  private isInPeriod(loggedAt: string): boolean {
+    const { from, until } = this.question;
+    return (from === undefined || timeOf(loggedAt) >= timeOf(from)) && timeOf(loggedAt) < timeOf(until);
+  }
+
+  private checkBounds(): void {
+    const { from, until } = this.question;
+    const [first, last] = [this.firstLive, this.lastLive];
+    const startsBefore = first !== undefined && from !== undefined && timeOf(first.place.loggedAt) < timeOf(from);
+    if (this.first?.number !== 1 && !startsBefore) this.fault('start-open', first?.number);
+    if (last === undefined || timeOf(last.place.loggedAt) < timeOf(until)) this.fault('end-open', last?.number);
+  }
+
+  /** Those between the first and the last that are shown. */
+  private checkKnown(): void {
+    const begin = this.first?.number === 1 ? 0 : (this.first?.leafIndex ?? Infinity);
+    const end = this.before?.leafIndex ?? -1;
+    for (const leafIndex of this.known)
+      if (leafIndex >= begin && leafIndex <= end) this.fault('known-missing', undefined, leafIndex);
+  }
 }
 
 const isLive = (one: Numbered): one is Live => one.place !== undefined;
 const timeOf = (instant: string): number => Date.parse(instant);
-const isWithin = (loggedAt: string, { from, until }: AnswerToVerify): boolean =>
-  (from === undefined || timeOf(loggedAt) >= timeOf(from)) && timeOf(loggedAt) < timeOf(until);
-
-/** Those that are what they say, by number, each number once. */
-function inOrder(answer: AnswerToVerify, faults: CompletenessFault[]): Numbered[] {
-  const all: Numbered[] = [...answer.erased];
-  for (const entry of answer.entries) {
-    const { leafIndex } = entry;
-    const { place, placesHash } = placeOf(entry.place);
-    const { number } = place;
-    if (place.chain !== answer.chain) faults.push({ kind: 'not-of-this-chain', leafIndex });
-    else {
-      const leaf = leafOf(entry, placesHash);
-      if (leaf === undefined) faults.push({ kind: 'not-the-entry', number, leafIndex });
-      else if (!answer.isIncluded(leafIndex, leafHash(leaf)))
-        faults.push({ kind: 'not-in-the-log', number, leafIndex });
-      else all.push({ number, leafIndex, place, opened: 'body' in entry.content });
-    }
-  }
-  all.sort((a, b) => a.number - b.number);
-  return all.filter((one, at) => {
-    if (all[at - 1]?.number !== one.number) return true;
-    faults.push({ kind: 'number-twice', number: one.number, leafIndex: one.leafIndex });
-    return false;
-  });
-}
 
 /** The leaf's bytes; undefined where the content and the places do not belong to each other. */
 function leafOf({ content }: AnsweredEntry, placesHash: Buffer): Buffer | undefined {
@@ -142,81 +237,4 @@ function bodyOf(text: string): LogBody | undefined {
   const value = readCanonicalJson(Buffer.from(text, 'utf8'));
   const body = value.ok ? parseLogBody(value.value) : value;
   return body.ok ? body.value : undefined;
-}
-
-/** Number by number: each names the one before it, and its link the leaves of all before it. */
-function walk(
-  numbers: readonly Numbered[],
-  { isTombstoned }: AnswerToVerify,
-  faults: CompletenessFault[],
-): { erased: number[]; unproved: number[] } {
-  const erased: number[] = [];
-  const unproved: number[] = [];
-  let before: Numbered | undefined;
-  let lastLoggedAt = -Infinity;
-  /** Link that the next number must have, as far as it is known. */
-  let link: Buffer | undefined = numbers[0]?.number === 1 ? firstLink : undefined;
-  /** Erased ones of which no entry has yet said that they are what the answer says. */
-  let waiting: number[] = [];
-  for (const one of numbers) {
-    const expected: number = before === undefined ? one.number : before.number + 1;
-    const gap = Array.from({ length: one.number - expected }, (_, at) => expected + at);
-    if (gap.length > 0) link = undefined;
-    if (isLive(one)) {
-      const { place } = one;
-      const tombstoned: boolean = place.previous !== undefined && isTombstoned(place.previous);
-      if (gap.length > 0 && tombstoned) {
-        erased.push(one.number - 1);
-        unproved.push(...waiting, ...gap.slice(0, -1));
-      } else for (const number of gap) faults.push({ kind: 'entry-missing', number });
-      const linked = link === undefined || link.equals(place.link);
-      const follows = gap.length > 0 || before === undefined || before.leafIndex === place.previous;
-      const isFirst = one.number === 1 && place.previous === undefined && place.link.equals(firstLink);
-      if (!linked || !follows || (one.number === 1) !== isFirst || one.leafIndex <= (place.previous ?? -1))
-        faults.push({ kind: 'chain-broken', number: one.number, leafIndex: one.leafIndex });
-      else if (gap.length === 0 && waiting.length > 0) {
-        // A link that was known before them vouches for all; else the entry names only the last of them.
-        const vouchedFor = link === undefined ? waiting.slice(-1) : waiting;
-        erased.push(...vouchedFor);
-        unproved.push(...waiting.slice(0, waiting.length - vouchedFor.length));
-      }
-      if (timeOf(place.loggedAt) < lastLoggedAt)
-        faults.push({ kind: 'time-goes-back', number: one.number, leafIndex: one.leafIndex });
-      lastLoggedAt = timeOf(place.loggedAt);
-      link = linkAfter(place.link, one.leafIndex);
-      waiting = [];
-    } else {
-      for (const number of gap) faults.push({ kind: 'entry-missing', number });
-      if (!isTombstoned(one.leafIndex))
-        faults.push({ kind: 'erased-without-tombstone', number: one.number, leafIndex: one.leafIndex });
-      waiting.push(one.number);
-      link &&= linkAfter(link, one.leafIndex);
-    }
-    before = one;
-  }
-  unproved.push(...waiting);
-  return { erased, unproved: unproved.sort((a, b) => a - b) };
-}
-
-function checkBounds(
-  live: readonly Live[],
-  firstNumber: number | undefined,
-  { from, until }: AnswerToVerify,
-  faults: CompletenessFault[],
-): void {
-  const [first, last] = [live[0], live.at(-1)];
-  const startsBefore = first !== undefined && from !== undefined && timeOf(first.place.loggedAt) < timeOf(from);
-  if (firstNumber !== 1 && !startsBefore) faults.push({ kind: 'start-open', ...(first && { number: first.number }) });
-  if (last === undefined || timeOf(last.place.loggedAt) < timeOf(until))
-    faults.push({ kind: 'end-open', ...(last && { number: last.number }) });
-}
-
-/** Those between the first and the last that are shown. */
-function checkKnown(numbers: readonly Numbered[], known: Iterable<number>, faults: CompletenessFault[]): void {
-  const shown = new Set(numbers.map(({ leafIndex }) => leafIndex));
-  const first = numbers[0]?.number === 1 ? 0 : (numbers[0]?.leafIndex ?? Infinity);
-  const last = numbers.at(-1)?.leafIndex ?? -1;
-  for (const leafIndex of known)
-    if (leafIndex >= first && leafIndex <= last && !shown.has(leafIndex))
-      faults.push({ kind: 'known-missing', leafIndex });
 }

@@ -1,4 +1,14 @@
-import { type AnsweredEntry, type Completeness, type Tombstone, logKeysFile, verifyComplete } from '#envelope';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import {
+  type AnsweredEntry,
+  type Completeness,
+  CompletenessWalk,
+  type ErasedNumber,
+  type Tombstone,
+  logKeysFile,
+} from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
 import { type Checkpoint, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
 import { commitmentKeyOf } from '../domain/body-line.js';
@@ -15,6 +25,8 @@ import { trustedKeys } from '../domain/log-keys.js';
 import { covers, tombstoneIn } from '../domain/tombstones.js';
 import { tableLine } from '../export-entries/table-lines.js';
 import type { LogFolder } from '../infra/log-folder.js';
+import { ProofLines } from './proof-lines.js';
+import { TableComparison } from './table-comparison.js';
 
 export interface EntriesReport {
   readonly index: EntriesExport;
@@ -28,7 +40,7 @@ export interface EntriesReport {
 
 /**
  * Proves an export offline: each entry stands in the signed tree as its line says, none of the chain's entries of the period is
- * missing, and the table says the same.
+ * missing, and the table says the same. Read once from front to back: it may be of any length.
  *
  * @param given a key of the log that is known; else the one in the folder. Errors: NOT_FOUND (a file), MALFORMED, CHECKPOINT_INVALID.
  */
@@ -40,40 +52,57 @@ export async function verifyEntries(folder: LogFolder, given?: string): Promise<
   const checkpoint = await checkpointIn(folder, given);
   if (!checkpoint.ok) return checkpoint;
   const { root, size } = checkpoint.value;
-  const proofs = await proofsIn(folder);
-  const unreadable: string[] = [];
-  const lines: PlacedLine[] = [];
-  for await (const line of folder.lines(exportFiles.entries)) {
-    const placed = parsePlacedLine(line);
-    if (placed.ok) lines.push(placed.value);
-    else unreadable.push(`${exportFiles.entries}, line ${lines.length + unreadable.length + 1}`);
-  }
-  const isIncluded = (leafIndex: number, hash: Buffer): boolean => {
-    const proof = proofs.get(leafIndex);
-    return proof !== undefined && verifyInclusion({ index: leafIndex, size, leafHash: hash, proof, root }).ok;
-  };
+  const { chain, from, until, before, after, erased } = index.value;
+  const stones = await tombstonesIn(folder);
+  const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
+  const heads = new Set([...bounds, ...stones.map(({ leafIndex }) => leafIndex)]);
+  const proofs = await ProofLines.open(folder.lines(exportFiles.proofs), heads);
+  let proof: readonly Buffer[] | undefined;
+  const isIncluded = (leafIndex: number, hash: Buffer): boolean =>
+    proof !== undefined && verifyInclusion({ index: leafIndex, size, leafHash: hash, proof, root }).ok;
   const tombstones: Tombstone[] = [];
-  for await (const line of folder.lines(exportFiles.tombstones)) {
-    const { index: leafIndex, entry } = JSON.parse(line) as { index: number; entry: string };
-    const bytes = Buffer.from(entry, 'base64');
-    const stone = isIncluded(leafIndex, leafHash(bytes)) ? tombstoneIn(bytes) : undefined;
+  for (const { leafIndex, entry } of stones) {
+    proof = await proofs.of(leafIndex);
+    const stone = isIncluded(leafIndex, leafHash(entry)) ? tombstoneIn(entry) : undefined;
     if (stone) tombstones.push(stone);
   }
-  const { chain, from, until, before, after, erased } = index.value;
-  const completeness = verifyComplete({
+  const walk = new CompletenessWalk({
     chain,
     from,
     until,
-    entries: [...lines.flatMap(answered), ...[before, after].flatMap((bound) => (bound ? [bounding(bound)] : []))],
-    erased: erased.map(({ index: leafIndex, number }) => ({ leafIndex, number })),
     isIncluded,
     isTombstoned: (leafIndex) => tombstones.some((stone) => covers(stone, leafIndex)),
   });
-  const tableDiffersAt = index.value.table ? await tableDifference(folder, lines) : undefined;
+  const waiting = erased
+    .map(({ index: leafIndex, number }): ErasedNumber => ({ leafIndex, number }))
+    .sort((one, other) => one.number - other.number);
+  const take = async (entry: AnsweredEntry): Promise<void> => {
+    for (; waiting[0] && waiting[0].number <= entry.place.number; waiting.shift()) walk.take(waiting[0]);
+    proof = await proofs.of(entry.leafIndex);
+    walk.take(entry);
+  };
+  const table = index.value.table ? await tableOf(folder) : undefined;
+  const unreadable: string[] = [];
+  let line = 0;
+  await table?.expect(tableLine());
+  if (before) await take(bounding(before));
+  for await (const text of folder.lines(exportFiles.entries)) {
+    line += 1;
+    const placed = parsePlacedLine(text);
+    if (!placed.ok) {
+      unreadable.push(`${exportFiles.entries}, line ${line}`);
+      continue;
+    }
+    for (const entry of answered(placed.value)) await take(entry);
+    await table?.expect(tableLine(placed.value));
+  }
+  if (after) await take(bounding(after));
+  for (const one of waiting) walk.take(one);
+  const tableDiffersAt = await table?.differsAt();
   return ok({
     index: index.value,
     checkpoint: checkpoint.value,
-    completeness,
+    completeness: walk.end(),
     ...(tableDiffersAt !== undefined && { tableDiffersAt }),
     unreadable,
   });
@@ -87,16 +116,30 @@ async function checkpointIn(folder: LogFolder, given: string | undefined): Promi
   return problem ? err(problem) : openCheckpoint(note, keys);
 }
 
-async function proofsIn(folder: LogFolder): Promise<Map<number, Buffer[]>> {
-  const proofs = new Map<number, Buffer[]>();
-  for await (const line of folder.lines(exportFiles.proofs)) {
-    const { index, hashes } = JSON.parse(line) as { index: number; hashes: string[] };
-    proofs.set(
-      index,
-      hashes.map((hash) => Buffer.from(hash, 'base64')),
-    );
+/** As the export has them; what is none is left out, and then nothing lies under it. */
+async function tombstonesIn(folder: LogFolder): Promise<{ leafIndex: number; entry: Buffer }[]> {
+  const stones: { leafIndex: number; entry: Buffer }[] = [];
+  for await (const line of folder.lines(exportFiles.tombstones)) {
+    const { index, entry } = recordIn(line);
+    if (Number.isSafeInteger(index) && typeof entry === 'string')
+      stones.push({ leafIndex: index as number, entry: Buffer.from(entry, 'base64') });
   }
-  return proofs;
+  return stones;
+}
+
+function recordIn(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+async function tableOf(folder: LogFolder): Promise<TableComparison> {
+  const there = await folder.has(exportFiles.table);
+  const chunks = there ? createReadStream(join(folder.path, exportFiles.table)) : Readable.from([]);
+  return new TableComparison(chunks[Symbol.asyncIterator]() as AsyncIterator<Buffer>);
 }
 
 function answered({ index, body, commitmentKey, place }: PlacedLine): AnsweredEntry[] {
@@ -109,17 +152,5 @@ const bounding = ({ index, entry, place }: Boundary): AnsweredEntry => ({
   place,
   content: { entry: Buffer.from(entry, 'base64') },
 });
-
-async function tableDifference(folder: LogFolder, lines: readonly PlacedLine[]): Promise<number | undefined> {
-  const table = await folder.readText(exportFiles.table);
-  const expected = [tableLine(), ...lines.map((line) => tableLine(line))];
-  if (table === undefined) return 1;
-  let begin = 0;
-  for (const [at, line] of expected.entries()) {
-    if (table.slice(begin, begin + line.length) !== line) return at + 1;
-    begin += line.length;
-  }
-  return begin === table.length ? undefined : expected.length + 1;
-}
 
 const missing = (name: string) => err(new AppError('NOT_FOUND', `${name} is missing.`));
