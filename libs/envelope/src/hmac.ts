@@ -9,8 +9,8 @@ const outerInput = Buffer.alloc(blockBytes + hashBytes);
 
 /** A key of HMAC-SHA-256 (RFC 2104) for several short texts: the log computes eight an entry. */
 export class HmacKey {
-  private readonly inner = Buffer.alloc(blockBytes, 0x36);
-  private readonly outer = Buffer.alloc(blockBytes, 0x5c);
+  private readonly inner = new Uint8Array(blockBytes).fill(0x36);
+  private readonly outer = new Uint8Array(blockBytes).fill(0x5c);
 
   /** @param key of at most 64 bytes; throws TypeError for a longer one */
   constructor(key: Uint8Array) {

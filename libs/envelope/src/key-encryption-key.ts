@@ -1,4 +1,4 @@
-import { KeyObject, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { type Cipher, KeyObject, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { AppError, type Result, err, isSha256, ok, sha256 } from '#kernel';
 
 /** Initial value of AES key wrap (RFC 3394 §2.2.3.1): a wrong key or a changed byte does not unwrap. */
@@ -11,6 +11,9 @@ export class KeyEncryptionKey {
   readonly id: string;
   /** Can be lent to a thread, as its bytes stay where they are. */
   readonly key: KeyObject;
+
+  /** AES of single blocks, never ended. */
+  private blocks: Cipher | undefined;
 
   constructor(key: Buffer | KeyObject) {
     this.key = key instanceof KeyObject ? key : createSecretKey(key);
@@ -30,6 +33,15 @@ export class KeyEncryptionKey {
     return Buffer.concat([cipher.update(secret), cipher.final()]);
   }
 
+  /**
+   * Each as `wrap` does it, all together: step by step of RFC 3394 §2.2.1 over all of them at once, because a cipher object
+   * for each costs ten times its work.
+   */
+  wrapAll(secrets: readonly Buffer[]): Buffer[] {
+    this.blocks ??= createCipheriv('aes-256-ecb', this.key, null);
+    return wrapTogether(secrets, this.blocks);
+  }
+
   /** Errors: LEAF_MISMATCH (another key, or changed). */
   unwrap(wrapped: Uint8Array): Result<Buffer> {
     try {
@@ -45,4 +57,43 @@ export class KeyEncryptionKey {
 function keyOf(jwk: unknown): Buffer | undefined {
   if (typeof jwk !== 'object' || jwk === null || !('k' in jwk) || !isSha256(jwk.k)) return undefined;
   return Buffer.from(jwk.k, 'base64url');
+}
+
+const rounds = 6;
+/** 64-bit halves of a secret, each of two 32-bit words. */
+const halves = keyBytes / 8;
+const wordsOfBlock = 4;
+
+/** RFC 3394 §2.2.1 over all secrets at once. A and R[i] are there in words of 32 bits, in the order of the bytes. */
+function wrapTogether(secrets: readonly Buffer[], cipher: Cipher): Buffer[] {
+  const wordsOfOne = 2 * (1 + halves);
+  const state = new Uint32Array(wordsOfOne * secrets.length);
+  const bytes = Buffer.from(state.buffer);
+  for (const [at, secret] of secrets.entries()) {
+    if (secret.length !== keyBytes) throw new TypeError('what is wrapped has 32 bytes');
+    bytes.set(initialValue, 4 * wordsOfOne * at);
+    bytes.set(secret, 4 * wordsOfOne * at + initialValue.length);
+  }
+  const input = new Uint32Array(wordsOfBlock * secrets.length);
+  const inputBytes = new Uint8Array(input.buffer);
+  for (let step = 0; step < rounds * halves; step += 1) {
+    const register = 2 * (1 + (step % halves));
+    for (let at = 0, a = 0, block = 0; at < secrets.length; at += 1, a += wordsOfOne, block += wordsOfBlock) {
+      input[block] = state[a]!;
+      input[block + 1] = state[a + 1]!;
+      input[block + 2] = state[a + register]!;
+      input[block + 3] = state[a + register + 1]!;
+    }
+    const blocks = cipher.update(inputBytes);
+    const output = new Uint32Array(blocks.buffer, blocks.byteOffset, input.length);
+    for (let at = 0, a = 0, block = 0; at < secrets.length; at += 1, a += wordsOfOne, block += wordsOfBlock) {
+      state[a] = output[block]!;
+      state[a + 1] = output[block + 1]!;
+      state[a + register] = output[block + 2]!;
+      state[a + register + 1] = output[block + 3]!;
+      // The step's number, a 64-bit integer whose last byte alone is ever set.
+      bytes[4 * a + 7]! ^= step + 1;
+    }
+  }
+  return secrets.map((_, at) => bytes.subarray(4 * wordsOfOne * at, 4 * wordsOfOne * (at + 1)));
 }

@@ -31,13 +31,12 @@ export interface SealedEntry {
 }
 
 /** Each under a new secret of its own, which only the key-encryption key opens again: the log's hottest step. */
-export function sealEntries(entries: readonly OpenEntry[], kek: Pick<KeyEncryptionKey, 'wrap'>): SealedEntry[] {
-  // Asked for once: the generator costs by the call more than by the byte.
-  const random = randomBytes(entries.length * (keyBytes + nonceBytes));
+export function sealEntries(entries: readonly OpenEntry[], kek: Pick<KeyEncryptionKey, 'wrapAll'>): SealedEntry[] {
+  const secrets = randomPieces(entries.length, keyBytes);
+  const nonces = randomPieces(entries.length, nonceBytes);
+  const wrapped = kek.wrapAll(secrets);
   return entries.map(({ canonical, chains, evidence }, at) => {
-    const begin = at * (keyBytes + nonceBytes);
-    const secret = random.subarray(begin, begin + keyBytes);
-    const nonce = random.subarray(begin + keyBytes, begin + keyBytes + nonceBytes);
+    const secret = secrets[at]!;
     const from = extracted(secret);
     const commitmentKey = commitmentKeyFrom(from);
     const bytes = Buffer.from(canonical, 'utf8');
@@ -45,9 +44,15 @@ export function sealEntries(entries: readonly OpenEntry[], kek: Pick<KeyEncrypti
       commitmentKey,
       commitment: new HmacKey(commitmentKey).digest(bytes),
       salts: placeSaltsFrom(from, chains),
-      body: sealBytes(bytes, sealingKeyFrom(from), nonce),
-      wrappedSecret: kek.wrap(secret),
+      body: sealBytes(bytes, sealingKeyFrom(from), nonces[at]),
+      wrappedSecret: wrapped[at]!,
       ...(evidence && { evidence: sealEvidence(evidence, secret) }),
     };
   });
+}
+
+/** Asked for once: the generator costs by the call more than by the byte. */
+function randomPieces(count: number, bytes: number): Buffer[] {
+  const random = randomBytes(count * bytes);
+  return Array.from({ length: count }, (_, at) => random.subarray(at * bytes, (at + 1) * bytes));
 }

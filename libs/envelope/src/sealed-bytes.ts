@@ -4,7 +4,7 @@ export const nonceBytes = 12;
 const tagBytes = 16;
 
 /** AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
-export function sealBytes(plaintext: Uint8Array, key: Buffer, nonce = randomBytes(nonceBytes)): Buffer {
+export function sealBytes(plaintext: Uint8Array, key: Buffer, nonce: Uint8Array = randomBytes(nonceBytes)): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }

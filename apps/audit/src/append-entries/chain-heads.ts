@@ -22,26 +22,28 @@ export class ChainHeads {
     entries: readonly PreparedEntry[],
     loggedAt: string,
   ): Promise<PlacedEntry[]> {
-    const heads = await this.headsOf(client, new Set(entries.flatMap(({ chains }) => chains)));
-    return entries.map((prepared, at) => {
+    const heads = await this.headsOf(client, entries);
+    const placed = entries.map((prepared, at) => {
       const leafIndex = first + at;
       const places = prepared.chains.map((chain) => {
         const place = placeAfter(chain, heads.get(chain), loggedAt);
-        const head = { number: place.number, leafIndex, link: place.link };
-        heads.set(chain, head);
-        this.heads.set(chain, head);
+        heads.set(chain, { number: place.number, leafIndex, link: place.link });
         return place;
       });
       const hash = prepared.sealed && placesHash(places, prepared.sealed.salts);
       const entry = entryOf(prepared, hash);
       return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
     });
+    for (const [chain, head] of heads) this.heads.set(chain, head);
+    return placed;
   }
 
-  private async headsOf(client: Queryable, chains: ReadonlySet<Chain>): Promise<Map<Chain, ChainHead>> {
+  private async headsOf(client: Queryable, entries: readonly PreparedEntry[]): Promise<Map<Chain, ChainHead>> {
     const heads = new Map<Chain, ChainHead>();
+    const sought = new Set<Chain>();
+    for (const { chains } of entries) for (const chain of chains) sought.add(chain);
     const unknown: Chain[] = [];
-    for (const chain of chains) {
+    for (const chain of sought) {
       const head = this.heads.get(chain);
       if (head === undefined) unknown.push(chain);
       else heads.set(chain, head);
