@@ -187,7 +187,9 @@ describe('log entry', () => {
   });
 
   it('sealed with its secret opens together with the commitment of its leaf', () => {
-    const [sealed] = sealEntries([{ canonical: canonicalBody(body), chains: 0 }], { wrapAll: ([secret]) => [secret!] });
+    const [sealed] = sealEntries([{ canonical: Buffer.from(canonicalBody(body)), chains: 0 }], {
+      wrapAll: ([secret]) => [secret!],
+    });
     if (!sealed) throw new Error('nothing sealed');
     const secret = sealed.wrappedSecret;
     expect(unwrap(openSealedEntry(sealed.body, secret))).toEqual({

@@ -8,8 +8,8 @@ import { nonceBytes, sealBytes } from './sealed-bytes.js';
 
 /** An entry's body with what is kept beside it, ready to be sealed. */
 export interface OpenEntry {
-  /** Its body as `canonicalBody` has it. */
-  readonly canonical: string;
+  /** Its body as `canonicalBody` has it, in UTF-8. */
+  readonly canonical: Uint8Array;
   /** Number of chains in which it gets a place. */
   readonly chains: number;
   /** The signed statements that the body names, where they are kept. */
@@ -39,12 +39,11 @@ export function sealEntries(entries: readonly OpenEntry[], kek: Pick<KeyEncrypti
     const secret = secrets[at]!;
     const from = extracted(secret);
     const commitmentKey = commitmentKeyFrom(from);
-    const bytes = Buffer.from(canonical, 'utf8');
     return {
       commitmentKey,
-      commitment: new HmacKey(commitmentKey).digest(bytes),
+      commitment: new HmacKey(commitmentKey).digest(canonical),
       salts: placeSaltsFrom(from, chains),
-      body: sealBytes(bytes, sealingKeyFrom(from), nonces[at]),
+      body: sealBytes(canonical, sealingKeyFrom(from), nonces[at]),
       wrappedSecret: wrapped[at]!,
       ...(evidence && { evidence: sealEvidence(evidence, secret) }),
     };

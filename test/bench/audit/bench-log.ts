@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogBody } from '#envelope';
-import { type AgencyId, type Pseudonym, type Sha256, agencyId, newEventId, newExchangeId, newMessageId } from '#kernel';
+import { type Pseudonym, type EventId, type Sha256, agencyId, newExchangeId, newMessageId } from '#kernel';
 import type { PreparedEntry } from '../../../apps/audit/src/append-entries/prepared-entry.js';
 import { EntrySealer } from '../../../apps/audit/src/seal-entries/entry-sealer.js';
 import { committedLog } from '../../../apps/audit/src/infra/log-store.js';
@@ -18,9 +18,17 @@ import { Stack } from '../../../deploy/src/stack.js';
 const agencies = 60;
 const entriesOfSubject = 10;
 
-const municipality = (n: number): AgencyId => agencyId(`K-${100 + n}`);
-const county = (n: number): AgencyId => agencyId(`H-${10 + (n % 21)}`);
-export const largestAgency = municipality(0);
+const municipalities = Array.from({ length: agencies + 1 }, (_, n) => agencyId(`K-${100 + n}`));
+const counties = Array.from({ length: 21 }, (_, n) => agencyId(`H-${10 + n}`));
+export const largestAgency = municipalities[0]!;
+const steps = ['message-accepted', 'message-delivered', 'message-released', 'release-refused'] as const;
+/** As many as categories and statutes go together. */
+const grounds = Array.from({ length: 15 * 8 }, (_, n) => {
+  const categories = [1 + (n % 15), 16];
+  const statute = { id: `681/2023-${87 + (n % 8)}`, version: 1 };
+  const processing = { sender: '681/2023-87', recipient: '681/2023-88' };
+  return { categories, basis: [{ categories, processing, secrecyLift: { statute } }] };
+});
 
 /** Of somebody who is in about ten entries of the generated log. */
 export function subjectOf(n: number): Pseudonym {
@@ -34,7 +42,7 @@ export class BodySource {
   private count = 0;
   private exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
   private readonly subjects: number;
-  private random = Buffer.alloc(0);
+  private store = Buffer.alloc(0);
 
   constructor(entries: number) {
     this.subjects = Math.max(1, Math.floor(entries / entriesOfSubject));
@@ -46,23 +54,25 @@ export class BodySource {
   }
 
   some(count: number): LogBody[] {
-    return Array.from({ length: count }, () => this.next());
+    const at = new Date().toISOString();
+    return Array.from({ length: count }, () => this.next(at));
   }
 
-  private next(): LogBody {
+  private next(at: string): LogBody {
     const n = this.count;
     this.count += 1;
     const step = n % 3;
     if (step === 0) this.exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
-    const sender = n % 10 === 0 ? largestAgency : municipality(1 + (Math.floor(n / 3) % agencies));
-    const recipient = county(Math.floor(n / 3));
+    const sender = n % 10 === 0 ? largestAgency : municipalities[1 + (Math.floor(n / 3) % agencies)]!;
+    const recipient = counties[Math.floor(n / 3) % counties.length]!;
     const refused = step === 2 && n % 50 === 2;
-    const type = ['message-accepted', 'message-delivered', refused ? 'release-refused' : 'message-released'][step]!;
+    const type = steps[step === 2 && refused ? 3 : step]!;
+    const { categories, basis } = grounds[n % grounds.length]!;
     return {
       v: 1,
-      eventId: newEventId(),
+      eventId: this.random(16).toString('hex') as EventId,
       type,
-      at: new Date().toISOString(),
+      at,
       ...this.exchange,
       seq: step + 1,
       manifestHash: this.digest(),
@@ -70,14 +80,8 @@ export class BodySource {
       recipient,
       ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
       subjects: [subjectOf((n * 7_919) % this.subjects)],
-      categories: [1 + (n % 15), 16],
-      basis: [
-        {
-          categories: [1 + (n % 15), 16],
-          processing: { sender: '681/2023-87', recipient: '681/2023-88' },
-          secrecyLift: { statute: { id: `681/2023-${87 + (n % 8)}`, version: 1 } },
-        },
-      ],
+      categories,
+      basis,
       purpose: 'plan',
       ...(refused && { code: 'CONSENT_WITHDRAWN' }),
       evidence: { manifest: this.digest() },
@@ -85,12 +89,16 @@ export class BodySource {
     };
   }
 
-  /** 32 random bytes in base64url, out of a store: asking for each anew would be felt beside what is measured. */
   private digest(): Sha256 {
-    if (this.random.length < 32) this.random = randomBytes(65_536);
-    const digest = this.random.toString('base64url', 0, 32);
-    this.random = this.random.subarray(32);
-    return digest as Sha256;
+    return this.random(32).toString('base64url') as Sha256;
+  }
+
+  /** Out of a store: asking for each anew would be felt beside what is measured. */
+  private random(bytes: number): Buffer {
+    if (this.store.length < bytes) this.store = randomBytes(65_536);
+    const taken = this.store.subarray(0, bytes);
+    this.store = this.store.subarray(bytes);
+    return taken;
   }
 }
 

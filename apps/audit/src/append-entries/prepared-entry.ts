@@ -91,6 +91,8 @@ export function prepareOpaque(body: LogBody, kek: EntryKek, draft: Omit<EntryDra
 }
 
 interface EntryToSeal extends OpenEntry {
+  /** Its canonical body. */
+  readonly text: string;
   readonly parties: readonly AgencyId[];
   readonly inChains: readonly Chain[];
 }
@@ -101,8 +103,10 @@ export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
     const parties = [...new Set(named)];
     const inChains = inChainOrder([...parties, ...(body.subjects ?? [])]);
     const evidence = keptEvidence(body.type, tokens);
+    const text = canonicalBody(body);
     return {
-      canonical: canonicalBody(body),
+      text,
+      canonical: Buffer.from(text, 'utf8'),
       chains: inChains.length,
       ...(Object.keys(evidence).length > 0 && { evidence }),
       parties,
@@ -118,7 +122,7 @@ export const sealedAs = (
   kek: string,
 ): OpaqueEntry[] =>
   drafts.map(({ body, request, topic }, at) => {
-    const { parties, inChains, canonical } = entries[at]!;
+    const { parties, inChains, text } = entries[at]!;
     const { commitmentKey, ...part } = sealed[at]!;
     return {
       eventId: body.eventId,
@@ -126,7 +130,7 @@ export const sealedAs = (
       chains: inChains,
       index: indexOf(body, parties, request),
       ...(topic && { topic }),
-      opening: { body: canonical, commitmentKey },
+      opening: { body: text, commitmentKey },
     };
   });
 

@@ -3,7 +3,7 @@ import Tinypool from 'tinypool';
 import { sealEntries } from '#envelope';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type EntryDraft, type OpaqueEntry, openEntries, sealedAs } from '../append-entries/prepared-entry.js';
-import { unpack } from './packed-entries.js';
+import { packTexts, unpack } from './packed-entries.js';
 import type { SealingTask } from './sealing-thread.js';
 
 /** Fewer are sealed here: the way to a thread and back takes longer. */
@@ -35,11 +35,10 @@ export class EntrySealer {
     const { present, id } = this.kek;
     if (!this.threads || drafts.length < fewEntries)
       return sealedAs(drafts, entries, sealEntries(entries, present), id);
-    const task: SealingTask = {
-      entries: entries.map(({ canonical, chains, evidence }) => ({ canonical, chains, ...(evidence && { evidence }) })),
-      kek: present.key,
-    };
-    const packed = (await this.threads.run(task)) as Uint8Array;
+    const packedTexts = packTexts(entries);
+    const task: SealingTask = { ...packedTexts, kek: present.key };
+    const transferList = [packedTexts.texts.buffer, packedTexts.numbers.buffer];
+    const packed = (await this.threads.run(task, { transferList })) as Uint8Array;
     return sealedAs(drafts, entries, unpack(packed), id);
   }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { SealedEntry } from '#envelope';
-import { pack, unpack } from './packed-entries.js';
+import type { OpenEntry, SealedEntry } from '#envelope';
+import { pack, packTexts, unpack, unpackTexts } from './packed-entries.js';
 
 const bytes = (length: object): fc.Arbitrary<Buffer> => fc.uint8Array(length).map((array) => Buffer.from(array));
 const key = bytes({ minLength: 32, maxLength: 32 });
@@ -18,10 +18,26 @@ const sealed: fc.Arbitrary<SealedEntry> = fc.record(
   { requiredKeys: ['commitmentKey', 'commitment', 'salts', 'body', 'wrappedSecret'] },
 );
 
+const open: fc.Arbitrary<OpenEntry> = fc.record(
+  {
+    canonical: fc.uint8Array({ maxLength: 300 }),
+    chains: fc.nat(96),
+    evidence: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string(), { maxKeys: 3, noNullPrototype: true }),
+  },
+  { requiredKeys: ['canonical', 'chains'] },
+);
+
 describe('packed entries', () => {
   it('are unpacked as what they were', () =>
     fc.assert(
       fc.property(fc.array(sealed, { maxLength: 20 }), (entries) => expect(unpack(pack(entries))).toEqual(entries)),
+    ));
+
+  it('are unpacked as what they were before they were sealed', () =>
+    fc.assert(
+      fc.property(fc.array(open, { maxLength: 20 }), (entries) =>
+        expect(unpackTexts(structuredClone(packTexts(entries)))).toEqual(entries),
+      ),
     ));
 
   it('stand in memory of their own, which can be given to another thread', () => {

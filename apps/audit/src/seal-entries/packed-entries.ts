@@ -1,9 +1,40 @@
-import type { SealedEntry } from '#envelope';
+import type { EntryEvidence, OpenEntry, SealedEntry } from '#envelope';
 
 const keyBytes = 32;
 const lengthBytes = 4;
 /** Number of salts; lengths of body, wrapped secret and evidence. */
 const lengthsOfOne = 4;
+
+/** Open entries in one piece of memory, but for their evidence. */
+export interface PackedTexts {
+  /** Their canonical bodies, one after the other. */
+  readonly texts: Uint8Array<ArrayBuffer>;
+  /** Of each the length of its body and the number of its chains. */
+  readonly numbers: Uint32Array<ArrayBuffer>;
+  readonly evidence: readonly (EntryEvidence | undefined)[];
+}
+
+export function packTexts(entries: readonly OpenEntry[]): PackedTexts {
+  const texts = new Uint8Array(entries.reduce((sum, { canonical }) => sum + canonical.length, 0));
+  const numbers = new Uint32Array(2 * entries.length);
+  let end = 0;
+  for (const [at, { canonical, chains }] of entries.entries()) {
+    texts.set(canonical, end);
+    end += canonical.length;
+    numbers[2 * at] = canonical.length;
+    numbers[2 * at + 1] = chains;
+  }
+  return { texts, numbers, evidence: entries.map(({ evidence }) => evidence) };
+}
+
+export function unpackTexts({ texts, numbers, evidence: all }: PackedTexts): OpenEntry[] {
+  let end = 0;
+  return all.map((evidence, at) => {
+    const begin = end;
+    end += numbers[2 * at] ?? 0;
+    return { canonical: texts.subarray(begin, end), chains: numbers[2 * at + 1] ?? 0, ...(evidence && { evidence }) };
+  });
+}
 
 /**
  * Sealed entries in one piece of memory, which passes from one thread to another without a copy: their number, the lengths of
