@@ -60,6 +60,14 @@ export class AgentConfig extends ServiceConfig {
   @Matches(/^[^\s/]+:\d{1,5}$/)
   WITNESS_LISTEN?: string;
 
+  /**
+   * What this witness cosigned last, outside the database; never to be restored from a backup. Default: beside the vault with
+   * the witness's key.
+   */
+  @IsOptional()
+  @IsString()
+  WITNESS_HEAD_FILE?: string;
+
   /** Policy file (C2SP tlog-policy) that says which cosignatures make a checkpoint a witnessed one. Without: nobody is asked. */
   @IsOptional()
   @IsString()

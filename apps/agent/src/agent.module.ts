@@ -144,8 +144,9 @@ export class AgentModule {
         { provide: OUTCOME_KEY, useFactory: () => outcomeKey(config) },
         {
           provide: WITNESS_KEY,
-          inject: [ServedAgencies, CLOCK],
-          useFactory: (agencies: ServedAgencies, clock: Clock) => witnessKey(config, agencies, clock),
+          inject: [ServedAgencies, WitnessStore, CLOCK],
+          useFactory: (agencies: ServedAgencies, store: WitnessStore, clock: Clock) =>
+            witnessKey(config, agencies, store, clock),
         },
         {
           provide: WITNESS_POLICY,

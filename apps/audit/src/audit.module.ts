@@ -194,8 +194,12 @@ export class AuditModule {
           provide: HeadFile,
           inject: [LOGGER],
           useFactory: (logger: Logger) =>
-            new HeadFile(config.LOG_HEAD_FILE ?? `${config.LOG_KEY_FILE}.head`, (error) =>
-              logger.error({ err: error }, 'the head of the log could not be kept'),
+            new HeadFile(
+              config.LOG_HEAD_FILE ?? `${config.LOG_KEY_FILE}.head`,
+              (error) => logger.error({ err: error }, 'the head of the log could not be kept'),
+              config.LOG_HEAD_FILE === undefined && config.LOG_NEXT_KEY_FILE !== undefined
+                ? [`${config.LOG_NEXT_KEY_FILE}.head`]
+                : [],
             ),
         },
         { provide: TileFolder, useFactory: () => new TileFolder(config.LOG_FOLDER) },

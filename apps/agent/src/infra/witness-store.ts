@@ -5,6 +5,7 @@ import { Database } from '#platform';
 export interface CosignedHead {
   readonly size: number;
   readonly root: Buffer;
+  readonly note: string;
   readonly cosignedAt: Date;
 }
 
@@ -14,13 +15,23 @@ export class WitnessStore {
   constructor(@Inject(Database) private readonly database: Database) {}
 
   async latest(origin: string): Promise<CosignedHead | undefined> {
-    const { rows } = await this.database.query<{ size: string; root: Buffer; cosigned_at: Date }>({
+    const { rows } = await this.database.query<{ size: string; root: Buffer; note: string; cosigned_at: Date }>({
       name: 'witness-latest',
-      text: 'SELECT size, root, cosigned_at FROM cosigned_heads WHERE origin = $1',
+      text: 'SELECT size, root, note, cosigned_at FROM cosigned_heads WHERE origin = $1',
       values: [origin],
     });
     const [row] = rows;
-    return row && { size: Number(row.size), root: row.root, cosignedAt: row.cosigned_at };
+    return row && { size: Number(row.size), root: row.root, note: row.note, cosignedAt: row.cosigned_at };
+  }
+
+  /** What was cosigned before this database was made, or set back. The one that it has must be a smaller one. */
+  async takeUp({ origin, size, root, note }: Pick<Checkpoint, keyof TreeHead | 'note'>): Promise<void> {
+    await this.database.query({
+      name: 'witness-take-up',
+      text: `INSERT INTO cosigned_heads (origin, size, root, note, cosigned_at) VALUES ($1, $2, $3, $4, now())
+             ON CONFLICT (origin) DO UPDATE SET size = $2, root = $3, note = $4, cosigned_at = now()`,
+      values: [origin, size, root, note],
+    });
   }
 
   /**

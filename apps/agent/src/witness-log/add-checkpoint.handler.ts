@@ -24,7 +24,8 @@ const plain = 'text/plain; charset=utf-8';
 
 /**
  * Cosigns a checkpoint of the followed log (C2SP tlog-witness) when it has grown from what was cosigned before, and agrees
- * with what this agent itself was shown of the log. The new state is stored before anything is answered.
+ * with what this agent itself was shown of the log. The new state is stored, in the database and outside it, before anything is
+ * answered.
  */
 @Injectable()
 export class AddCheckpoint {
@@ -43,6 +44,7 @@ export class AddCheckpoint {
     const request = parseAddCheckpoint(body);
     if (!request.ok) return refusal(400, request.error.detail);
     const { origin } = this.log;
+    await key.head.reconcile(origin);
     const keys = await this.keysOf(request.value.checkpoint);
     const latest = await this.store.latest(origin);
     const verdict = judgeAddCheckpoint(request.value, (named) => (named === origin ? keys : undefined), latest);
@@ -79,6 +81,7 @@ export class AddCheckpoint {
       const latest = await this.store.latest(checkpoint.origin);
       return conflict(latest?.size ?? 0);
     }
+    await key.head.keep(checkpoint);
     return { status: 200, type: plain, body: cosignatureLine(checkpoint, key.signerAt(at)) };
   }
 }

@@ -1,4 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { unwrap } from '#kernel';
@@ -146,6 +149,82 @@ describe('an agent that is a witness', () => {
     const body = formatAddCheckpoint({ oldSize: 0, proof: [], checkpoint: hub.log.checkpoint(20) });
     expect((await fetch(`${address}/add-checkpoint`, { method: 'POST', body })).status).toBe(200);
     expect((await fetch(`${address}/v1/log`)).status).toBe(404);
+  });
+
+  describe('whose database is restored from a backup', () => {
+    let outside: string;
+    let headFile: string;
+
+    beforeEach(async () => {
+      outside = await mkdtemp(join(tmpdir(), 'witness-head-'));
+      headFile = join(outside, 'head');
+      await agent.close();
+      agent = await TestAgent.start(hub, [{ id: 'K-235' }], undefined, {
+        WITNESS_NAME: name,
+        WITNESS_HEAD_FILE: headFile,
+      });
+    });
+    afterEach(() => rm(outside, { recursive: true, force: true }));
+
+    /** Of 30 entries, the first 20 of which are those of the log. */
+    const branch = (): MemoryTree =>
+      MemoryTree.of(
+        Array.from({ length: 30 }, (_, at) => (at < 20 ? hub.log.leafOf(hub.log.entries[at]) : Buffer.alloc(32, at))),
+      );
+    const askForBranch = (): request.Test => {
+      const other = branch();
+      const proof = other.consistencyProof(20);
+      return post(formatAddCheckpoint({ oldSize: 20, proof, checkpoint: hub.log.sign(30, other.root()) }));
+    };
+    /** The hub shows it no more than what the branches share. */
+    const showOnlyTwenty = (): void => {
+      hub.shownCheckpoint = () => hub.log.checkpoint(20);
+    };
+
+    it('still knows what it cosigned since: no branch that leaves the log before that is cosigned', async () => {
+      showOnlyTwenty();
+      await ask(0, 20).expect(200);
+      const backup = await agent.backUp();
+      await ask(20, 33).expect(200);
+      await agent.restore(backup);
+      await askForBranch().expect(409, '33\n');
+      expect((await shown()).size).toBe(33);
+      await ask(33, 37).expect(200);
+    });
+
+    it.each([
+      ['is lost', () => rm(headFile)],
+      ['is broken', () => writeFile(headFile, '{"origin":')],
+      ['is of another log', () => writeFile(headFile, JSON.stringify({ ...head(33), origin: 'log.example/other' }))],
+      ['has another root of that size', () => writeFile(headFile, JSON.stringify(head(20, branch().root(19))))],
+    ])('cosigns nothing where the file that knows %s', async (_how, spoil) => {
+      showOnlyTwenty();
+      await ask(0, 20).expect(200);
+      await agent.stop();
+      await spoil();
+      await agent.restart();
+      await askForBranch().expect(503);
+      await ask(20, 33).expect(503);
+    });
+
+    const head = (size: number, root = hub.log.tree.root(size)): object => ({
+      origin: LOG_ORIGIN,
+      size,
+      root: root.toString('base64'),
+      note: hub.log.checkpoint(size),
+    });
+
+    it('takes its own word for the newer one where it ended before the file was written', async () => {
+      await ask(0, 20).expect(200);
+      const before = await readFile(headFile);
+      await ask(20, 33).expect(200);
+      await agent.stop();
+      await writeFile(headFile, before);
+      await agent.restart();
+      await ask(20, 35).expect(409, '33\n');
+      await ask(33, 35).expect(200);
+      expect(JSON.parse(await readFile(headFile, 'utf8'))).toMatchObject({ size: 35 });
+    });
   });
 
   it('is none where the configuration does not say so', async () => {

@@ -38,6 +38,17 @@ describe('the head file', () => {
     expect(await file().read(key.verifier)).toEqual(checkpoint(3));
   });
 
+  it('is kept for the next key too, so that a change of keys does not begin without it', async () => {
+    const failed = (error: unknown): never => {
+      throw error;
+    };
+    const present = new HeadFile(join(folder, 'head'), failed, [join(folder, 'next.head')]);
+    present.keep(checkpoint(3));
+    await present.flush();
+    for (const path of ['head', 'next.head'])
+      expect(await new HeadFile(join(folder, path), failed).read(key.verifier)).toEqual(checkpoint(3));
+  });
+
   it.each([
     ['no checkpoint', (): string => 'something'],
     ['a checkpoint under another key', (): string => checkpoint(2, other).note],

@@ -15,9 +15,11 @@ export class HeadFile {
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
 
+  /** @param copies where it is written as well: a place that will be its own when the log's key has changed */
   constructor(
     private readonly path: string,
     private readonly onFailure: (error: unknown) => void,
+    private readonly copies: readonly string[] = [],
   ) {}
 
   /** Errors: LOG_INCONSISTENT when the file holds something else than a checkpoint of this log. */
@@ -48,8 +50,10 @@ export class HeadFile {
   }
 
   private async write({ note }: StoredCheckpoint): Promise<void> {
-    const fresh = `${this.path}.new`;
-    await writeFile(fresh, note, { mode: 0o600, flush: true });
-    await rename(fresh, this.path);
+    for (const path of [this.path, ...this.copies]) {
+      const fresh = `${path}.new`;
+      await writeFile(fresh, note, { mode: 0o600, flush: true });
+      await rename(fresh, path);
+    }
   }
 }
