@@ -393,18 +393,34 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
 
   const verify = program
     .command('verify')
-    .description('prove an exported log or an evidence bundle, offline: signature, tree, bodies, signed statements')
-    .argument('<path>', 'folder of an export, or file of a bundle')
+    .description(
+      'prove an exported log, an evidence bundle or a proof file, offline: signature, tree, bodies, signed statements',
+    )
+    .argument('<path>', 'folder of an export, file of a bundle, or proof file')
     .option('--receipt <file...>', 'opened receipts to prove against it')
     .option('--some-bodies', 'the export holds one agency’s bodies only')
+    .option('--entry <file>', 'of a proof file: the entry as the tree hashes it')
+    .option('--leaf-hash <base64>', 'of a proof file: its leaf hash')
     .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'))
     .addOption(policyOption('who must have cosigned the checkpoint'));
-  type VerifyFlags = HubFlags & PolicyFlags & { receipt?: string[]; someBodies?: boolean; json?: boolean };
+  interface VerifyFlags extends HubFlags, PolicyFlags {
+    readonly receipt?: string[];
+    readonly someBodies?: boolean;
+    readonly entry?: string;
+    readonly leafHash?: string;
+    readonly json?: boolean;
+  }
   run<VerifyFlags>(verify, async ({ options }) => {
     const { fileAt } = await import('./infra/file-at.js');
     const { verifierKey } = options;
     const known = { verifierKey, ...(await policyIn(options.policy)) };
     const file = await fileAt(path(firstArgument(verify)));
+    const { isProofFile, runVerifyProof } = await import('./verify-proof/verify-proof.js');
+    if (file !== undefined && isProofFile(file)) {
+      const { leafHash } = options;
+      const entry = options.entry === undefined ? undefined : await fileAt(path(options.entry));
+      return runVerifyProof(file, { ...known, entry, leafHash });
+    }
     if (file !== undefined) {
       const { runVerifyEvidence } = await import('./verify-evidence/run-verify-evidence.js');
       return runVerifyEvidence(file, known);

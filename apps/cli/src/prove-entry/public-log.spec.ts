@@ -133,6 +133,21 @@ describe('where a policy says who must have cosigned', () => {
     expect(verifyProof(proof, leafHash(log.entries[300]!), log.verifier)).toMatchObject({ ok: true });
   });
 
+  it('a proof file is verified with the entry, the log’s key and the policy alone', async () => {
+    await kotovayla('log', 'proof', '301', ...both, '--log', 'cosigned');
+    const verify = (...args: string[]) =>
+      kotovayla('verify', '301.tlog-proof', '--verifier-key', log.verifierKey, ...args);
+    await writeFile(join(temporary, '301.entry'), log.entries[301]!);
+    const leaf = (index: number): string[] => ['--leaf-hash', leafHash(log.entries[index]!).toString('base64')];
+    const found = { code: 0, data: { index: 301, size: 500, witnessed: { by: ['kauniainen', 'kela'] } } };
+    expect(await verify('--entry', '301.entry', ...both)).toMatchObject(found);
+    expect(await verify(...leaf(301), ...both)).toMatchObject(found);
+    const refused = (code: string) => ({ code: 1, data: { problem: { code } } });
+    expect(await verify(...leaf(300), ...both)).toMatchObject(refused('RECEIPT_INVALID'));
+    expect(await verify(...leaf(301), '--policy', 'others.policy')).toMatchObject(refused('LOG_NOT_WITNESSED'));
+    expect((await verify(...both)).code).toBe(2);
+  });
+
   it('an export is witnessed as far as both operators cosigned it, and named where they did not', async () => {
     expect(await kotovayla('verify', 'cosigned', ...both)).toMatchObject({
       code: 0,
