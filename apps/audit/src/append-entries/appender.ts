@@ -1,34 +1,18 @@
 import type pg from 'pg';
 import { LRUCache } from 'lru-cache';
 import { AppError, type EventId } from '#kernel';
-import {
-  type LogVerifier,
-  type NoteSigner,
-  assembleRoot,
-  formatCheckpoint,
-  openCheckpoint,
-  rootNodes,
-  signCheckpoint,
-} from '#merkle';
+import { type LogVerifier, type NoteSigner, formatCheckpoint, signCheckpoint } from '#merkle';
 import { type Logger, isTransientDatabaseError } from '#platform';
 import { type ConsumedUpTo, moveOffsets } from '../infra/consumed-facts.js';
-import {
-  type StoredCheckpoint,
-  appendStatement,
-  lastCheckpoint,
-  lastLoggedAt,
-  lookUpWanted,
-  storedSize,
-  tileSource,
-} from '../infra/log-store.js';
-import { auditSchema } from '../infra/schema.js';
-import { TiledTree } from '../tree/tiled-tree.js';
+import { type StoredCheckpoint, appendStatement, lastLoggedAt, lookUpWanted } from '../infra/log-store.js';
+import type { TiledTree } from '../tree/tiled-tree.js';
 import { ChainHeads } from './chain-heads.js';
 import { loggedEvents } from './logged-events.js';
 import { LogView } from './log-view.js';
 import type { PlacedEntry } from './placed-entry.js';
 import type { PreparedEntry } from './prepared-entry.js';
 import type { Appended, Proposal } from './proposal.js';
+import { checkDurability, hasLock, readState } from './stored-state.js';
 
 export interface AppenderOptions {
   /** A connection of the appender's own. It holds the lock and makes the commits, so neither outlives the other. */
@@ -103,9 +87,9 @@ const RECENT_EVENTS = 50_000;
 
 /**
  * The only writer of the log. Whatever is proposed while a commit runs becomes the next batch, without a timer, so
- * batches grow with the load by themselves. One transaction a batch, one commit at a time; nobody is answered and no checkpoint is shown before
- * its commit. After any failure the state is read again before going on, and what was under way is decided again: event
- * ids and request ids make that safe whether the lost commit had happened or not.
+ * batches grow with the load by themselves. One transaction a batch, one commit at a time; nobody is answered and no
+ * checkpoint is shown before its commit. After any failure the state is read again before going on, and what was under way
+ * is decided again: event ids and request ids make that safe whether the lost commit had happened or not.
  *
  * The advisory lock is held by the session that commits. A second instance stands by until that session is gone, and a
  * session is gone only when its last commit is decided: never two roots of one size.
@@ -216,7 +200,7 @@ export class Appender {
     }
     try {
       await client.connect();
-      await this.checkDurability(client);
+      await checkDurability(client, this.options);
       while (!(await hasLock(client))) {
         this.rejectOlderThan(PATIENCE_MS);
         await this.waitFor(STAND_BY_MS);
@@ -230,64 +214,19 @@ export class Appender {
       await reader.connect();
       await this.options.onTakeOver?.();
       const loggedAt = await lastLoggedAt(client);
-      const state = await this.readState(client);
+      this.published ??= await this.options.publishedBefore?.();
+      const state = await readState(client, {
+        verifier: this.options.verifier,
+        sign: (tree) => this.sign(tree),
+        givenOut: this.published,
+      });
+      this.published = state.checkpoint;
       session = { client, reader, ...state, chains: new ChainHeads(), loggedAt, added: undefined, broken };
       return session;
     } catch (error) {
       await endAll(client, reader);
       throw error;
     }
-  }
-
-  private async checkDurability(client: pg.Client): Promise<void> {
-    const { rows } = await client.query<{ commit: string; standbys: string }>(
-      `SELECT current_setting('synchronous_commit') AS commit, current_setting('synchronous_standby_names') AS standbys`,
-    );
-    if (['off', 'local'].includes(rows[0]?.commit ?? 'off'))
-      throw new AppError('CONFIG_INVALID', 'synchronous_commit is off: an answered entry could be lost');
-    if (this.options.requireSynchronousStandby && !rows[0]?.standbys)
-      throw new AppError(
-        'CONFIG_INVALID',
-        'synchronous_standby_names is empty: a failover could lose a logged release',
-      );
-  }
-
-  /** The stored tree, recomputed at its right edge and held against its signed checkpoint and against what we published. */
-  private async readState(client: pg.Client): Promise<{ tree: TiledTree; checkpoint: StoredCheckpoint }> {
-    const stored = (await lastCheckpoint(client)) ?? (await this.foundLog(client));
-    const size = await storedSize(client);
-    const tree = await this.restore(client, stored.size);
-    const signed = openCheckpoint(stored.note, this.options.verifier);
-    if (!signed.ok) throw new AppError('LOG_INCONSISTENT', 'the last checkpoint is not signed by the log key');
-    const sound =
-      size === stored.size &&
-      signed.value.size === stored.size &&
-      signed.value.root.equals(stored.root) &&
-      tree.root().equals(stored.root);
-    if (!sound) throw new AppError('LOG_INCONSISTENT', 'entries, tiles and the last checkpoint do not fit together');
-    this.published ??= await this.options.publishedBefore?.();
-    if (this.published && !(await contains(tree, this.published, client)))
-      throw new AppError('LOG_INCONSISTENT', 'the stored log does not contain a checkpoint that was given out');
-    this.published = stored;
-    return { tree, checkpoint: stored };
-  }
-
-  private async restore(client: pg.Client, size: number): Promise<TiledTree> {
-    try {
-      return await TiledTree.restore(size, tileSource(client));
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      throw new AppError('LOG_INCONSISTENT', 'entries or tiles are missing', {}, { cause });
-    }
-  }
-
-  /** The empty log's checkpoint, so that agents have one to begin with. */
-  private async foundLog(client: pg.Client): Promise<StoredCheckpoint> {
-    const tree = await TiledTree.restore(0, tileSource(client));
-    const checkpoint = this.sign(tree);
-    const loggedAt = new Date().toISOString();
-    await client.query(appendStatement([], { loggedAt, tiles: [], checkpoint, events: [], consumed: [] }));
-    return checkpoint;
   }
 
   /**
@@ -463,24 +402,10 @@ export class Appender {
   }
 }
 
-/** Whether the tree is the one of this checkpoint or has grown out of it. */
-async function contains(tree: TiledTree, { size, root }: StoredCheckpoint, client: pg.Client): Promise<boolean> {
-  if (size > tree.size) return false;
-  const read = await tree.reader(rootNodes(size), tileSource(client));
-  return assembleRoot(size, read).equals(root);
-}
-
 const weightOf = ({ proposal }: Ticket): number => Math.max(1, proposal.wanted.eventIds.length);
 
 async function endAll(...clients: readonly pg.Client[]): Promise<void> {
   await Promise.allSettled(clients.map((client) => client.end()));
-}
-
-async function hasLock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>(
-    `SELECT pg_try_advisory_lock(hashtextextended('${auditSchema}.appender', 0)) AS locked`,
-  );
-  return rows[0]?.locked ?? false;
 }
 
 async function lookUp(
