@@ -36,7 +36,7 @@ describe('agents at the real hub whose log changes its key', () => {
   const kotovayla = async (...args: string[]): Promise<{ code: number; data: { keys?: ShownKey[] } }> => {
     const out: string[] = [];
     const code = await runCli([...args, '--gateway', hub.addresses.gateway, '--json'], {
-      env: {},
+      env: { DATABASE_URL: hub.databaseUrl },
       folder: process.cwd(),
       out: (line) => out.push(line),
       err: (line) => out.push(line),
@@ -80,6 +80,10 @@ describe('agents at the real hub whose log changes its key', () => {
     await municipality.restart();
     await exchange();
     for (const key of [first, newest?.verifierKey ?? ''])
-      expect(await kotovayla('fsck', '--verifier-key', key)).toMatchObject({ code: 0, data: { faults: [] } });
+      for (const where of [[], ['database']])
+        expect(await kotovayla('fsck', ...where, '--verifier-key', key)).toMatchObject({
+          code: 0,
+          data: { faults: [] },
+        });
   });
 });
