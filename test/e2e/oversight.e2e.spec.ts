@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
+import type { DisclosureReport } from '#disclosure-report';
 import { type HoldScope, type LogBody, signStatement, type Statements } from '#envelope';
 import { agencyId, numericDate, type Sha256, systemClock } from '#kernel';
 import { PublicHub } from '../../apps/cli/src/infra/public-hub.js';
 import { makeAuditorKeys } from '../../apps/cli/src/make-auditor-keys/make-auditor-keys.js';
 import { publishAuditorKeys } from '../../apps/cli/src/publish-auditor-keys/publish-auditor-keys.js';
 import { compiled } from '../../deploy/src/clone.js';
-import { aPseudonym, type HttpAnswer, type HubAgency } from './hub-agency.js';
+import { aPseudonym, type HttpAnswer, type HubAgency, statute } from './hub-agency.js';
 import { type RunningHub, startTestHub, until } from './running-hub.js';
 
 interface Ran {
@@ -570,12 +571,26 @@ describe('the compiled command line', () => {
     );
   });
 
-  it('writes a client’s account as PDF and JSON', async () => {
-    const subject = aPseudonym(`${county.id} 1`);
-    const { code } = await kotovayla('report', subject, ...auditor, '--out', 'account.pdf', '--language', 'sv');
-    expect(code).toBe(0);
-    expect((await readFile(join(folder, 'account.pdf'))).subarray(0, 5).toString()).toBe('%PDF-');
-    expect(JSON.parse(await readFile(join(folder, 'account.json'), 'utf8'))).toMatchObject({ person: subject });
+  it('writes a client’s account as PDF and JSON, proved from the log to leave nothing out', async () => {
+    const context = municipality.context(county, 'request', { categories: [11], basis: [statute([11])] });
+    const sealed = await municipality.seal(county, context);
+    await municipality.post(sealed);
+    await county.mailUntil(county.message(sealed.manifestHash));
+    expect((await county.release(sealed.manifestHash)).released).toBeDefined();
+    const [subject] = context.subjects;
+    const told = async (name: string, ...more: string[]): Promise<[Ran, DisclosureReport]> => {
+      const ran = await kotovayla('report', subject!, ...auditor, '--out', `${name}.pdf`, '--language', 'sv', ...more);
+      expect((await readFile(join(folder, `${name}.pdf`))).subarray(0, 5).toString()).toBe('%PDF-');
+      return [ran, JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8')) as DisclosureReport];
+    };
+    const [ran, account] = await told('account');
+    expect(ran).toMatchObject({ code: 0, data: { proof: { complete: true, faults: [] } } });
+    expect(account).toMatchObject({ person: subject, madeBy: 'A-VTV', namesWithheld: false });
+    expect(account.disclosures).toContainEqual(expect.objectContaining({ from: 'K-235', to: 'H-03', basis: 'law' }));
+    expect(account.provedComplete?.treeSize).toBeGreaterThan(100);
+    const [, withheld] = await told('custodian', '--withhold-names');
+    expect(withheld.disclosures).toHaveLength(account.disclosures.length);
+    expect(JSON.stringify(withheld)).not.toMatch(/K-235|H-03|A-VTV/);
   });
 
   it('is refused with keys that the hub does not know', async () => {

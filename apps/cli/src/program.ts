@@ -105,6 +105,8 @@ interface ReportFlags extends HubFlags, VaultOptions {
   readonly out: string;
   readonly from?: string;
   readonly until?: string;
+  readonly reason?: string;
+  readonly withholdNames?: boolean;
   readonly language: EvidenceLanguage;
   readonly json?: boolean;
 }
@@ -385,7 +387,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     const { searchEntries } = await import('./search-entries/search-entries.js');
     const { openSession } = await import('./infra/open-session.js');
     const session = await openSession({ agency: options.agency, files: filesOf(options) }, hub);
-    const request = { filter: filterOf(options), most: options.most };
+    const request = { filter: filterOf(options), most: options.most, asker: options.agency };
     return options.prove
       ? withLog(undefined, hub, (opened) => searchEntries(session, { ...request, log: opened }))
       : searchEntries(session, request);
@@ -485,22 +487,31 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
     .option('--from <day>', 'YYYY-MM-DD; without it from the first entry on')
     .option('--until <day>', 'the last day; without it today')
+    .option('--verifier-key <key>', 'the log’s key, known beforehand (LOG_VERIFIER_KEY)')
+    .option('--reason <text>', 'why a county’s log is told further back than two years; stands in the account')
+    .option('--withhold-names', 'for another reader than the client, such as a custodian: without agencies’ names')
     .addOption(new Option('--language <language>').choices(['fi', 'sv', 'en']).default('fi'));
   run<ReportFlags>(report, async ({ options, hub }) => {
     const { runReport } = await import('./make-report/run-report.js');
+    const { openSession } = await import('./infra/open-session.js');
+    const { PublicHub } = await import('./infra/public-hub.js');
     const subject = firstArgument(report);
     if (!isPseudonym(subject)) throw new UsageError('A pseudonym is p, a number, a point and 43 characters.');
-    const { from, until, language, out: target } = options;
-    return runReport({
+    const { from, until, language, reason, out: target } = options;
+    const request = {
       subject,
       target: path(target),
-      reader: { agency: options.agency, files: filesOf(options) },
-      hub,
+      session: await openSession({ agency: options.agency, files: filesOf(options) }, hub),
+      madeBy: options.agency,
+      names: new PublicHub(await hub.get('gateway')),
       language,
       ...(from !== undefined && { from }),
       ...(until !== undefined && { until }),
+      ...(reason !== undefined && { reason }),
+      withholdNames: options.withholdNames === true,
       clock: systemClock,
-    });
+    };
+    return withLog(undefined, hub, (opened) => runReport({ ...request, log: opened }));
   });
 
   const reconciliation = program

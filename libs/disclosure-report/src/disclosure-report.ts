@@ -20,6 +20,11 @@ export interface DisclosureReport {
   /** More than one account holds was found: a shorter period shows the rest. */
   readonly truncated: boolean;
   readonly namesWithheld: boolean;
+  /**
+   * Of a supervising authority's account: all that the log has about the person up to this instant is here, as far as it lies in the
+   * period, by the signed tree of this size (decision 0025).
+   */
+  readonly provedComplete?: { readonly until: string; readonly treeSize: number };
 }
 
 export interface ReportedDisclosure {
@@ -44,7 +49,7 @@ export interface ProcessedLine {
   readonly agency?: string;
   /** Only where the law gives the client the name. */
   readonly staff?: string;
-  /** Of a supervising authority's account: the agency's pseudonym for its case worker. */
+  /** Of a supervising authority's account: the agency's pseudonym for its case worker, where the law gives the client the name. */
   readonly pseudonym?: string;
   readonly code?: string;
   readonly logIndex?: number;
@@ -105,6 +110,7 @@ export const disclosureReportSchema = {
       },
       truncated: { type: 'boolean' },
       namesWithheld: { type: 'boolean' },
+      provedComplete: closed({ until: instant, treeSize: index }, ['until', 'treeSize']),
     },
     ['v', 'language', 'madeAt', 'person', 'period', 'disclosures', 'processing', 'truncated', 'namesWithheld'],
   ),

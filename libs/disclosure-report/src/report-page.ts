@@ -57,7 +57,7 @@ const notes = (): PdfBlock[] =>
   }));
 
 function facts(
-  { person, madeBy, madeAt, period, reason }: DisclosureReport,
+  { person, madeBy, madeAt, period, reason, provedComplete }: DisclosureReport,
   words: ReportWords,
   { agencyName }: ReportSetting,
 ): [string, string][] {
@@ -68,6 +68,9 @@ function facts(
     [words.madeAt, dayOf(madeAt)],
     [words.period, `${dayOf(period.from)} – ${dayOf(last)}`],
     ...(reason === undefined ? [] : [[words.reason, reason] as [string, string]]),
+    ...(provedComplete === undefined
+      ? []
+      : [[words.provedComplete, `${dayOf(provedComplete.until)} (${provedComplete.treeSize})`] as [string, string]]),
   ];
 }
 

@@ -7,6 +7,8 @@ export interface ReportWords {
   readonly madeAt: string;
   readonly period: string;
   readonly reason: string;
+  /** Up to which day, and by the log of how many entries. */
+  readonly provedComplete: string;
   readonly intro: string;
   readonly disclosures: string;
   readonly processing: string;
@@ -43,6 +45,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     madeAt: 'Annettu',
     period: 'Ajalta',
     reason: 'Peruste yli kaksi vuotta vanhoille tiedoille',
+    provedComplete: 'Todistettu lokista täydelliseksi (merkintöjä lokissa)',
     intro:
       'Tästä näet, kenelle tietojasi on luovutettu, millä perusteella ja milloin, sekä kuka niitä on käsitellyt. Itse tiedot pyydetään viranomaiselta, jolla ne ovat.',
     disclosures: 'Luovutukset',
@@ -77,6 +80,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     madeAt: 'Given',
     period: 'För tiden',
     reason: 'Skäl för uppgifter som är äldre än två år',
+    provedComplete: 'Bevisat fullständig ur loggen (poster i loggen)',
     intro:
       'Här ser du till vem dina uppgifter har lämnats ut, på vilken grund och när, och vem som har behandlat dem. Själva uppgifterna begärs av den myndighet som har dem.',
     disclosures: 'Utlämnanden',
@@ -111,6 +115,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     madeAt: 'Given on',
     period: 'For the time',
     reason: 'Reason for information older than two years',
+    provedComplete: 'Proved complete from the log (entries in the log)',
     intro:
       'This shows to whom information about you was disclosed, on which basis and when, and who has processed it. Ask for the information itself at the authority that holds it.',
     disclosures: 'Disclosures',

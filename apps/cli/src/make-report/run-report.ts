@@ -1,49 +1,72 @@
 import { writeFile } from 'node:fs/promises';
 import { addDays, dayInHelsinki, isDay, startOfDay } from '#calendar';
 import { type ReportLanguage, reportPage } from '#disclosure-report';
-import type { Clock, Pseudonym } from '#kernel';
+import { type AgencyId, type Clock, type Pseudonym, unwrap } from '#kernel';
 import { renderPdf } from '#pdf';
-import { parseAnswerPage } from '../domain/answer-page.js';
+import { type AnswerPage, parseAnswerPage } from '../domain/answer-page.js';
 import { type CommandOutcome, UsageError } from '../domain/command-outcome.js';
-import type { HubSettings } from '../infra/hub-settings.js';
-import { type SessionReader, openSession } from '../infra/open-session.js';
-import { PublicHub } from '../infra/public-hub.js';
-import { type EntryAbout, reportOfEntries } from './report-of-entries.js';
+import type { AuditSession } from '../infra/audit-session.js';
+import type { OpenedLog } from '../infra/open-log.js';
+import type { PublicHub } from '../infra/public-hub.js';
+import { proofLines, proveAnswer } from '../search-entries/prove-answer.js';
+import { reportOfEntries } from './report-of-entries.js';
 
 export interface RunReport {
   readonly subject: Pseudonym;
   /** PDF; the same as JSON beside it, with `.json`. */
   readonly target: string;
-  readonly reader: SessionReader;
-  readonly hub: HubSettings;
+  readonly session: Pick<AuditSession, 'entries' | 'supervising'>;
+  readonly madeBy: AgencyId;
+  readonly names: Pick<PublicHub, 'names'>;
   readonly language: ReportLanguage;
   /** Days. */
   readonly from?: string;
   readonly until?: string;
+  /** Against which it is proved complete. */
+  readonly log: OpenedLog;
+  readonly reason?: string;
+  /** For somebody else than the client. */
+  readonly withholdNames: boolean;
   readonly clock: Clock;
 }
 
-/** The account of one client from the log, as PDF and JSON. Every look at the log for it is logged. */
+/**
+ * The account of one client from the log, as PDF and JSON. Every look at the log for it is logged. A supervising authority's, which
+ * is over all agencies, is proved to leave nothing out; where it is not, nothing is written. An agency sees its own entries
+ * only, and its account says nothing of others'. Errors: as `reportOfEntries`, those of the gateway and of reading the log.
+ */
 export async function runReport(request: RunReport): Promise<CommandOutcome> {
-  const { subject, target, reader, hub, language, clock } = request;
+  const { subject, target, session, madeBy, log, language, clock, reason, withholdNames } = request;
   const now = clock.now();
   const until = startOfDay(addDays(dayOf(request.until) ?? dayInHelsinki(now), 1));
-  const wished = dayOf(request.from);
-  const session = await openSession(reader, hub);
-  const entries: EntryAbout[] = [];
+  const from = dayOf(request.from);
+  const pages: AnswerPage[] = [];
   let cursor: string | undefined;
   do {
     const page = parseAnswerPage(
       await session.entries({ subject, limit: '500', ...(cursor !== undefined && { cursor }) }),
     );
-    entries.push(...page.entries.map(({ leafIndex: index, body }) => ({ index, body })));
+    pages.push(page);
     cursor = page.cursor;
   } while (cursor !== undefined);
-  const first = entries.map(({ body }) => body.at).sort()[0];
-  const from = startOfDay(wished ?? dayInHelsinki(first === undefined ? now : new Date(first)));
-  if (from >= until) throw new UsageError('The period ends before it begins.');
-  const report = reportOfEntries({ subject, madeBy: reader.agency, madeAt: now, language, from, until, entries });
-  const names = await new PublicHub(await hub.get('gateway')).names(language);
+  const proof = session.supervising ? await proveAnswer(log, pages, { subject }) : undefined;
+  if (proof?.complete === false) return { ok: false, data: { proof }, lines: proofLines(proof) };
+  const entries = pages.flatMap((page) => page.entries.map(({ leafIndex: index, body }) => ({ index, body })));
+  const report = unwrap(
+    reportOfEntries({
+      subject,
+      madeBy,
+      madeAt: now,
+      language,
+      ...(from !== undefined && { from: startOfDay(from) }),
+      until,
+      ...(reason !== undefined && { reason }),
+      withholdNames,
+      ...(proof && { provedComplete: { until: proof.until, treeSize: proof.size } }),
+      entries,
+    }),
+  );
+  const names = await request.names.names(language);
   const setting = { language, direction: 'ltr' as const, ...names };
   await writeFile(target, renderPdf(reportPage(report, setting)), { mode: 0o600 });
   const json = target.replace(/(\.pdf)?$/i, '.json');
@@ -51,11 +74,22 @@ export async function runReport(request: RunReport): Promise<CommandOutcome> {
   const { disclosures, processing } = report;
   return {
     ok: true,
-    data: { path: target, json, disclosures: disclosures.length, processing: processing.length },
+    data: {
+      path: target,
+      json,
+      disclosures: disclosures.length,
+      processing: processing.length,
+      ...(proof && { proof }),
+    },
     lines: [
       `account of ${subject.slice(0, 12)}…: ${disclosures.length} disclosures, ${processing.length} lines of processing`,
       `  written to  ${target}`,
       `              ${json}`,
+      ...(proof
+        ? proofLines(proof)
+        : [
+            'Not proved complete: one agency’s entries about a person are no chain. A supervising authority proves it.',
+          ]),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { agencyId } from '#kernel';
+import { type AgencyId, agencyId } from '#kernel';
 import { openLog } from '../infra/open-log.js';
 import { HubSettings } from '../infra/hub-settings.js';
 import { SmallLog, withTemporaryFolder } from '../testing/small-log.fixture.js';
@@ -57,7 +57,13 @@ class Gateway {
 
 async function search(
   pageSize: number,
-  options: { prove: boolean; leaveOut?: number; most?: number; erased?: { readonly tombstone: boolean } },
+  options: {
+    prove: boolean;
+    leaveOut?: number;
+    most?: number;
+    erased?: { readonly tombstone: boolean };
+    asker?: AgencyId;
+  },
 ) {
   return withTemporaryFolder(async (folder) => {
     const { log, placed } = placedLog(8);
@@ -75,6 +81,7 @@ async function search(
     const outcome = await searchEntries(gateway, {
       filter: {},
       most: options.most ?? 500,
+      asker: options.asker ?? own,
       ...(options.prove && { log: opened }),
     });
     return { outcome, asked: gateway.asked, placed };
@@ -102,6 +109,11 @@ describe('a search', () => {
   it('proves by the signed tree that nothing was left out', async () => {
     const { outcome } = await search(3, { prove: true });
     expect(outcome).toMatchObject({ ok: true, data: { proof: { complete: true, entries: 7, faults: [] } } });
+  });
+
+  it('does not take all of another chain for all of the one that was asked for', async () => {
+    const { outcome } = await search(3, { prove: true, asker: agencyId('H-03') });
+    expect(outcome).toMatchObject({ ok: false, data: { proof: { complete: false } } });
   });
 
   it('proves that what was erased lies under a tombstone of the signed tree', async () => {

@@ -131,15 +131,18 @@ export class SmallLog {
     return this.entries.length;
   }
 
-  /** An entry with its places in the chains of sender and recipient, of which the sender's is opened. */
+  /** An entry with its places in the chains of its parties and subjects, of which one is opened: the sender's, or as given. */
   addPlaced(
     members: Partial<LogBody>,
     loggedAt: string,
+    of?: Chain,
   ): { index: number; place: PlaceOpening } & Omit<BodyLine, 'index'> {
     const body = this.bodyOf(members);
     const secret = newEntrySecret();
     const commitmentKey = commitmentKeyOf(secret);
-    const chains = inChainOrder([body.sender, body.recipient].filter((chain) => chain !== undefined));
+    const chains = inChainOrder(
+      [body.sender, body.recipient, ...(body.subjects ?? [])].filter((chain) => chain !== undefined),
+    );
     const salts = placeSaltsOf(secret, chains.length);
     const places = chains.map((chain) => placeAfter(chain, this.heads.get(chain), loggedAt));
     const hash = placesHash(places, salts);
@@ -151,7 +154,7 @@ export class SmallLog {
       places: hash.toString('base64'),
     };
     this.bodies.push({ index, ...line });
-    return { index, place: openPlace(body.sender!, places, salts), ...line };
+    return { index, place: openPlace(of ?? body.sender!, places, salts), ...line };
   }
 
   addOpaque(members: Partial<LogBody> = {}): number {
