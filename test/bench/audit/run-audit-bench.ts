@@ -2,10 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Chain, type ChainHead, type LogBody, placeAfter, placesHash } from '#envelope';
-import { leafHash } from '#merkle';
-import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
-import { type PreparedEntry, entryOf } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import type { LogBody } from '#envelope';
+import { ChainHeads } from '../../../apps/audit/src/append-entries/chain-heads.js';
 import { plainProposal } from '../../../apps/audit/src/append-entries/proposal.js';
 import { appendStatement } from '../../../apps/audit/src/infra/log-store.js';
 import { CpuMeter } from '../measure/cpu-meter.js';
@@ -157,11 +155,11 @@ async function plainInserts(log: BenchLog, source: BodySource, entries: number):
     );
     await client.query('CREATE SCHEMA floor');
     for (const { table } of rows) await client.query(`CREATE TABLE floor.${table} (LIKE audit.${table} INCLUDING ALL)`);
-    const heads = new Map<Chain, ChainHead>();
+    const heads = new ChainHeads();
     let milliseconds = 0;
     for (let first = 0; first < entries; first += floorBatch) {
       const prepared = await log.prepare(source.some(Math.min(floorBatch, entries - first)));
-      const batch = prepared.map((entry, at) => placed(entry, first + at, heads));
+      const batch = await heads.place(client, first, prepared, new Date().toISOString());
       const size = first + batch.length;
       const statement = appendStatement(batch, {
         loggedAt: new Date().toISOString(),
@@ -176,17 +174,6 @@ async function plainInserts(log: BenchLog, source: BodySource, entries: number):
     }
     return { entries, perSecond: entries / (milliseconds / 1_000) };
   });
-}
-
-function placed(prepared: PreparedEntry, leafIndex: number, heads: Map<Chain, ChainHead>): PlacedEntry {
-  const places = prepared.chains.map((chain) => {
-    const place = placeAfter(chain, heads.get(chain), '2026-01-01T00:00:00.000Z');
-    heads.set(chain, { number: place.number, leafIndex, link: place.link });
-    return place;
-  });
-  const hash = placesHash(places, prepared.sealed?.salts ?? []);
-  const entry = entryOf(prepared, hash);
-  return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
 }
 
 const megabytes = (): number => Math.round(process.memoryUsage.rss() / 1_048_576);

@@ -3,12 +3,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
-import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
-import { formatCheckpoint, leafHash, signCheckpoint } from '#merkle';
+import { formatCheckpoint, signCheckpoint } from '#merkle';
 import { Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { createTestDatabase } from '#testing';
-import type { PlacedEntry } from '../../../apps/audit/src/append-entries/placed-entry.js';
-import { type PreparedEntry, entryOf } from '../../../apps/audit/src/append-entries/prepared-entry.js';
+import { ChainHeads } from '../../../apps/audit/src/append-entries/chain-heads.js';
 import { EntrySealer } from '../../../apps/audit/src/seal-entries/entry-sealer.js';
 import { databaseSpec } from '../../../apps/audit/src/infra/database.js';
 import { EntryKek } from '../../../apps/audit/src/infra/entry-kek.js';
@@ -112,7 +110,7 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
   // What is lost with a crash is made again.
   await client.query('SET synchronous_commit = off');
   const tree = await TiledTree.restore(0, tileSource(database));
-  const heads = new Map<Chain, ChainHead>();
+  const heads = new ChainHeads();
   const source = new BodySource(entries);
   const sealer = new EntrySealer(kek);
   const progress = showProgress('making entries', entries);
@@ -121,7 +119,7 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
     const loggedAt = new Date().toISOString();
     const bodies = source.some(Math.min(batchEntries, entries - first));
     const sealed = await sealer.seal(bodies.map((body) => ({ body })));
-    const batch = sealed.map((entry, at) => placed(entry, { leafIndex: first + at, loggedAt, heads }));
+    const batch = await heads.place(database, first, sealed, loggedAt);
     for (const entry of batch) tree.append(entry.leafHash);
     const [size, root] = [tree.size, tree.root()];
     const note = signCheckpoint(formatCheckpoint({ origin: erasingOrigin, size, root }), signer);
@@ -152,21 +150,6 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
   console.log(
     `made ${entries} sealed entries in ${seconds.toFixed(0)} s; their database has ${megabytes(rows[0]?.bytes)} MB`,
   );
-}
-
-function placed(
-  prepared: PreparedEntry,
-  at: { readonly leafIndex: number; readonly loggedAt: string; readonly heads: Map<Chain, ChainHead> },
-): PlacedEntry {
-  const { leafIndex, loggedAt, heads } = at;
-  const places = prepared.chains.map((chain) => {
-    const place = placeAfter(chain, heads.get(chain), loggedAt);
-    heads.set(chain, { number: place.number, leafIndex, link: place.link });
-    return place;
-  });
-  const hash = placesHash(places, prepared.sealed?.salts ?? []);
-  const entry = entryOf(prepared, hash);
-  return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
 }
 
 export const megabytes = (bytes: number | undefined): number => Math.round((bytes ?? 0) / 1_048_576);
