@@ -115,7 +115,11 @@ export class AuditConfig extends ServiceConfig {
   @IsJSON()
   GATEWAY_PUBLIC_JWK: string;
 
-  /** Exchange's public outcome key: logged. */
+  /** Directory's public call key: by it the directory reports how its records stand against the log. */
+  @IsJSON()
+  DIRECTORY_PUBLIC_JWK: string;
+
+  /** Exchange's public outcome key: logged. By it exchange signs its calls too. */
   @IsJSON()
   OUTCOME_PUBLIC_JWK: string;
 

@@ -173,6 +173,7 @@ describe('the audit service', () => {
       RELEASE_KEY_FOLDER: join(folder, 'release'),
       PERMIT_PUBLIC_JWK: JSON.stringify(permitKey.publicJwk),
       GATEWAY_PUBLIC_JWK: JSON.stringify(gatewayKey.publicJwk),
+      DIRECTORY_PUBLIC_JWK: JSON.stringify((await generateSigningKey()).publicJwk),
       OUTCOME_PUBLIC_JWK: JSON.stringify((await generateSigningKey()).publicJwk),
     });
     app = await createService(serviceOptions, config, createLogger('audit-test', 'silent'));

@@ -72,6 +72,9 @@ import { TileFolder } from './publish-log/tile-folder.js';
 import { CosignatureCollector } from './collect-cosignatures/cosignature-collector.js';
 import { alertProviders } from './raise-alerts/alert.providers.js';
 import { RaiseAlertsController } from './raise-alerts/raise-alerts.controller.js';
+import { ReconcileFactsController } from './reconcile-facts/reconcile-facts.controller.js';
+import { ShowReconciliationController } from './reconcile-facts/show-reconciliation.controller.js';
+import { reconcileProviders } from './reconcile-facts/reconcile.providers.js';
 import { RECEIPT_KEY, ReadLogController } from './read-log/read-log.controller.js';
 import { ReleaseController } from './release-message/release.controller.js';
 import { ReleaseHandler } from './release-message/release.handler.js';
@@ -169,6 +172,8 @@ export class AuditModule {
         ListRetentionController,
         RaiseAlertsController,
         BreakGlassController,
+        ReconcileFactsController,
+        ShowReconciliationController,
         FactsController,
       ],
       providers: [
@@ -253,6 +258,8 @@ export class AuditModule {
             const keys = new Map([
               ['gateway', gateway],
               ['consent', permitKey],
+              ['exchange', await pinnedKey(config.OUTCOME_PUBLIC_JWK, 'OUTCOME_PUBLIC_JWK')],
+              ['directory', await pinnedKey(config.DIRECTORY_PUBLIC_JWK, 'DIRECTORY_PUBLIC_JWK')],
             ]);
             return { definition: AuditServiceService, keys, clock };
           },
@@ -430,6 +437,7 @@ export class AuditModule {
         },
         ...erasureProviders(config.RETENTION_DATA),
         ...alertProviders(config.ALERT_RULES, config.ALERTS_EVERY_MS),
+        ...reconcileProviders(),
         AuditConnections,
       ],
     };

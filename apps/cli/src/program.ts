@@ -318,6 +318,25 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     );
   });
 
+  run<HubFlags & VaultOptions & { agency: AgencyId; worker?: string }>(
+    log
+      .command('reconcile')
+      .description('whether every event of the hub’s services has its leaf and every leaf its event')
+      .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
+      .option('--issuer <url>', 'identity service (IDENTITY_ISSUER)')
+      .option('--audience <name>', 'audience of its tokens (AUDIENCE)')
+      .requiredOption('--agency <id>', 'whose vault it is; A-… sees which differences there are', agencyArgument)
+      .requiredOption('--vault <file>')
+      .requiredOption('--key-file <file>')
+      .option('--worker <pseudonym>', 'who looks, by the agency’s own pseudonym: stands in the log'),
+    async ({ options, hub }) => {
+      const { showReconciliation } = await import('./show-reconciliation/show-reconciliation.js');
+      const { agency: owner, worker } = options;
+      const auditor = { agency: owner, files: filesOf(options), ...(worker !== undefined && { worker }) };
+      return showReconciliation(hub, auditor);
+    },
+  );
+
   const readsLog = (command: Command): Command =>
     command
       .addOption(logOption())

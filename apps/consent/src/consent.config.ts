@@ -1,7 +1,7 @@
-import { ServiceConfig } from '#platform';
+import { ReconcilingConfig } from '#platform';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
 
-export class ConsentConfig extends ServiceConfig {
+export class ConsentConfig extends ReconcilingConfig {
   @IsString()
   GRPC_ADDRESS: string;
 

@@ -6,12 +6,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { AuditServiceClient, ConsentServiceService, topics } from '#contracts';
+import { AuditServiceClient, ConsentEvent, ConsentServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import { type Clock, isAgencyId } from '#kernel';
 import {
   KafkaTransport,
   LoggedConsumer,
+  LogReconciler,
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
@@ -63,6 +64,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
+    @Inject(LogReconciler) private readonly logReconciler: LogReconciler,
     @Inject(Sweeper) private readonly sweeper: Sweeper,
     @Inject(LogReplay) private readonly replay: LogReplay,
     @Inject(AUDIT) private readonly audit: GrpcClient<AuditServiceClient>,
@@ -80,6 +82,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     this.relay.start();
     this.reconciler.start();
     this.logged.start();
+    this.logReconciler.start();
     this.replay.start();
     this.sweeper.start();
   }
@@ -87,6 +90,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
   async onApplicationShutdown(): Promise<void> {
     await this.sweeper.stop();
     await this.replay.stop();
+    await this.logReconciler.stop();
     this.audit.close();
     this.directory.close();
     await this.logged.stop();
@@ -134,6 +138,22 @@ export class ConsentModule {
           inject: [PERMIT_KEY, CLOCK],
           useFactory: (key: SigningKey, clock: Clock) =>
             grpcClient(AuditServiceClient, config.AUDIT_GRPC, { signer: callSigner('consent', key, clock) }),
+        },
+        {
+          provide: LogReconciler,
+          inject: [Database, AUDIT, OutboxReconciler],
+          useFactory: ({ pool }: Database, audit: GrpcClient<AuditServiceClient>, reconciler: OutboxReconciler) =>
+            new LogReconciler({
+              pool,
+              schema: SCHEMA,
+              topic: topics.consentEvents,
+              audit,
+              recordOf: (payload) => ConsentEvent.decode(payload).log,
+              confirm: (client, entries) => reconciler.markLogged(client, entries),
+              leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
+              alarmAfterMs: config.RECONCILE_ALARM_MS,
+              everyMs: config.RECONCILE_EVERY_MS,
+            }),
         },
         {
           provide: LogReplay,

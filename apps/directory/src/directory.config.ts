@@ -1,7 +1,7 @@
-import { ServiceConfig } from '#platform';
+import { ReconcilingConfig } from '#platform';
 import { IsOptional, IsString } from 'class-validator';
 
-export class DirectoryConfig extends ServiceConfig {
+export class DirectoryConfig extends ReconcilingConfig {
   @IsString()
   GRPC_ADDRESS: string;
 
@@ -15,6 +15,14 @@ export class DirectoryConfig extends ServiceConfig {
   @IsOptional()
   @IsString()
   KAFKA_TOPIC_PREFIX?: string;
+
+  /** Whose leaves the outbox is held against. */
+  @IsString()
+  AUDIT_GRPC: string;
+
+  /** ES256, signs the calls to audit, which pins its public half. Made at first start. */
+  @IsString()
+  DIRECTORY_KEY_FILE: string;
 
   /** Folder of the reference data; the one that comes with the program unless an operator keeps a newer one. */
   @IsString()

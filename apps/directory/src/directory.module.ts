@@ -6,11 +6,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { DirectoryServiceService, topics } from '#contracts';
+import { AuditServiceClient, DirectoryEvent, DirectoryServiceService, topics } from '#contracts';
+import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
   KafkaTransport,
   LoggedConsumer,
+  LogReconciler,
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
@@ -18,7 +20,19 @@ import {
   OutboxReconciler,
   OutboxRelay,
 } from '#messaging';
-import { CLOCK, Database, grpcServer, LOGGER, type Logger, Readiness, type ServiceOptions } from '#platform';
+import {
+  CLOCK,
+  Database,
+  type GrpcClient,
+  callSigner,
+  grpcClient,
+  grpcServer,
+  LOGGER,
+  loadOrCreateServiceKey,
+  type Logger,
+  Readiness,
+  type ServiceOptions,
+} from '#platform';
 import { ConfirmKeys } from './confirm-keys/confirm-keys.handler.js';
 import { DirectoryConfig } from './directory.config.js';
 import { DirectoryController } from './directory.controller.js';
@@ -31,6 +45,8 @@ import { recordCatalogue, type RecordedCatalogue } from './record-catalogue/reco
 import { REFERENCE, RegisterAgency } from './register-agency/register-agency.handler.js';
 import { RevokeKey } from './revoke-key/revoke-key.handler.js';
 import { SnapshotFeed } from './watch-snapshot/snapshot-feed.js';
+
+const AUDIT = Symbol('AuditClient');
 
 /** The catalogue gets its version from the database, so it is known only once that answers. */
 class CatalogueInForce {
@@ -46,6 +62,8 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
+    @Inject(LogReconciler) private readonly logReconciler: LogReconciler,
+    @Inject(AUDIT) private readonly audit: GrpcClient<AuditServiceClient>,
     @Inject(SnapshotFeed) private readonly feed: SnapshotFeed,
     @Inject(CatalogueInForce) private readonly catalogue: CatalogueInForce,
     @Inject(REFERENCE) private readonly reference: ReferenceData,
@@ -65,10 +83,13 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     this.relay.start();
     this.reconciler.start();
     this.logged.start();
+    this.logReconciler.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.feed.stop();
+    await this.logReconciler.stop();
+    this.audit.close();
     await this.logged.stop();
     await this.reconciler.stop();
     await this.relay.stop();
@@ -120,6 +141,45 @@ export class DirectoryModule {
                 relay.wake();
                 void feed.refresh();
               },
+            }),
+        },
+        {
+          provide: AUDIT,
+          inject: [CLOCK],
+          useFactory: async (clock: Clock) => {
+            const made = async () => exportPrivateJwk(await generateSigningKey());
+            const key = await importSigningKey(await loadOrCreateServiceKey(config.DIRECTORY_KEY_FILE, made));
+            return grpcClient(AuditServiceClient, config.AUDIT_GRPC, { signer: callSigner('directory', key, clock) });
+          },
+        },
+        {
+          provide: LogReconciler,
+          inject: [Database, AUDIT, OutboxReconciler, ConfirmKeys, OutboxRelay, SnapshotFeed],
+          useFactory: (
+            { pool }: Database,
+            audit: GrpcClient<AuditServiceClient>,
+            reconciler: OutboxReconciler,
+            keys: ConfirmKeys,
+            relay: OutboxRelay,
+            feed: SnapshotFeed,
+          ) =>
+            new LogReconciler({
+              pool,
+              schema: SCHEMA,
+              topic: topics.directoryEvents,
+              audit,
+              recordOf: (payload) => DirectoryEvent.decode(payload).log,
+              confirm: async (client, entries) => {
+                await reconciler.markLogged(client, entries);
+                await keys.confirm(client, entries);
+              },
+              afterCommit: () => {
+                relay.wake();
+                void feed.refresh();
+              },
+              leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
+              alarmAfterMs: config.RECONCILE_ALARM_MS,
+              everyMs: config.RECONCILE_EVERY_MS,
             }),
         },
         {

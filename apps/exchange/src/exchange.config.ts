@@ -1,10 +1,10 @@
 import { IsInt, IsOptional, IsString, Matches, Min } from 'class-validator';
-import { ServiceConfig } from '#platform';
+import { ReconcilingConfig } from '#platform';
 
 const hostAndPort = /^[^\s:]+:\d{1,5}$/;
 
 /** Environment of the exchange service. Names of variables are the names of the members. */
-export class ExchangeConfig extends ServiceConfig {
+export class ExchangeConfig extends ReconcilingConfig {
   /** Address on which gRPC is served. */
   @Matches(hostAndPort)
   GRPC_ADDRESS: string;

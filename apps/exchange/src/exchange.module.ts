@@ -1,9 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { ExchangeServiceService, topics } from '#contracts';
+import { AuditServiceClient, ExchangeEvent, ExchangeServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
   KafkaTransport,
+  LogReconciler,
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
@@ -18,7 +19,10 @@ import {
   LOGGER,
   type Logger,
   Readiness,
+  type GrpcClient,
   type ServiceOptions,
+  callSigner,
+  grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
 } from '#platform';
@@ -45,6 +49,7 @@ import { quotaAlarm } from './receive-submissions/quota-alarm.js';
 import { ReceiveSubmissions } from './receive-submissions/receive-submissions.handler.js';
 import { SubmissionQuotas } from './receive-submissions/submission-quotas.js';
 import { SubmissionsConsumer } from './receive-submissions/submissions.consumer.js';
+import { TransferRows } from './reconcile-transfers/transfer-rows.js';
 import { GatewayRefusalsConsumer } from './refuse-at-edge/gateway-refusals.consumer.js';
 import { ReleaseMessagesController } from './release-messages/release-messages.controller.js';
 import { LogRefusals } from './release-messages/log-refusals.js';
@@ -60,6 +65,8 @@ const LEDGER_PARTS = Symbol('LedgerParts');
 /** Wakes relay and mailbox watchers after a commit. */
 const AFTER_COMMIT = Symbol('AfterCommit');
 const INBOX_PARTS = Symbol('InboxParts');
+/** Audit where it asks who calls; releases prove themselves. */
+const AUDIT_SIGNED = Symbol('SignedAuditClient');
 
 interface InboxParts {
   readonly pool: Database['pool'];
@@ -280,6 +287,39 @@ export class ExchangeModule {
           ) => new Sweep({ database, ledger, directory, clock, afterCommit }),
         },
         {
+          provide: AUDIT_SIGNED,
+          inject: [LEDGER_PARTS, CLOCK],
+          useFactory: ({ outcomeKey }: LedgerParts, clock: Clock) =>
+            grpcClient(AuditServiceClient, config.AUDIT_GRPC, { signer: callSigner('exchange', outcomeKey, clock) }),
+        },
+        {
+          provide: LogReconciler,
+          inject: [Database, AUDIT_SIGNED, ConfirmLogged, AFTER_COMMIT, CLOCK],
+          useFactory: (
+            database: Database,
+            audit: GrpcClient<AuditServiceClient>,
+            confirm: ConfirmLogged,
+            afterCommit: () => void,
+            clock: Clock,
+          ) =>
+            new LogReconciler({
+              pool: database.pool,
+              schema: SCHEMA,
+              topic: topics.exchangeEvents,
+              audit,
+              recordOf: (payload) => ExchangeEvent.decode(payload).log,
+              confirm: async (client, entries) => {
+                await confirm.begin(client);
+                await confirm.confirm(client, [{ entries: [...entries], checkpoint: '' }]);
+              },
+              afterCommit,
+              rows: new TransferRows({ database, audit, clock, alarmAfterMs: config.RECONCILE_ALARM_MS }),
+              leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
+              alarmAfterMs: config.RECONCILE_ALARM_MS,
+              everyMs: config.RECONCILE_EVERY_MS,
+            }),
+        },
+        {
           provide: Lifecycle,
           inject: [
             Database,
@@ -288,6 +328,8 @@ export class ExchangeModule {
             Peers,
             OutboxRelay,
             OutboxReconciler,
+            LogReconciler,
+            AUDIT_SIGNED,
             MailboxHeads,
             SubmissionsConsumer,
             AuditEventsConsumer,
@@ -303,6 +345,8 @@ export class ExchangeModule {
             peers: Peers,
             relay: OutboxRelay,
             reconciler: OutboxReconciler,
+            logReconciler: LogReconciler,
+            signedAudit: GrpcClient<AuditServiceClient>,
             heads: MailboxHeads,
             submissions: SubmissionsConsumer,
             auditEvents: AuditEventsConsumer,
@@ -317,9 +361,11 @@ export class ExchangeModule {
               { stop: () => database.close() },
               { stop: () => log.disconnect() },
               { stop: () => peers.close() },
+              { stop: () => signedAudit.close() },
               { start: () => directory.start(), stop: () => directory.close() },
               relay,
               reconciler,
+              logReconciler,
               heads,
               ...inboxes,
               sweeper,

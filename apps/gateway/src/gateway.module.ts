@@ -31,6 +31,7 @@ import {
 import { AuditEntriesController } from './audit-entries/audit-entries.controller.js';
 import { AlertsController } from './act-on-alerts/alerts.controller.js';
 import { BreakGlassController } from './break-glass/break-glass.controller.js';
+import { ReconciliationController } from './show-reconciliation/reconciliation.controller.js';
 import { ErasuresController } from './erase-entries/erasures.controller.js';
 import { HoldsController } from './hold-entries/holds.controller.js';
 import { RetentionController } from './list-retention/retention.controller.js';
@@ -137,6 +138,7 @@ export class GatewayModule {
         ShowTransferController,
         RecordReportController,
         AlertsController,
+        ReconciliationController,
         HoldsController,
         RetentionController,
         ErasuresController,

@@ -16,6 +16,13 @@ export interface LogSummary {
   readonly verifierKey: string;
 }
 
+interface Reconciled {
+  readonly producers: readonly { readonly producer: string; readonly upTo: number; readonly compared: number }[];
+}
+
+/** The command fails while a producer has not reported, and where anything is open. */
+const notYet = (): undefined => undefined;
+
 /** The auditor: a supervising authority with keys of its own, who works with the command line only. */
 export class Auditor {
   private readonly vault: string[];
@@ -80,6 +87,27 @@ export class Auditor {
       log: { origin, size: Number(size), root, verifierKey: this.hub.pins.LOG_VERIFIER_KEY },
       holds: ({ id, logIndex }) => logIndex !== undefined && bodies.get(logIndex)?.includes(id) === true,
     };
+  }
+
+  /**
+   * Every event of the hub's services has its leaf and every leaf its event, as far as the log went when it was exported.
+   * @throws Error when they do not come to say so
+   */
+  async reconciled({ size }: LogSummary): Promise<void> {
+    const state = await poll(
+      () =>
+        this.kotovayla('log', 'reconcile', ...this.vault, '--json').then(
+          (said) => JSON.parse(said) as Reconciled,
+          notYet,
+        ),
+      (found) => found !== undefined && found.producers.every(({ upTo }) => upTo >= size),
+      60_000,
+      () => 'the services do not say that their records are in the log',
+    );
+    const compared = state!.producers.map(({ producer, compared: entries }) => `${producer} ${entries}`);
+    this.narrator.say(
+      `kotovayla log reconcile: every event has its leaf and every leaf its event up to ${size}; compared: ${compared.join(', ')}`,
+    );
   }
 
   /**

@@ -11,6 +11,7 @@ export interface HubKeys {
   readonly permitKeyFile: string;
   readonly outcomeKeyFile: string;
   readonly gatewayKeyFile: string;
+  readonly directoryKeyFile: string;
   readonly auditKeyFile: string;
   readonly logKeyFile: string;
   readonly entryKekFile: string;
@@ -20,6 +21,7 @@ export interface HubKeys {
   readonly outcomePublicJwk: PublicJwk;
   readonly auditPublicJwk: PublicJwk;
   readonly gatewayPublicJwk: PublicJwk;
+  readonly directoryPublicJwk: PublicJwk;
   /** C2SP verifier key of the log. */
   readonly logVerifierKey: string;
 }
@@ -34,11 +36,12 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     const jwk = await loadOrCreateServiceKey(file(name), async () => exportPrivateJwk(await generateSigningKey()));
     return (await importSigningKey(jwk)).publicJwk;
   };
-  const [permitPublicJwk, outcomePublicJwk, auditPublicJwk, gatewayPublicJwk] = await Promise.all([
+  const [permitPublicJwk, outcomePublicJwk, auditPublicJwk, gatewayPublicJwk, directoryPublicJwk] = await Promise.all([
     signing('permit.jwk'),
     signing('outcome.jwk'),
     signing('audit.jwk'),
     signing('gateway.jwk'),
+    signing('directory.jwk'),
   ]);
   const logKey = await loadOrCreateServiceKey(file('log.jwk'), async () =>
     generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }),
@@ -51,6 +54,7 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     permitKeyFile: file('permit.jwk'),
     outcomeKeyFile: file('outcome.jwk'),
     gatewayKeyFile: file('gateway.jwk'),
+    directoryKeyFile: file('directory.jwk'),
     auditKeyFile: file('audit.jwk'),
     logKeyFile: file('log.jwk'),
     entryKekFile: file('entry-kek.jwk'),
@@ -60,6 +64,7 @@ export async function hubKeys(within: (...names: string[]) => string, origin: st
     outcomePublicJwk,
     auditPublicJwk,
     gatewayPublicJwk,
+    directoryPublicJwk,
     logVerifierKey: verifierKey(
       origin,
       createPublicKey(createPrivateKey({ key: logKey as JsonWebKey, format: 'jwk' })),

@@ -97,7 +97,10 @@ async function describe(
   };
   const own: Readonly<Record<HubServiceName, Record<string, string>>> = {
     identity: { IDENTITY_KEY_FILE: keys.identityKeyFile },
-    directory: { REFERENCE_DATA: join(cloneFolder, 'apps/directory/data') },
+    directory: {
+      REFERENCE_DATA: join(cloneFolder, 'apps/directory/data'),
+      DIRECTORY_KEY_FILE: keys.directoryKeyFile,
+    },
     consent: { PERMIT_KEY_FILE: keys.permitKeyFile },
     exchange: { OUTCOME_KEY_FILE: keys.outcomeKeyFile },
     audit: {
@@ -107,6 +110,7 @@ async function describe(
       ENTRY_KEK_FILE: keys.entryKekFile,
       RELEASE_KEY_FOLDER: keys.releaseKeyFolder,
       GATEWAY_PUBLIC_JWK: JSON.stringify(keys.gatewayPublicJwk),
+      DIRECTORY_PUBLIC_JWK: JSON.stringify(keys.directoryPublicJwk),
     },
     gateway: { GATEWAY_KEY_FILE: keys.gatewayKeyFile },
   };

@@ -1,3 +1,4 @@
+export * from './record-members.js';
 export * from './topics.js';
 export * from './__generated__/kotovayla/audit/v1/audit_events.js';
 export * from './__generated__/kotovayla/audit/v1/audit_service.js';

@@ -43,6 +43,13 @@ const members = {
     { scope: text, query: byName, found: number, first: number, last: number },
     { requiredKeys: ['scope', 'query', 'found'] },
   ),
+  differences: fc.array(
+    fc.record(
+      { kind: text, producer: text, eventId: text, leafIndex: number, type: text, manifestHash: text },
+      { requiredKeys: ['kind', 'producer'] },
+    ),
+    { maxLength: 3 },
+  ),
   assertedBy: text,
 } satisfies Record<keyof LogBody, unknown>;
 

@@ -1,5 +1,5 @@
 import type { Basis, SecrecyLift } from './basis.js';
-import type { LogBody, LogSearch } from './log-entry.js';
+import type { LogBody, LogDifference, LogSearch } from './log-entry.js';
 
 /** Every member, so that one that is added to the type is missed here. */
 type EveryMember<T> = Record<keyof T, unknown>;
@@ -17,6 +17,7 @@ export const canonicalBody = (body: LogBody): string =>
     categories: body.categories,
     code: body.code,
     consent: body.consent && { id: body.consent.id, version: body.consent.version },
+    differences: body.differences?.map(differenceInOrder),
     eventId: body.eventId,
     evidence: body.evidence && byName(body.evidence),
     exchangeId: body.exchangeId,
@@ -43,6 +44,15 @@ function liftInOrder(lift: SecrecyLift): SecrecyLift {
   if ('consent' in lift) return { consent: { id: lift.consent.id, version: lift.consent.version } };
   return { consents: lift.consents.map(({ id, version }) => ({ id, version })) };
 }
+
+const differenceInOrder = (one: LogDifference): EveryMember<LogDifference> => ({
+  eventId: one.eventId,
+  kind: one.kind,
+  leafIndex: one.leafIndex,
+  manifestHash: one.manifestHash,
+  producer: one.producer,
+  type: one.type,
+});
 
 const searchInOrder = ({ first, found, last, query, scope }: LogSearch): EveryMember<LogSearch> => ({
   first,

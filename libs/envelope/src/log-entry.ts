@@ -62,6 +62,8 @@ export interface LogBody {
   evidence?: Record<string, Sha256>;
   /** Of an entry about a look into the log itself. */
   search?: LogSearch;
+  /** Of an alert that the log and a producer's records differ. */
+  differences?: LogDifference[];
   /** `hub`: no agency signed it. */
   assertedBy: 'agency' | 'hub';
 }
@@ -77,6 +79,31 @@ export interface LogSearch {
   /** Their first and last index. */
   first?: number;
   last?: number;
+}
+
+export const differenceKinds = [
+  'event-without-leaf',
+  'leaf-without-event',
+  'other-content',
+  'leaf-gone',
+  'transfer-without-leaf',
+  'leaf-without-transfer',
+] as const;
+
+/**
+ * What a producer has and the log has not, or the reverse (decision 0037). `other-content`: both have it and say different
+ * things; `leaf-gone`: a leaf that was there is no more. A transfer is a message in exchange's own table.
+ */
+export interface LogDifference {
+  kind: (typeof differenceKinds)[number];
+  /** Name of the producer's topic. */
+  producer: string;
+  /** Of the message's acceptance where a transfer's own event is not known. */
+  eventId?: EventId;
+  leafIndex?: number;
+  /** Type of the entry that is there, or should be. */
+  type?: string;
+  manifestHash?: Sha256;
 }
 
 /**
@@ -146,6 +173,15 @@ const search: Check<LogSearch> = closed<LogSearch>({
   last: optional(integer(0)),
 });
 
+const difference: Check<LogDifference> = closed<LogDifference>({
+  kind: oneOf(...differenceKinds),
+  producer: text(/^[a-z]+(\.[a-z0-9]+)+$/),
+  eventId: optional(eventIdField),
+  leafIndex: optional(integer(0)),
+  type: optional(code),
+  manifestHash: optional(hash),
+});
+
 const bodyShape: Check<LogBody> = closed<LogBody>({
   v: oneOf(1),
   eventId: eventIdField,
@@ -166,6 +202,7 @@ const bodyShape: Check<LogBody> = closed<LogBody>({
   consent: optional(closed<{ id: ConsentId; version: number }>({ id: consentId, version: integer(0, 1_000_000) })),
   evidence: optional(evidence),
   search: optional(search),
+  differences: optional(list(difference, { max: 100 })),
   assertedBy: oneOf('agency', 'hub'),
 });
 

@@ -7,6 +7,7 @@ export * from './health.js';
 export * from './logging.js';
 export * from './problem.js';
 export * from './public-route.js';
+export * from './reconciling-config.js';
 export * from './service.js';
 export {
   type CallSigner,
@@ -15,6 +16,7 @@ export {
   type ServiceCallers,
   ServiceCalls,
   callSigner,
+  callingService,
 } from './service-calls.js';
 export * from './service-key.js';
 export * from './witness-policy.js';

@@ -79,4 +79,12 @@ export class ServiceCalls implements CanActivate {
   }
 }
 
+/** Name of the service that has signed a call which this guard has let pass. */
+export function callingService(metadata: Metadata): string {
+  const [token] = metadata.get(SERVICE_CALL);
+  const read = typeof token === 'string' ? readStatement('service-call', token) : undefined;
+  if (!read?.ok) throw unknownCaller();
+  return read.value.payload.caller;
+}
+
 const unknownCaller = (): AppError => new AppError('UNAUTHENTICATED', 'No service of the hub has signed this call.');

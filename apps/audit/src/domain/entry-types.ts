@@ -67,9 +67,8 @@ const auditsOwn: ReadonlySet<string> = new Set([
 /** Whoever can write to one topic can assert what belongs to that topic's service and nothing else. */
 const typesOfTopic: Readonly<Partial<Record<Topic, RegExp>>> = {
   [topics.exchangeEvents]: /^(message|exchange)-[a-z-]+$/,
-  [topics.consentEvents]:
-    /^(consent-[a-z-]+|subject-linked|decider-excluded|basis-asked|account-shown|message-parked)$/,
-  [topics.directoryEvents]: /^((agency|key|responsibility|contact)-[a-z-]+|catalogue|message-parked)$/,
+  [topics.consentEvents]: /^(consent-[a-z-]+|subject-linked|decider-excluded|basis-asked|account-shown)$/,
+  [topics.directoryEvents]: /^((agency|key|responsibility|contact)-[a-z-]+|catalogue)$/,
   [topics.gatewayRefusals]: /^edge-refused$/,
 };
 

@@ -10,8 +10,10 @@ export interface Measured {
   readonly measured: number;
 }
 
-export interface StoredAlert extends Measured {
+export interface StoredAlert extends Omit<Measured, 'agency'> {
   readonly id: string;
+  /** None where the alert is about no agency's access. */
+  readonly agency: AgencyId | null;
   readonly rule: string;
   readonly owner: 'agency' | 'supervising';
   readonly windowFrom: Date;

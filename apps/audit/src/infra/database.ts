@@ -8,6 +8,7 @@ import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasur
 import { Search1764117000002 } from './migrations/6-search.migration.js';
 import { Alerts1764117000003, alertRestrictions } from './migrations/7-alerts.migration.js';
 import { BreakGlass1764117000004, breakGlassRestrictions } from './migrations/8-break-glass.migration.js';
+import { Reconciliation1764119000001, reconciliationRestrictions } from './migrations/9-reconciliation.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -21,6 +22,7 @@ export const databaseSpec: DatabaseSpec = {
     Search1764117000002,
     Alerts1764117000003,
     BreakGlass1764117000004,
+    Reconciliation1764119000001,
   ],
   restrictions: [
     ...logRestrictions,
@@ -30,6 +32,7 @@ export const databaseSpec: DatabaseSpec = {
     ...erasureRestrictions,
     ...alertRestrictions,
     ...breakGlassRestrictions,
+    ...reconciliationRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

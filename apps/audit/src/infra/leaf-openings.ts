@@ -1,4 +1,13 @@
-import { type EntryEvidence, commitmentKeyOf, decodeEntry, openBody, openEvidence, sealingKeyOf } from '#envelope';
+import {
+  type EntryEvidence,
+  type LogBody,
+  commitmentKeyOf,
+  decodeEntry,
+  openBody,
+  openEvidence,
+  openSealedEntry,
+  sealingKeyOf,
+} from '#envelope';
 import { canonicalJson } from '#kernel';
 import type { Logger } from '#platform';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
@@ -25,6 +34,29 @@ export class LeafOpenings {
     const still = shut.length === 0 ? [] : await this.openInto(openings, shut);
     for (const leafIndex of still) this.logger.error({ leafIndex }, 'the body of this entry does not open');
     return openings;
+  }
+
+  /** Bodies to which their leaves commit; what does not open, or is another one, is left out, as an erased one is. */
+  async committed(leaves: readonly number[]): Promise<Map<number, LogBody>> {
+    const bodies = new Map<number, LogBody>();
+    const shut = await this.committedInto(bodies, leaves);
+    // As above.
+    if (shut.length > 0) await this.committedInto(bodies, shut);
+    return bodies;
+  }
+
+  private async committedInto(bodies: Map<number, LogBody>, leaves: readonly number[]): Promise<number[]> {
+    const shut: number[] = [];
+    for (const { leafIndex, entry, body, wrapped, kek } of await sealedOpenings(this.client, leaves)) {
+      const secret = this.kek.unwrap(wrapped, kek);
+      const leaf = decodeEntry(entry);
+      const opened = secret.ok ? openSealedEntry(body, secret.value) : secret;
+      const isIts =
+        opened.ok && leaf.ok && leaf.value.kind === 'opaque' && opened.value.commitment.equals(leaf.value.commitment);
+      if (opened.ok && isIts) bodies.set(leafIndex, opened.value.body);
+      else shut.push(leafIndex);
+    }
+    return shut;
   }
 
   /** The signed statements kept with these entries; none for an entry without, and none that does not open. */

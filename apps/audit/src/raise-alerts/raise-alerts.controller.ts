@@ -36,8 +36,9 @@ export class RaiseAlertsController {
   }
 }
 
-const viewOf = ({ worker, actedBy, actedAt, reason, ...alert }: StoredAlert): Alert => ({
+const viewOf = ({ agency, worker, actedBy, actedAt, reason, ...alert }: StoredAlert): Alert => ({
   ...alert,
+  agency: agency ?? '',
   worker: worker ?? '',
   actedBy: actedBy ?? '',
   actedAt: actedAt ?? undefined,

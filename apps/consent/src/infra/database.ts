@@ -5,6 +5,7 @@ import { CountAskedBases1795200000000 } from './migrations/1795200000000-count-a
 import { KeepConsentLifecycle1795100000000 } from './migrations/1795100000000-keep-consent-lifecycle.js';
 import { BringBackStatements1795400000000 } from './migrations/1795400000000-bring-back-statements.js';
 import { FollowTheLog1795300000000 } from './migrations/1795300000000-follow-the-log.js';
+import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 
 export const SCHEMA = 'consent';
 
@@ -18,6 +19,7 @@ export const databaseSpec: DatabaseSpec = {
     CountAskedBases1795200000000,
     FollowTheLog1795300000000,
     BringBackStatements1795400000000,
+    ReconcileWithLog1795500000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

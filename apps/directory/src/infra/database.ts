@@ -2,12 +2,13 @@ import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateDirectoryTables1795000000000 } from './migrations/1795000000000-create-directory-tables.js';
 import { EndSupersededKeys1795300000000 } from './migrations/1795300000000-end-superseded-keys.js';
+import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 
 export const SCHEMA = 'directory';
 
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateDirectoryTables1795000000000, EndSupersededKeys1795300000000],
+  migrations: [CreateDirectoryTables1795000000000, EndSupersededKeys1795300000000, ReconcileWithLog1795500000000],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
     'REVOKE DELETE ON directory.agency, directory.agency_key FROM :role',

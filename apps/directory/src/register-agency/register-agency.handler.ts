@@ -8,7 +8,7 @@ import { statutoryAgencies } from '../domain/agencies.js';
 import { isBusinessId } from '../infra/business-id.js';
 import type { ReferenceData } from '../domain/reference-records.js';
 import { type AgencyStatus, bumpVersion, lockAgency } from '../infra/agencies-store.js';
-import { directoryEvent } from '../infra/directory-event.js';
+import { directoryEvent, opaqueDirectoryEvent } from '../infra/directory-event.js';
 import { SnapshotFeed } from '../watch-snapshot/snapshot-feed.js';
 
 export const REFERENCE = Symbol('ReferenceData');
@@ -59,9 +59,13 @@ export class RegisterAgency {
         const present = await lockAgency(client, id);
         if (present?.firstKey !== firstKeyThumbprint || present.businessId !== businessId)
           throw new AppError('CONFLICT');
-      }
+      } else
+        await this.outbox.enqueue(client, [
+          opaqueDirectoryEvent({ type: 'agency-registered', agency: id, at: this.clock.now() }),
+        ]);
       await bumpVersion(client);
     });
+    this.relay.wake();
     await this.feed.refresh();
   }
 
@@ -93,11 +97,17 @@ export class RegisterAgency {
       isDay(validFrom) &&
       (validTo === '' || (isDay(validTo) && validFrom <= validTo));
     if (!fits) throw new AppError('MALFORMED');
-    await this.database.query({
-      text: `INSERT INTO directory.responsibility (municipality, duty, client_group, agency, valid_from, valid_to)
-             VALUES (nullif($1, ''), $2, nullif($3, ''), $4, $5, nullif($6, '')::date)`,
-      values: [municipalityCode, duty, clientGroup, agency, validFrom, validTo],
+    await this.database.transaction(async (client) => {
+      await client.query({
+        text: `INSERT INTO directory.responsibility (municipality, duty, client_group, agency, valid_from, valid_to)
+               VALUES (nullif($1, ''), $2, nullif($3, ''), $4, $5, nullif($6, '')::date)`,
+        values: [municipalityCode, duty, clientGroup, agency, validFrom, validTo],
+      });
+      await this.outbox.enqueue(client, [
+        opaqueDirectoryEvent({ type: 'responsibility-set', agency, purpose: duty, at: this.clock.now() }),
+      ]);
     });
+    this.relay.wake();
     await this.feed.refresh();
   }
 }

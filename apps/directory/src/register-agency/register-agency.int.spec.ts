@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RegisterAgencyRequest, SetResponsibilityRequest } from '#contracts';
+import { type AgencyId, agencyId } from '#kernel';
 import { AgencyAgent } from '../testing/agency-agent.fixture.js';
 import { DirectoryGround, now, reference } from '../testing/directory-ground.fixture.js';
 
@@ -61,6 +62,44 @@ describe('the operator’s commands', () => {
       ['no name outside the reference data', { id: 'O-NAMELESS' }],
     ])('refuses %s', async (_what, changes) => {
       await expect(ground.agencies.register(request(changes))).rejects.toMatchObject({ code: 'MALFORMED' });
+    });
+  });
+
+  describe('what stands in the log of it', () => {
+    const records = async (id: AgencyId): Promise<object[]> =>
+      (await ground.records(id)).map(({ type, sender, purpose, clearRecordJson }) => {
+        return { type, sender, purpose, clearRecordJson };
+      });
+
+    it('is that an agency is registered, once and opaque: its contact is nobody’s business', async () => {
+      const id = agencyId('O-LOGGED');
+      const request = {
+        id,
+        businessId: '0203026-2',
+        nameFi: 'Oma',
+        nameSv: '',
+        contact: undefined,
+        firstKeyThumbprint: 'B'.repeat(43),
+      };
+      await ground.agencies.register(request);
+      await ground.agencies.register(request);
+      expect(await records(id)).toEqual([{ type: 'agency-registered', sender: id, purpose: '', clearRecordJson: '' }]);
+    });
+
+    it('is that a duty moves by contract, to whom and which', async () => {
+      const id = agencyId('O-CONTRACTOR');
+      await ground.agencies.setResponsibility({
+        municipalityCode: '235',
+        duty: 'integration',
+        clientGroup: '',
+        agency: id,
+        validFrom: '2026-01-01',
+        validTo: '',
+      });
+      expect(await records(id)).toEqual([
+        { type: 'responsibility-set', sender: id, purpose: 'integration', clearRecordJson: '' },
+      ]);
+      await ground.rows('DELETE FROM directory.responsibility');
     });
   });
 

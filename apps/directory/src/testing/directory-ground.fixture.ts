@@ -1,4 +1,4 @@
-import { AuditEvent, DirectoryEvent, topics } from '#contracts';
+import { AuditEvent, DirectoryEvent, type LogRecord, topics } from '#contracts';
 import type { ClearRecord } from '#envelope';
 import { type AgencyId, type Clock, type EventId, FixedClock } from '#kernel';
 import { InMemoryLog, KafkaBatch, LoggedConsumer, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
@@ -84,16 +84,25 @@ export class DirectoryGround {
     return recordCatalogue(data, this.database, this.outbox, clock);
   }
 
-  /** What stands in the outbox, oldest first. */
+  /** What stands in the outbox in clear, oldest first. */
   async told(about?: AgencyId): Promise<Told[]> {
-    const { rows } = await this.owner.query<{ key: string; payload: Buffer }>({
-      text: 'SELECT key, payload FROM directory.outbox WHERE $1::text IS NULL OR key = $1 ORDER BY tx, id',
+    return (await this.records(about))
+      .filter(({ clearRecordJson }) => clearRecordJson !== '')
+      .map(({ eventId, type, clearRecordJson, sender }) => {
+        return { key: sender || 'catalogue', eventId, type, clear: JSON.parse(clearRecordJson) as ClearRecord };
+      });
+  }
+
+  /** All of it. */
+  async records(about?: AgencyId): Promise<LogRecord[]> {
+    const { rows } = await this.owner.query<{ payload: Buffer }>({
+      text: 'SELECT payload FROM directory.outbox WHERE $1::text IS NULL OR key = $1 ORDER BY tx, id',
       values: [about ?? null],
     });
-    return rows.map(({ key, payload }) => {
+    return rows.map(({ payload }) => {
       const { log } = DirectoryEvent.decode(payload);
       if (!log) throw new Error('an event without its log record');
-      return { key, eventId: log.eventId, type: log.type, clear: JSON.parse(log.clearRecordJson) as ClearRecord };
+      return log;
     });
   }
 

@@ -58,6 +58,7 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/audit/entries',
       'get /v1/audit/erasures',
       'get /v1/audit/holds',
+      'get /v1/audit/reconciliation',
       'get /v1/audit/retention',
       'get /v1/audit/transfers/{exchangeId}',
       'get /v1/consents',

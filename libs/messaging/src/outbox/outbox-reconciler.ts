@@ -113,7 +113,9 @@ export class OutboxReconciler {
   }
 
   /**
-   * Deletes published and confirmed rows older than the retention, batch by batch so that no lock is long. Returns how many.
+   * Deletes published and confirmed rows older than the retention, batch by batch so that no lock is long. One that was
+   * confirmed late stays as long after that, less a day: a leaf that is younger is never without its event (decision 0037).
+   * Returns how many.
    */
   async purge(batchSize = 1_000): Promise<number> {
     const retentionMs = this.options.retentionMs ?? OUTBOX_RETENTION_MS;
@@ -198,7 +200,8 @@ const statements = (schema: string) => ({
              WHERE outbox.tx = oldest.tx AND outbox.id = oldest.id
                AND oldest.created_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
                AND (NOT (oldest.topic = ANY($2::text[]))
-                    OR EXISTS (SELECT 1 FROM ${schema}.outbox_logged WHERE outbox_logged.event_id = oldest.event_id))
+                    OR EXISTS (SELECT 1 FROM ${schema}.outbox_logged WHERE outbox_logged.event_id = oldest.event_id
+                       AND logged_at < clock_timestamp() - ($1::float8 - ${DAY_MS}) * interval '1 millisecond'))
              RETURNING oldest.event_id
            ), forgotten AS (
              DELETE FROM ${schema}.outbox_logged USING gone WHERE outbox_logged.event_id = gone.event_id

@@ -360,23 +360,27 @@ describe('the outbox', () => {
     });
 
     it('purges what is confirmed and older than the retention, and keeps the rest', async () => {
-      const [old, unconfirmed, young] = [row('old'), row('unconfirmed'), row('young')];
+      const [old, late, unconfirmed, young] = [row('old'), row('confirmed late'), row('unconfirmed'), row('young')];
       const ofAudit = { ...row('of audit itself'), topic: 'audit.events.v1' };
-      await commitAndPublish(old, unconfirmed, ofAudit);
+      await commitAndPublish(old, late, unconfirmed, ofAudit);
       // Rows do not change, so those of last month are put in as such.
       await pool.query('ALTER TABLE exchange.outbox DISABLE TRIGGER outbox_append_only');
       await pool.query("UPDATE exchange.outbox SET created_at = now() - interval '30 days'");
       await pool.query('ALTER TABLE exchange.outbox ENABLE TRIGGER outbox_append_only');
       await commitAndPublish(young);
+      await pool.query({
+        text: `INSERT INTO exchange.outbox_logged (event_id, leaf_index, logged_at) VALUES ($1, 1, now() - interval '29 days')`,
+        values: [old.eventId],
+      });
       await reconciler().markLogged(
         pool,
-        [old, young].map(({ eventId }) => ({ eventId, leafIndex: 1n })),
+        [late, young].map(({ eventId }) => ({ eventId, leafIndex: 1n })),
       );
       expect(await reconciler().purge(1_000)).toBe(2);
       const { rows } = await pool.query<{ event_id: string }>('SELECT event_id FROM exchange.outbox ORDER BY tx, id');
-      expect(rows.map(({ event_id }) => event_id)).toEqual([unconfirmed.eventId, young.eventId]);
-      const { rows: logged } = await pool.query('SELECT event_id FROM exchange.outbox_logged');
-      expect(logged).toEqual([{ event_id: young.eventId }]);
+      expect(rows.map(({ event_id }) => event_id)).toEqual([late, unconfirmed, young].map(({ eventId }) => eventId));
+      const { rows: logged } = await pool.query<{ event_id: string }>('SELECT event_id FROM exchange.outbox_logged');
+      expect(logged.map(({ event_id }) => event_id).sort()).toEqual([late, young].map(({ eventId }) => eventId).sort());
     });
   });
 });

@@ -578,6 +578,136 @@ export interface ListBreakGlassResponse {
   grants: BreakGlass[];
 }
 
+export interface ListFactsRequest {
+  /** By which the producer publishes, such as exchange.events.v1. */
+  topic: string;
+  /** First index, inclusive. */
+  from: bigint;
+  /** Indices that are looked at, at most 1,000. */
+  limit: number;
+  /** Older entries are passed over. */
+  loggedSince:
+    | Date
+    | undefined;
+  /** Younger ones are left for later. */
+  leastAgeMs: number;
+}
+
+export interface ListFactsResponse {
+  /** In the order of the log. */
+  facts: LoggedFact[];
+  /** First index that was looked at: where all before are older than asked for, a later one than asked. */
+  first: bigint;
+  /** Index from which the next call goes on; `from` where nothing is old enough. */
+  next: bigint;
+}
+
+export interface LoggedFact {
+  eventId: string;
+  leafIndex: bigint;
+  /** Empty where the body is erased or does not open. */
+  type: string;
+  /** Of what the leaf commits to; empty where the body is erased, or is not the one that the leaf commits to. */
+  digest: string;
+  erased: boolean;
+  /** Of a message, and of audit's own releases. */
+  manifestHash: string;
+  /** By which it can have come: audit.events.v1 for a release. Empty where the body does not say. */
+  topic: string;
+}
+
+export interface FindMessageEntriesRequest {
+  /** At most 1,000. */
+  manifestHashes: string[];
+  /** Where it is given, the answer says whether an entry of both these agencies that was logged since then is erased. */
+  erasedAmong: ErasedAmong | undefined;
+}
+
+export interface ErasedAmong {
+  since: Date | undefined;
+  sender: string;
+  recipient: string;
+}
+
+export interface FindMessageEntriesResponse {
+  /** Only of messages that have any. */
+  messages: MessageEntries[];
+  /** So an entry may be missing rightly. */
+  erased: boolean;
+}
+
+export interface MessageEntries {
+  manifestHash: string;
+  types: string[];
+}
+
+export interface LogDifference {
+  /** event-without-leaf, leaf-without-event, other-content, leaf-gone, transfer-without-leaf, leaf-without-transfer */
+  kind: string;
+  eventId: string;
+  leafIndex?:
+    | bigint
+    | undefined;
+  /** Of the entry that is or should be there, where it is known. */
+  type: string;
+  /** Of the message, where it is one. */
+  manifestHash: string;
+}
+
+export interface ReportReconciliationRequest {
+  topic: string;
+  /** Every leaf before it was compared. */
+  next: bigint;
+  /** Entries that were compared in this round. */
+  compared: number;
+  /** Events that have waited too long for a leaf. */
+  overdue: number;
+  /** At most 100. */
+  differences: LogDifference[];
+}
+
+export interface ReportReconciliationResponse {
+  /** Of the alert that was raised; empty where nothing was new. */
+  alert: string;
+}
+
+export interface GetReconciliationRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
+}
+
+export interface GetReconciliationResponse {
+  producers: ProducerReconciliation[];
+  /** For a supervising authority: oldest first, at most 500. */
+  open: OpenDifference[];
+  openCount: number;
+  /** Of the log. */
+  size: bigint;
+}
+
+export interface ProducerReconciliation {
+  topic: string;
+  next: bigint;
+  /** Entries compared since the beginning, some of them more than once. */
+  compared: bigint;
+  overdue: number;
+  reportedAt:
+    | Date
+    | undefined;
+  /** It has not reported for too long. */
+  silent: boolean;
+}
+
+export interface OpenDifference {
+  topic: string;
+  difference: LogDifference | undefined;
+  foundAt: Date | undefined;
+  alert: string;
+}
+
 function createBaseAuditServiceReleaseRequest(): AuditServiceReleaseRequest {
   return { items: [] };
 }
@@ -8310,6 +8440,1673 @@ export const ListBreakGlassResponse: MessageFns<ListBreakGlassResponse> = {
   },
 };
 
+function createBaseListFactsRequest(): ListFactsRequest {
+  return { topic: "", from: 0n, limit: 0, loggedSince: undefined, leastAgeMs: 0 };
+}
+
+export const ListFactsRequest: MessageFns<ListFactsRequest> = {
+  encode(message: ListFactsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.from !== 0n) {
+      if (BigInt.asUintN(64, message.from) !== message.from) {
+        throw new globalThis.Error("value provided for field message.from of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.from);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    if (message.loggedSince !== undefined) {
+      Timestamp.encode(toTimestamp(message.loggedSince), writer.uint32(34).fork()).join();
+    }
+    if (message.leastAgeMs !== 0) {
+      writer.uint32(40).uint32(message.leastAgeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFactsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFactsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.from = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.loggedSince = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.leastAgeMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFactsRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      from: isSet(object.from) ? BigInt(object.from) : 0n,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      loggedSince: isSet(object.loggedSince)
+        ? fromJsonTimestamp(object.loggedSince)
+        : isSet(object.logged_since)
+        ? fromJsonTimestamp(object.logged_since)
+        : undefined,
+      leastAgeMs: isSet(object.leastAgeMs)
+        ? globalThis.Number(object.leastAgeMs)
+        : isSet(object.least_age_ms)
+        ? globalThis.Number(object.least_age_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: ListFactsRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.from !== 0n) {
+      obj.from = message.from.toString();
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.loggedSince !== undefined) {
+      obj.loggedSince = message.loggedSince.toISOString();
+    }
+    if (message.leastAgeMs !== 0) {
+      obj.leastAgeMs = Math.round(message.leastAgeMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListFactsRequest>, I>>(base?: I): ListFactsRequest {
+    return ListFactsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFactsRequest>, I>>(object: I): ListFactsRequest {
+    const message = createBaseListFactsRequest();
+    message.topic = object.topic ?? "";
+    message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.limit = object.limit ?? 0;
+    message.loggedSince = object.loggedSince ?? undefined;
+    message.leastAgeMs = object.leastAgeMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseListFactsResponse(): ListFactsResponse {
+  return { facts: [], first: 0n, next: 0n };
+}
+
+export const ListFactsResponse: MessageFns<ListFactsResponse> = {
+  encode(message: ListFactsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.facts) {
+      LoggedFact.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.first !== 0n) {
+      if (BigInt.asUintN(64, message.first) !== message.first) {
+        throw new globalThis.Error("value provided for field message.first of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.first);
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFactsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFactsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.facts.push(LoggedFact.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.first = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFactsResponse {
+    return {
+      facts: globalThis.Array.isArray(object?.facts) ? object.facts.map((e: any) => LoggedFact.fromJSON(e)) : [],
+      first: isSet(object.first) ? BigInt(object.first) : 0n,
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+    };
+  },
+
+  toJSON(message: ListFactsResponse): unknown {
+    const obj: any = {};
+    if (message.facts?.length) {
+      obj.facts = message.facts.map((e) => LoggedFact.toJSON(e));
+    }
+    if (message.first !== 0n) {
+      obj.first = message.first.toString();
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListFactsResponse>, I>>(base?: I): ListFactsResponse {
+    return ListFactsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFactsResponse>, I>>(object: I): ListFactsResponse {
+    const message = createBaseListFactsResponse();
+    message.facts = object.facts?.map((e) => LoggedFact.fromPartial(e)) || [];
+    message.first = (object.first !== undefined && object.first !== null) ? BigInt(object.first) : 0n;
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    return message;
+  },
+};
+
+function createBaseLoggedFact(): LoggedFact {
+  return { eventId: "", leafIndex: 0n, type: "", digest: "", erased: false, manifestHash: "", topic: "" };
+}
+
+export const LoggedFact: MessageFns<LoggedFact> = {
+  encode(message: LoggedFact, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventId !== "") {
+      writer.uint32(10).string(message.eventId);
+    }
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.leafIndex);
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    if (message.digest !== "") {
+      writer.uint32(34).string(message.digest);
+    }
+    if (message.erased !== false) {
+      writer.uint32(40).bool(message.erased);
+    }
+    if (message.manifestHash !== "") {
+      writer.uint32(50).string(message.manifestHash);
+    }
+    if (message.topic !== "") {
+      writer.uint32(58).string(message.topic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoggedFact {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoggedFact();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.erased = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.manifestHash = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoggedFact {
+    return {
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      erased: isSet(object.erased) ? globalThis.Boolean(object.erased) : false,
+      manifestHash: isSet(object.manifestHash)
+        ? globalThis.String(object.manifestHash)
+        : isSet(object.manifest_hash)
+        ? globalThis.String(object.manifest_hash)
+        : "",
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+    };
+  },
+
+  toJSON(message: LoggedFact): unknown {
+    const obj: any = {};
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.erased !== false) {
+      obj.erased = message.erased;
+    }
+    if (message.manifestHash !== "") {
+      obj.manifestHash = message.manifestHash;
+    }
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LoggedFact>, I>>(base?: I): LoggedFact {
+    return LoggedFact.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LoggedFact>, I>>(object: I): LoggedFact {
+    const message = createBaseLoggedFact();
+    message.eventId = object.eventId ?? "";
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.type = object.type ?? "";
+    message.digest = object.digest ?? "";
+    message.erased = object.erased ?? false;
+    message.manifestHash = object.manifestHash ?? "";
+    message.topic = object.topic ?? "";
+    return message;
+  },
+};
+
+function createBaseFindMessageEntriesRequest(): FindMessageEntriesRequest {
+  return { manifestHashes: [], erasedAmong: undefined };
+}
+
+export const FindMessageEntriesRequest: MessageFns<FindMessageEntriesRequest> = {
+  encode(message: FindMessageEntriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.manifestHashes) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.erasedAmong !== undefined) {
+      ErasedAmong.encode(message.erasedAmong, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindMessageEntriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindMessageEntriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.manifestHashes.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.erasedAmong = ErasedAmong.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindMessageEntriesRequest {
+    return {
+      manifestHashes: globalThis.Array.isArray(object?.manifestHashes)
+        ? object.manifestHashes.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.manifest_hashes)
+        ? object.manifest_hashes.map((e: any) => globalThis.String(e))
+        : [],
+      erasedAmong: isSet(object.erasedAmong)
+        ? ErasedAmong.fromJSON(object.erasedAmong)
+        : isSet(object.erased_among)
+        ? ErasedAmong.fromJSON(object.erased_among)
+        : undefined,
+    };
+  },
+
+  toJSON(message: FindMessageEntriesRequest): unknown {
+    const obj: any = {};
+    if (message.manifestHashes?.length) {
+      obj.manifestHashes = message.manifestHashes;
+    }
+    if (message.erasedAmong !== undefined) {
+      obj.erasedAmong = ErasedAmong.toJSON(message.erasedAmong);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindMessageEntriesRequest>, I>>(base?: I): FindMessageEntriesRequest {
+    return FindMessageEntriesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindMessageEntriesRequest>, I>>(object: I): FindMessageEntriesRequest {
+    const message = createBaseFindMessageEntriesRequest();
+    message.manifestHashes = object.manifestHashes?.map((e) => e) || [];
+    message.erasedAmong = (object.erasedAmong !== undefined && object.erasedAmong !== null)
+      ? ErasedAmong.fromPartial(object.erasedAmong)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseErasedAmong(): ErasedAmong {
+  return { since: undefined, sender: "", recipient: "" };
+}
+
+export const ErasedAmong: MessageFns<ErasedAmong> = {
+  encode(message: ErasedAmong, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(10).fork()).join();
+    }
+    if (message.sender !== "") {
+      writer.uint32(18).string(message.sender);
+    }
+    if (message.recipient !== "") {
+      writer.uint32(26).string(message.recipient);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasedAmong {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasedAmong();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sender = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasedAmong {
+    return {
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      sender: isSet(object.sender) ? globalThis.String(object.sender) : "",
+      recipient: isSet(object.recipient) ? globalThis.String(object.recipient) : "",
+    };
+  },
+
+  toJSON(message: ErasedAmong): unknown {
+    const obj: any = {};
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.sender !== "") {
+      obj.sender = message.sender;
+    }
+    if (message.recipient !== "") {
+      obj.recipient = message.recipient;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasedAmong>, I>>(base?: I): ErasedAmong {
+    return ErasedAmong.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasedAmong>, I>>(object: I): ErasedAmong {
+    const message = createBaseErasedAmong();
+    message.since = object.since ?? undefined;
+    message.sender = object.sender ?? "";
+    message.recipient = object.recipient ?? "";
+    return message;
+  },
+};
+
+function createBaseFindMessageEntriesResponse(): FindMessageEntriesResponse {
+  return { messages: [], erased: false };
+}
+
+export const FindMessageEntriesResponse: MessageFns<FindMessageEntriesResponse> = {
+  encode(message: FindMessageEntriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.messages) {
+      MessageEntries.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.erased !== false) {
+      writer.uint32(16).bool(message.erased);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindMessageEntriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindMessageEntriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messages.push(MessageEntries.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.erased = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindMessageEntriesResponse {
+    return {
+      messages: globalThis.Array.isArray(object?.messages)
+        ? object.messages.map((e: any) => MessageEntries.fromJSON(e))
+        : [],
+      erased: isSet(object.erased) ? globalThis.Boolean(object.erased) : false,
+    };
+  },
+
+  toJSON(message: FindMessageEntriesResponse): unknown {
+    const obj: any = {};
+    if (message.messages?.length) {
+      obj.messages = message.messages.map((e) => MessageEntries.toJSON(e));
+    }
+    if (message.erased !== false) {
+      obj.erased = message.erased;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindMessageEntriesResponse>, I>>(base?: I): FindMessageEntriesResponse {
+    return FindMessageEntriesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindMessageEntriesResponse>, I>>(object: I): FindMessageEntriesResponse {
+    const message = createBaseFindMessageEntriesResponse();
+    message.messages = object.messages?.map((e) => MessageEntries.fromPartial(e)) || [];
+    message.erased = object.erased ?? false;
+    return message;
+  },
+};
+
+function createBaseMessageEntries(): MessageEntries {
+  return { manifestHash: "", types: [] };
+}
+
+export const MessageEntries: MessageFns<MessageEntries> = {
+  encode(message: MessageEntries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.manifestHash !== "") {
+      writer.uint32(10).string(message.manifestHash);
+    }
+    for (const v of message.types) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MessageEntries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMessageEntries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.manifestHash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.types.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MessageEntries {
+    return {
+      manifestHash: isSet(object.manifestHash)
+        ? globalThis.String(object.manifestHash)
+        : isSet(object.manifest_hash)
+        ? globalThis.String(object.manifest_hash)
+        : "",
+      types: globalThis.Array.isArray(object?.types) ? object.types.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: MessageEntries): unknown {
+    const obj: any = {};
+    if (message.manifestHash !== "") {
+      obj.manifestHash = message.manifestHash;
+    }
+    if (message.types?.length) {
+      obj.types = message.types;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MessageEntries>, I>>(base?: I): MessageEntries {
+    return MessageEntries.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MessageEntries>, I>>(object: I): MessageEntries {
+    const message = createBaseMessageEntries();
+    message.manifestHash = object.manifestHash ?? "";
+    message.types = object.types?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseLogDifference(): LogDifference {
+  return { kind: "", eventId: "", leafIndex: undefined, type: "", manifestHash: "" };
+}
+
+export const LogDifference: MessageFns<LogDifference> = {
+  encode(message: LogDifference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    if (message.leafIndex !== undefined) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.leafIndex);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
+    }
+    if (message.manifestHash !== "") {
+      writer.uint32(42).string(message.manifestHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogDifference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.manifestHash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogDifference {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : undefined,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      manifestHash: isSet(object.manifestHash)
+        ? globalThis.String(object.manifestHash)
+        : isSet(object.manifest_hash)
+        ? globalThis.String(object.manifest_hash)
+        : "",
+    };
+  },
+
+  toJSON(message: LogDifference): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.leafIndex !== undefined) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.manifestHash !== "") {
+      obj.manifestHash = message.manifestHash;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LogDifference>, I>>(base?: I): LogDifference {
+    return LogDifference.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LogDifference>, I>>(object: I): LogDifference {
+    const message = createBaseLogDifference();
+    message.kind = object.kind ?? "";
+    message.eventId = object.eventId ?? "";
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null)
+      ? BigInt(object.leafIndex)
+      : undefined;
+    message.type = object.type ?? "";
+    message.manifestHash = object.manifestHash ?? "";
+    return message;
+  },
+};
+
+function createBaseReportReconciliationRequest(): ReportReconciliationRequest {
+  return { topic: "", next: 0n, compared: 0, overdue: 0, differences: [] };
+}
+
+export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest> = {
+  encode(message: ReportReconciliationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    if (message.compared !== 0) {
+      writer.uint32(24).uint32(message.compared);
+    }
+    if (message.overdue !== 0) {
+      writer.uint32(32).uint32(message.overdue);
+    }
+    for (const v of message.differences) {
+      LogDifference.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportReconciliationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportReconciliationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.compared = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.overdue = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.differences.push(LogDifference.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportReconciliationRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+      compared: isSet(object.compared) ? globalThis.Number(object.compared) : 0,
+      overdue: isSet(object.overdue) ? globalThis.Number(object.overdue) : 0,
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => LogDifference.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReportReconciliationRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    if (message.compared !== 0) {
+      obj.compared = Math.round(message.compared);
+    }
+    if (message.overdue !== 0) {
+      obj.overdue = Math.round(message.overdue);
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences.map((e) => LogDifference.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportReconciliationRequest>, I>>(base?: I): ReportReconciliationRequest {
+    return ReportReconciliationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportReconciliationRequest>, I>>(object: I): ReportReconciliationRequest {
+    const message = createBaseReportReconciliationRequest();
+    message.topic = object.topic ?? "";
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.compared = object.compared ?? 0;
+    message.overdue = object.overdue ?? 0;
+    message.differences = object.differences?.map((e) => LogDifference.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReportReconciliationResponse(): ReportReconciliationResponse {
+  return { alert: "" };
+}
+
+export const ReportReconciliationResponse: MessageFns<ReportReconciliationResponse> = {
+  encode(message: ReportReconciliationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== "") {
+      writer.uint32(10).string(message.alert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportReconciliationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportReconciliationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportReconciliationResponse {
+    return { alert: isSet(object.alert) ? globalThis.String(object.alert) : "" };
+  },
+
+  toJSON(message: ReportReconciliationResponse): unknown {
+    const obj: any = {};
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportReconciliationResponse>, I>>(base?: I): ReportReconciliationResponse {
+    return ReportReconciliationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportReconciliationResponse>, I>>(object: I): ReportReconciliationResponse {
+    const message = createBaseReportReconciliationResponse();
+    message.alert = object.alert ?? "";
+    return message;
+  },
+};
+
+function createBaseGetReconciliationRequest(): GetReconciliationRequest {
+  return { agency: "", supervising: false, worker: "" };
+}
+
+export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
+  encode(message: GetReconciliationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReconciliationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReconciliationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetReconciliationRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+    };
+  },
+
+  toJSON(message: GetReconciliationRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetReconciliationRequest>, I>>(base?: I): GetReconciliationRequest {
+    return GetReconciliationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetReconciliationRequest>, I>>(object: I): GetReconciliationRequest {
+    const message = createBaseGetReconciliationRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
+    return message;
+  },
+};
+
+function createBaseGetReconciliationResponse(): GetReconciliationResponse {
+  return { producers: [], open: [], openCount: 0, size: 0n };
+}
+
+export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = {
+  encode(message: GetReconciliationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.producers) {
+      ProducerReconciliation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.open) {
+      OpenDifference.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.openCount !== 0) {
+      writer.uint32(24).uint32(message.openCount);
+    }
+    if (message.size !== 0n) {
+      if (BigInt.asUintN(64, message.size) !== message.size) {
+        throw new globalThis.Error("value provided for field message.size of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.size);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetReconciliationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetReconciliationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.producers.push(ProducerReconciliation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.open.push(OpenDifference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.openCount = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.size = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetReconciliationResponse {
+    return {
+      producers: globalThis.Array.isArray(object?.producers)
+        ? object.producers.map((e: any) => ProducerReconciliation.fromJSON(e))
+        : [],
+      open: globalThis.Array.isArray(object?.open) ? object.open.map((e: any) => OpenDifference.fromJSON(e)) : [],
+      openCount: isSet(object.openCount)
+        ? globalThis.Number(object.openCount)
+        : isSet(object.open_count)
+        ? globalThis.Number(object.open_count)
+        : 0,
+      size: isSet(object.size) ? BigInt(object.size) : 0n,
+    };
+  },
+
+  toJSON(message: GetReconciliationResponse): unknown {
+    const obj: any = {};
+    if (message.producers?.length) {
+      obj.producers = message.producers.map((e) => ProducerReconciliation.toJSON(e));
+    }
+    if (message.open?.length) {
+      obj.open = message.open.map((e) => OpenDifference.toJSON(e));
+    }
+    if (message.openCount !== 0) {
+      obj.openCount = Math.round(message.openCount);
+    }
+    if (message.size !== 0n) {
+      obj.size = message.size.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetReconciliationResponse>, I>>(base?: I): GetReconciliationResponse {
+    return GetReconciliationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetReconciliationResponse>, I>>(object: I): GetReconciliationResponse {
+    const message = createBaseGetReconciliationResponse();
+    message.producers = object.producers?.map((e) => ProducerReconciliation.fromPartial(e)) || [];
+    message.open = object.open?.map((e) => OpenDifference.fromPartial(e)) || [];
+    message.openCount = object.openCount ?? 0;
+    message.size = (object.size !== undefined && object.size !== null) ? BigInt(object.size) : 0n;
+    return message;
+  },
+};
+
+function createBaseProducerReconciliation(): ProducerReconciliation {
+  return { topic: "", next: 0n, compared: 0n, overdue: 0, reportedAt: undefined, silent: false };
+}
+
+export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
+  encode(message: ProducerReconciliation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    if (message.compared !== 0n) {
+      if (BigInt.asUintN(64, message.compared) !== message.compared) {
+        throw new globalThis.Error("value provided for field message.compared of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.compared);
+    }
+    if (message.overdue !== 0) {
+      writer.uint32(32).uint32(message.overdue);
+    }
+    if (message.reportedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.reportedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.silent !== false) {
+      writer.uint32(48).bool(message.silent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProducerReconciliation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProducerReconciliation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.compared = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.overdue = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reportedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.silent = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProducerReconciliation {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+      compared: isSet(object.compared) ? BigInt(object.compared) : 0n,
+      overdue: isSet(object.overdue) ? globalThis.Number(object.overdue) : 0,
+      reportedAt: isSet(object.reportedAt)
+        ? fromJsonTimestamp(object.reportedAt)
+        : isSet(object.reported_at)
+        ? fromJsonTimestamp(object.reported_at)
+        : undefined,
+      silent: isSet(object.silent) ? globalThis.Boolean(object.silent) : false,
+    };
+  },
+
+  toJSON(message: ProducerReconciliation): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    if (message.compared !== 0n) {
+      obj.compared = message.compared.toString();
+    }
+    if (message.overdue !== 0) {
+      obj.overdue = Math.round(message.overdue);
+    }
+    if (message.reportedAt !== undefined) {
+      obj.reportedAt = message.reportedAt.toISOString();
+    }
+    if (message.silent !== false) {
+      obj.silent = message.silent;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProducerReconciliation>, I>>(base?: I): ProducerReconciliation {
+    return ProducerReconciliation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProducerReconciliation>, I>>(object: I): ProducerReconciliation {
+    const message = createBaseProducerReconciliation();
+    message.topic = object.topic ?? "";
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    message.compared = (object.compared !== undefined && object.compared !== null) ? BigInt(object.compared) : 0n;
+    message.overdue = object.overdue ?? 0;
+    message.reportedAt = object.reportedAt ?? undefined;
+    message.silent = object.silent ?? false;
+    return message;
+  },
+};
+
+function createBaseOpenDifference(): OpenDifference {
+  return { topic: "", difference: undefined, foundAt: undefined, alert: "" };
+}
+
+export const OpenDifference: MessageFns<OpenDifference> = {
+  encode(message: OpenDifference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.difference !== undefined) {
+      LogDifference.encode(message.difference, writer.uint32(18).fork()).join();
+    }
+    if (message.foundAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.foundAt), writer.uint32(26).fork()).join();
+    }
+    if (message.alert !== "") {
+      writer.uint32(34).string(message.alert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenDifference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.difference = LogDifference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.foundAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OpenDifference {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      difference: isSet(object.difference) ? LogDifference.fromJSON(object.difference) : undefined,
+      foundAt: isSet(object.foundAt)
+        ? fromJsonTimestamp(object.foundAt)
+        : isSet(object.found_at)
+        ? fromJsonTimestamp(object.found_at)
+        : undefined,
+      alert: isSet(object.alert) ? globalThis.String(object.alert) : "",
+    };
+  },
+
+  toJSON(message: OpenDifference): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.difference !== undefined) {
+      obj.difference = LogDifference.toJSON(message.difference);
+    }
+    if (message.foundAt !== undefined) {
+      obj.foundAt = message.foundAt.toISOString();
+    }
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OpenDifference>, I>>(base?: I): OpenDifference {
+    return OpenDifference.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OpenDifference>, I>>(object: I): OpenDifference {
+    const message = createBaseOpenDifference();
+    message.topic = object.topic ?? "";
+    message.difference = (object.difference !== undefined && object.difference !== null)
+      ? LogDifference.fromPartial(object.difference)
+      : undefined;
+    message.foundAt = object.foundAt ?? undefined;
+    message.alert = object.alert ?? "";
+    return message;
+  },
+};
+
 /** The only writer of the Merkle log and the holder of the release key. */
 export type AuditServiceService = typeof AuditServiceService;
 export const AuditServiceService = {
@@ -8560,6 +10357,52 @@ export const AuditServiceService = {
     responseSerialize: (value: ActOnAlertResponse): Buffer => Buffer.from(ActOnAlertResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ActOnAlertResponse => ActOnAlertResponse.decode(value),
   },
+  /** What the leaves of a producer's facts commit to, as digests: a producer holds its outbox against them. No bodies. */
+  listFacts: {
+    path: "/kotovayla.audit.v1.AuditService/ListFacts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFactsRequest): Buffer => Buffer.from(ListFactsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFactsRequest => ListFactsRequest.decode(value),
+    responseSerialize: (value: ListFactsResponse): Buffer => Buffer.from(ListFactsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFactsResponse => ListFactsResponse.decode(value),
+  },
+  /** Which entries the log has about messages, by their manifests. */
+  findMessageEntries: {
+    path: "/kotovayla.audit.v1.AuditService/FindMessageEntries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindMessageEntriesRequest): Buffer =>
+      Buffer.from(FindMessageEntriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindMessageEntriesRequest => FindMessageEntriesRequest.decode(value),
+    responseSerialize: (value: FindMessageEntriesResponse): Buffer =>
+      Buffer.from(FindMessageEntriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindMessageEntriesResponse => FindMessageEntriesResponse.decode(value),
+  },
+  /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
+  reportReconciliation: {
+    path: "/kotovayla.audit.v1.AuditService/ReportReconciliation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportReconciliationRequest): Buffer =>
+      Buffer.from(ReportReconciliationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportReconciliationRequest => ReportReconciliationRequest.decode(value),
+    responseSerialize: (value: ReportReconciliationResponse): Buffer =>
+      Buffer.from(ReportReconciliationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportReconciliationResponse => ReportReconciliationResponse.decode(value),
+  },
+  /** How far each producer has come, and the differences that nobody has ended. Names no person. */
+  getReconciliation: {
+    path: "/kotovayla.audit.v1.AuditService/GetReconciliation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetReconciliationRequest): Buffer =>
+      Buffer.from(GetReconciliationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetReconciliationRequest => GetReconciliationRequest.decode(value),
+    responseSerialize: (value: GetReconciliationResponse): Buffer =>
+      Buffer.from(GetReconciliationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetReconciliationResponse => GetReconciliationResponse.decode(value),
+  },
   /**
    * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising
    * authority is told at once and reviews it afterwards. All but the look are signed statements.
@@ -8650,6 +10493,14 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   /** Alerts on unusual access; each has an owner, who ends it by a signed statement. */
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
   actOnAlert: handleUnaryCall<ActOnAlertRequest, ActOnAlertResponse>;
+  /** What the leaves of a producer's facts commit to, as digests: a producer holds its outbox against them. No bodies. */
+  listFacts: handleUnaryCall<ListFactsRequest, ListFactsResponse>;
+  /** Which entries the log has about messages, by their manifests. */
+  findMessageEntries: handleUnaryCall<FindMessageEntriesRequest, FindMessageEntriesResponse>;
+  /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
+  reportReconciliation: handleUnaryCall<ReportReconciliationRequest, ReportReconciliationResponse>;
+  /** How far each producer has come, and the differences that nobody has ended. Names no person. */
+  getReconciliation: handleUnaryCall<GetReconciliationRequest, GetReconciliationResponse>;
   /**
    * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising
    * authority is told at once and reviews it afterwards. All but the look are signed statements.
@@ -9021,6 +10872,70 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ActOnAlertResponse) => void,
+  ): ClientUnaryCall;
+  /** What the leaves of a producer's facts commit to, as digests: a producer holds its outbox against them. No bodies. */
+  listFacts(
+    request: ListFactsRequest,
+    callback: (error: ServiceError | null, response: ListFactsResponse) => void,
+  ): ClientUnaryCall;
+  listFacts(
+    request: ListFactsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFactsResponse) => void,
+  ): ClientUnaryCall;
+  listFacts(
+    request: ListFactsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFactsResponse) => void,
+  ): ClientUnaryCall;
+  /** Which entries the log has about messages, by their manifests. */
+  findMessageEntries(
+    request: FindMessageEntriesRequest,
+    callback: (error: ServiceError | null, response: FindMessageEntriesResponse) => void,
+  ): ClientUnaryCall;
+  findMessageEntries(
+    request: FindMessageEntriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindMessageEntriesResponse) => void,
+  ): ClientUnaryCall;
+  findMessageEntries(
+    request: FindMessageEntriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindMessageEntriesResponse) => void,
+  ): ClientUnaryCall;
+  /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
+  reportReconciliation(
+    request: ReportReconciliationRequest,
+    callback: (error: ServiceError | null, response: ReportReconciliationResponse) => void,
+  ): ClientUnaryCall;
+  reportReconciliation(
+    request: ReportReconciliationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportReconciliationResponse) => void,
+  ): ClientUnaryCall;
+  reportReconciliation(
+    request: ReportReconciliationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportReconciliationResponse) => void,
+  ): ClientUnaryCall;
+  /** How far each producer has come, and the differences that nobody has ended. Names no person. */
+  getReconciliation(
+    request: GetReconciliationRequest,
+    callback: (error: ServiceError | null, response: GetReconciliationResponse) => void,
+  ): ClientUnaryCall;
+  getReconciliation(
+    request: GetReconciliationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetReconciliationResponse) => void,
+  ): ClientUnaryCall;
+  getReconciliation(
+    request: GetReconciliationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetReconciliationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Break-glass: an agency looks, for a short time and with a reason, into entries of which it is no party. A supervising

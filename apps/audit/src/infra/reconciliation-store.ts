@@ -1,0 +1,192 @@
+import type { QueryResultRow } from 'pg';
+import type { LogDifference } from '#contracts';
+import type { EventId } from '#kernel';
+import { messageTypes } from '../domain/entry-types.js';
+import type { Queryable } from './log-store.js';
+import { auditSchema as s } from './schema.js';
+
+const eventIdText = `replace(event_id::text, '-', '')`;
+const messageTypeList = messageTypes.map((type) => `'${type}'`).join(', ');
+
+export interface FactRow {
+  readonly leafIndex: number;
+  readonly eventId: EventId;
+  /** What the tree hashes. */
+  readonly entry: Buffer;
+  /** As the index has it; null where it has none. */
+  readonly type: string | null;
+  readonly hasBody: boolean;
+}
+
+export interface ProducerState {
+  readonly topic: string;
+  readonly next: number;
+  readonly compared: number;
+  readonly overdue: number;
+  readonly reportedAt: Date;
+  readonly ageMs: number;
+}
+
+export interface StoredDifference extends QueryResultRow {
+  readonly topic: string;
+  readonly kind: string;
+  readonly eventId: string;
+  readonly leafIndex: number | null;
+  readonly type: string;
+  readonly manifestHash: string;
+  readonly alert: string;
+  readonly foundAt: Date;
+}
+
+const difference = `d.topic, d.kind, d.event_id AS "eventId", d.leaf_index::float8 AS "leafIndex", d.type,
+  d.manifest_hash AS "manifestHash", d.alert, d.found_at AS "foundAt"`;
+
+/** What is found and neither ended by the alert's owner nor mended: what lacked its leaf has it now. */
+const open = `FROM ${s}.log_difference AS d JOIN ${s}.alert AS a ON a.id = d.alert
+  WHERE a.state <> 'closed'
+    AND NOT (d.kind = 'event-without-leaf' AND EXISTS (SELECT FROM ${s}.entry AS e WHERE e.event_id = d.event_id::uuid))
+    AND NOT (d.kind = 'transfer-without-leaf' AND EXISTS (SELECT FROM ${s}.entry_index AS i
+      WHERE i.manifest_hash = d.manifest_hash AND i.type = d.type AND i.type IN (${messageTypeList})))`;
+
+/** What the log holds of the producers' facts, and what they report of it. */
+export class ReconciliationStore {
+  constructor(private readonly client: Queryable) {}
+
+  /**
+   * Leaves from an index on that are old enough, without those whose type is another producer's, and where the page ends.
+   * @param types which index types may be the producer's; a leaf without one is looked at too
+   */
+  async page(asked: {
+    readonly from: number;
+    readonly limit: number;
+    readonly leastAgeMs: number;
+    readonly types: RegExp;
+  }): Promise<{ rows: FactRow[]; next: number }> {
+    const { rows } = await this.client.query<FactRow & { next: number }>({
+      name: `${s}.facts-page`,
+      text: `WITH looked AS MATERIALIZED (
+               SELECT leaf_index, event_id, entry, body IS NOT NULL OR get_byte(entry, 0) = 2 AS "hasBody"
+               FROM ${s}.entry
+               WHERE leaf_index >= $1 AND leaf_index < $1::bigint + $2
+                 AND appended_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
+             ), bound AS (SELECT coalesce(max(leaf_index) + 1, $1) AS next FROM looked)
+             SELECT looked.leaf_index::float8 AS "leafIndex", ${eventIdText} AS "eventId", entry, "hasBody", type,
+                    bound.next::float8 AS next
+             FROM bound LEFT JOIN (looked LEFT JOIN ${s}.entry_index AS i USING (leaf_index)) ON type IS NULL OR type ~ $4
+             ORDER BY looked.leaf_index`,
+      values: [asked.from, asked.limit, asked.leastAgeMs, asked.types.source],
+    });
+    return { rows: rows.filter(({ eventId }) => eventId !== null), next: rows[0]?.next ?? asked.from };
+  }
+
+  /** Types of the entries about each message, by manifest, of those by which audit decides. */
+  async messageEntries(manifests: readonly string[]): Promise<{ manifestHash: string; types: string[] }[]> {
+    const { rows } = await this.client.query<{ manifestHash: string; types: string[] }>({
+      name: `${s}.message-entries`,
+      text: `SELECT manifest_hash AS "manifestHash", array_agg(DISTINCT type) AS types FROM ${s}.entry_index
+             WHERE manifest_hash = ANY ($1::text[]) AND type IN (${messageTypeList}) GROUP BY manifest_hash`,
+      values: [manifests],
+    });
+    return rows;
+  }
+
+  /** Whether the body of an entry of both agencies from this index on is gone: their places stay. */
+  async erasedFrom(leafIndex: number, sender: string, recipient: string): Promise<boolean> {
+    const { rows } = await this.client.query<{ erased: boolean }>({
+      name: `${s}.erased-from`,
+      text: `SELECT EXISTS (
+               SELECT FROM ${s}.entry_place AS sent JOIN ${s}.entry_place AS received USING (leaf_index)
+                 JOIN ${s}.entry USING (leaf_index)
+               WHERE sent.chain = $2 AND received.chain = $3 AND leaf_index >= $1 AND body IS NULL) AS erased`,
+      values: [leafIndex, sender, recipient],
+    });
+    return rows[0]?.erased ?? false;
+  }
+
+  async report(
+    topic: string,
+    round: { readonly next: number; readonly compared: number; readonly overdue: number },
+  ): Promise<void> {
+    await this.client.query({
+      name: `${s}.reconciliation-report`,
+      text: `INSERT INTO ${s}.reconciliation AS known (topic, next_leaf, compared, overdue, reported_at)
+             VALUES ($1, $2, $3, $4, clock_timestamp())
+             ON CONFLICT (topic) DO UPDATE SET next_leaf = greatest(known.next_leaf, excluded.next_leaf),
+               compared = known.compared + excluded.compared, overdue = excluded.overdue, reported_at = excluded.reported_at`,
+      values: [topic, round.next, round.compared, round.overdue],
+    });
+  }
+
+  /** Keeps those that are new, under one alert that waits to be logged. Gives how many: none, and there is no alert. */
+  async raise(
+    alert: { readonly id: string; readonly rule: string; readonly at: Date },
+    topic: string,
+    found: readonly LogDifference[],
+  ): Promise<number> {
+    const { rows } = await this.client.query<{ raised: number }>({
+      name: `${s}.raise-differences`,
+      text: `WITH fresh AS (
+               INSERT INTO ${s}.log_difference (topic, kind, event_id, leaf_index, type, manifest_hash, alert, found_at)
+               SELECT $1, kind, event_id, leaf_index, type, manifest_hash, $2, $3
+               FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+                 AS given (kind, event_id, leaf_index, type, manifest_hash)
+               ON CONFLICT DO NOTHING RETURNING 1
+             ), raised AS (
+               INSERT INTO ${s}.alert (id, rule, owner, window_from, window_to, measured, threshold, raised_at)
+               SELECT $2, $9, 'supervising', clock_timestamp(), clock_timestamp(), count(*), 1, $3 FROM fresh
+               HAVING count(*) > 0
+             )
+             SELECT count(*)::integer AS raised FROM fresh`,
+      values: [
+        topic,
+        alert.id,
+        alert.at,
+        found.map(({ kind }) => kind),
+        found.map(({ eventId }) => eventId),
+        found.map(({ leafIndex }) => leafIndex?.toString() ?? null),
+        found.map(({ type }) => type),
+        found.map(({ manifestHash }) => manifestHash),
+        alert.rule,
+      ],
+    });
+    return rows[0]?.raised ?? 0;
+  }
+
+  /** Of alerts that are not in the log yet, oldest first. */
+  async unlogged(rule: string): Promise<StoredDifference[]> {
+    const { rows } = await this.client.query<StoredDifference>({
+      name: `${s}.unlogged-differences`,
+      text: `SELECT ${difference} FROM ${s}.log_difference AS d JOIN ${s}.alert AS a ON a.id = d.alert
+             WHERE a.rule = $1 AND NOT a.logged ORDER BY d.found_at, d.alert, d.kind, d.event_id, d.manifest_hash`,
+      values: [rule],
+    });
+    return rows;
+  }
+
+  async logged(alerts: readonly string[]): Promise<void> {
+    await this.client.query({
+      text: `UPDATE ${s}.alert SET logged = true WHERE id = ANY ($1::text[])`,
+      values: [alerts],
+    });
+  }
+
+  async open(limit: number): Promise<{ differences: StoredDifference[]; count: number }> {
+    const { rows } = await this.client.query<StoredDifference & { readonly count: number }>({
+      name: `${s}.open-differences`,
+      text: `SELECT ${difference}, count(*) OVER ()::integer AS count ${open}
+             ORDER BY d.found_at, d.topic, d.kind, d.event_id LIMIT $1`,
+      values: [limit],
+    });
+    return { differences: rows, count: rows[0]?.count ?? 0 };
+  }
+
+  async producers(): Promise<ProducerState[]> {
+    const { rows } = await this.client.query<ProducerState & QueryResultRow>({
+      name: `${s}.reconciliation-state`,
+      text: `SELECT topic, next_leaf::float8 AS next, compared::float8 AS compared, overdue, reported_at AS "reportedAt",
+                    extract(epoch FROM clock_timestamp() - reported_at)::float8 * 1000 AS "ageMs"
+             FROM ${s}.reconciliation ORDER BY topic`,
+    });
+    return rows;
+  }
+}

@@ -1,0 +1,67 @@
+import type { ListFactsRequest, ListFactsResponse, LoggedFact } from '#contracts';
+import { type LogBody, clearFactDigest, decodeEntry, factDigest } from '#envelope';
+import { AppError } from '#kernel';
+import type { Database } from '#platform';
+import {
+  type ReconcilingTopic,
+  isReconcilingTopic,
+  topicOfFact,
+  typesOfProducer,
+} from '../domain/facts-of-producers.js';
+import type { LeafOpenings } from '../infra/leaf-openings.js';
+import type { FactRow, ReconciliationStore } from '../infra/reconciliation-store.js';
+import { indicesLogged } from '../infra/search-store.js';
+
+const maxIndices = 1_000;
+
+/** What the leaves of a producer's facts commit to. Only digests leave: a producer learns nothing that it did not write. */
+export class FactsInLog {
+  constructor(
+    private readonly database: Database,
+    private readonly store: ReconciliationStore,
+    private readonly openings: LeafOpenings,
+  ) {}
+
+  /** Errors: MALFORMED. */
+  async list({ topic, from, limit, loggedSince, leastAgeMs }: ListFactsRequest): Promise<ListFactsResponse> {
+    const asked = Number(from);
+    if (!isReconcilingTopic(topic) || !Number.isSafeInteger(asked)) throw new AppError('MALFORMED');
+    const aged = loggedSince ? (await indicesLogged(this.database, { from: loggedSince })).first : 0;
+    const first = Math.max(asked, aged);
+    const { rows, next } = await this.store.page({
+      from: first,
+      limit: Math.min(Math.max(limit, 1), maxIndices),
+      leastAgeMs,
+      types: typesOfProducer[topic],
+    });
+    const bodies = await this.openings.committed(rows.filter(isOpaque).map(({ leafIndex }) => leafIndex));
+    const facts = rows.flatMap((row) => factOf(row, bodies.get(row.leafIndex), topic) ?? []);
+    return { facts, first: BigInt(first), next: BigInt(next) };
+  }
+}
+
+const isOpaque = ({ entry, hasBody }: FactRow): boolean => hasBody && entry[0] !== 0x02;
+
+/** Undefined for the fact of somebody else. */
+function factOf(row: FactRow, body: LogBody | undefined, producer: ReconcilingTopic): LoggedFact | undefined {
+  const decoded = decodeEntry(row.entry);
+  const fact = (type: string, digest: string, manifestHash = ''): LoggedFact | undefined => {
+    const topic = type === '' ? '' : topicOfFact(producer, type);
+    if (topic === undefined) return undefined;
+    return {
+      eventId: row.eventId,
+      leafIndex: BigInt(row.leafIndex),
+      type,
+      digest,
+      erased: !row.hasBody,
+      manifestHash,
+      topic,
+    };
+  };
+  // Whose it was cannot be told any more: each producer looks whether it knows it.
+  if (!row.hasBody) return fact('', '');
+  if (decoded.ok && decoded.value.kind === 'clear')
+    return fact(row.type ?? '', clearFactDigest(decoded.value.eventId, decoded.value.record));
+  if (!body || body.eventId !== row.eventId) return fact(row.type ?? '', '');
+  return fact(body.type, factDigest(body), body.manifestHash);
+}
