@@ -423,12 +423,14 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     .option('--entry <file>', 'of a proof file: the entry as the tree hashes it')
     .option('--leaf-hash <base64>', 'of a proof file: its leaf hash')
     .addOption(new Option('--verifier-key <key>', 'the log’s key, known beforehand; else log.vkey of the folder'))
-    .addOption(policyOption('who must have cosigned the checkpoint'));
+    .addOption(policyOption('who must have cosigned the checkpoint'))
+    .option('--log-keys <file>', 'of a proof file: the log’s log-keys.json, where its key is not the known one');
   interface VerifyFlags extends HubFlags, PolicyFlags {
     readonly receipt?: string[];
     readonly someBodies?: boolean;
     readonly entry?: string;
     readonly leafHash?: string;
+    readonly logKeys?: string;
     readonly json?: boolean;
   }
   run<VerifyFlags>(verify, async ({ options }) => {
@@ -440,7 +442,8 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     if (file !== undefined && isProofFile(file)) {
       const { leafHash } = options;
       const entry = options.entry === undefined ? undefined : await fileAt(path(options.entry));
-      return runVerifyProof(file, { ...known, entry, leafHash });
+      const links = options.logKeys === undefined ? undefined : await fileAt(path(options.logKeys));
+      return runVerifyProof(file, { ...known, entry, leafHash, links });
     }
     if (file !== undefined) {
       const { runVerifyEvidence } = await import('./verify-evidence/run-verify-evidence.js');

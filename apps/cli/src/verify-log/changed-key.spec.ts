@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,8 +9,10 @@ import { trustedKeys } from '../domain/log-keys.js';
 import { fsck } from '../fsck/fsck.js';
 import { HubSettings } from '../infra/hub-settings.js';
 import { type OpenedLog, openLog } from '../infra/open-log.js';
+import { proveEntry } from '../prove-entry/prove-entry.js';
 import { showLogKey } from '../show-log-key/show-log-key.js';
 import { SmallLog } from '../testing/small-log.fixture.js';
+import { runVerifyProof } from '../verify-proof/verify-proof.js';
 import { readKeptReceipt } from './check-receipts.js';
 import { runVerification } from './run-verification.js';
 
@@ -71,6 +73,15 @@ describe('an exported log that has changed its key', () => {
       expect(readKeptReceipt(receipt, keys)).toMatchObject({ ok: true, value: { index: 7 } });
       expect(verifyProof(proof, leafHash(log.entries[7]!), keys).ok).toBe(true);
     }
+  });
+
+  it('proves a proof file of the newest log by the first key, with the file of its keys alone', async () => {
+    const proof = join(folder, '7.tlog-proof');
+    await proveEntry(await open(log.verifierKey), { index: 7, target: proof });
+    const bytes = await readFile(proof);
+    const given = { verifierKey: log.verifierKey, entry: log.entries[7]! };
+    await expect(runVerifyProof(bytes, given)).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' });
+    expect(await runVerifyProof(bytes, { ...given, links: log.keyLinks })).toMatchObject({ ok: true });
   });
 
   it('is found false where the newest checkpoint is signed by the retired key alone', async () => {

@@ -16,6 +16,8 @@ export interface ProofToVerify {
   readonly policy?: WitnessPolicy | undefined;
   readonly entry?: Uint8Array | undefined;
   readonly leafHash?: string | undefined;
+  /** How the log's keys follow from each other, for who knows another one than the proof's. */
+  readonly links?: Uint8Array | undefined;
 }
 
 /**
@@ -24,10 +26,11 @@ export interface ProofToVerify {
  */
 export async function runVerifyProof(
   bytes: Uint8Array,
-  { verifierKey, policy, ...about }: ProofToVerify,
+  { verifierKey, policy, links, ...about }: ProofToVerify,
 ): Promise<CommandOutcome> {
   if (verifierKey === undefined) throw new UsageError('--verifier-key is needed: a proof file has none.');
-  const { keys } = await trustedKeys(verifierKey, undefined);
+  const { keys, problem } = await trustedKeys(verifierKey, links);
+  if (problem) throw problem;
   const proof = unwrap(parseProof(Buffer.from(bytes).toString('utf8')));
   const checkpoint = unwrap(verifyProof(proof, leafIn(about), keys));
   const witnessed = policy && unwrap(judgeCheckpoint(checkpoint, policy, new Date()));
