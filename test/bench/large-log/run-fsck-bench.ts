@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Module } from '@nestjs/common';
 import pg from 'pg';
+import { AppError } from '#kernel';
 import { entryBundlePath, tileWidth, widthAt } from '#merkle';
 import { Database, ServiceConfig, createLogger, createService, loadConfig } from '#platform';
 import { committedLog, storedSize } from '../../../apps/audit/src/infra/log-store.js';
@@ -126,7 +127,7 @@ async function overHttp(folder: string, use: (url: string) => Promise<void>): Pr
   const tiles = new TileFolder(folder);
   const getLogFile = async ({ path }: { path: string }): Promise<{ content: Buffer }> => {
     const content = await tiles.readPublic(path);
-    if (!content) throw new Error(`${path} is not there`);
+    if (!content) throw new AppError('NOT_FOUND');
     return { content };
   };
   @Module({
