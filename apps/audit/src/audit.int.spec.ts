@@ -30,7 +30,7 @@ import {
   readStatement,
   signStatement,
 } from '#envelope';
-import { type Clock, FixedClock, newExchangeId, numericDate, systemClock, unwrap } from '#kernel';
+import { type Clock, FixedClock, newEventId, newExchangeId, numericDate, systemClock, unwrap } from '#kernel';
 import {
   MemoryTree,
   decodeEntryBundle,
@@ -273,6 +273,30 @@ describe('the audit service', () => {
     const { checkpoint } = await audit.getCheckpoint({});
     expect(Number(logged.leafIndex)).toBe(entries.length);
     expect(checkpoint.split('\n')[1]).toBe(String(entries.length + 1));
+  });
+
+  it('forgets events of its own when the transport forgets them, and no younger ones', async () => {
+    const owner = new pg.Client({ connectionString: database.url });
+    await owner.connect();
+    try {
+      const payload = AuditEvent.encode({
+        event: { $case: 'logged', value: { entries: [], checkpoint: '' } },
+      }).finish();
+      const days = [13, 14.1, 40];
+      const eventIds = days.map(() => newEventId());
+      await owner.query(
+        `INSERT INTO audit.outbox (event_id, topic, key, payload, created_at)
+         SELECT event_id, $2, 'logged', $3, now() - age * interval '1 day' FROM unnest($1::text[], $4::float8[]) AS old (event_id, age)`,
+        [eventIds, topics.auditEvents, Buffer.from(payload), days],
+      );
+      const left = async (): Promise<string[]> => {
+        const text = 'SELECT event_id FROM audit.outbox WHERE event_id = ANY($1)';
+        return (await owner.query<{ event_id: string }>(text, [eventIds])).rows.map(({ event_id }) => event_id);
+      };
+      expect(await eventually(async () => ((await left()).length < 2 ? left() : undefined))).toEqual([eventIds[0]]);
+    } finally {
+      await owner.end();
+    }
   });
 
   it('keeps what is no fact raw in quarantine, and goes on behind it', async () => {

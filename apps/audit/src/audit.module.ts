@@ -20,7 +20,7 @@ import {
   importVerificationKey,
 } from '#envelope';
 import { AppError, type Clock, isEventId } from '#kernel';
-import { MESSAGE_LOG, type MessageLog, messagingProviders, OutboxRelay } from '#messaging';
+import { MESSAGE_LOG, type MessageLog, messagingProviders, OutboxReconciler, OutboxRelay } from '#messaging';
 import {
   CLOCK,
   Database,
@@ -100,6 +100,8 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(DirectoryWatch) private readonly directory: DirectoryWatch,
     @Inject(MESSAGE_LOG) private readonly kafka: MessageLog,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    /** Audit's own events confirm others and are confirmed by nobody: they are forgotten when the transport forgets. */
+    @Inject(OutboxReconciler) private readonly forgetting: OutboxReconciler,
     @Inject(Appender) private readonly appender: Appender,
     @Inject(EntrySealer) private readonly sealer: EntrySealer,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
@@ -123,6 +125,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
     this.relay.start();
+    this.forgetting.start();
     void this.endErasure();
   }
 
@@ -148,6 +151,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.head.flush();
     await this.publisher.close();
     await this.relay.stop();
+    await this.forgetting.stop();
     await this.kafka.disconnect();
     this.directory.close();
     await this.database.close();

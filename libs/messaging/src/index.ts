@@ -1,5 +1,5 @@
 export * from './inbox/backoff.js';
-export { InboxConsumer } from './inbox/inbox-consumer.js';
+export { INBOX_RETENTION_MS, InboxConsumer } from './inbox/inbox-consumer.js';
 export type {
   InboxConsumerOptions,
   InboxHandler,

@@ -1,4 +1,4 @@
-import { OUTBOX_RETENTION_MS } from '#messaging';
+import { INBOX_RETENTION_MS, OUTBOX_RETENTION_MS } from '#messaging';
 import type { Database, Logger } from '#platform';
 import type { Sweep } from './sweep.js';
 
@@ -52,7 +52,7 @@ export class Sweeper {
   }
 
   private async clean(): Promise<void> {
-    for (const inbox of this.parts.inboxes) await inbox.purge(OUTBOX_RETENTION_MS);
+    for (const inbox of this.parts.inboxes) await inbox.purge(INBOX_RETENTION_MS);
     await this.parts.database.query({
       text: `DELETE FROM exchange.quota_counts WHERE window_start < clock_timestamp() - $1::float8 * interval '1 millisecond'`,
       values: [QUOTAS_KEPT_MS],

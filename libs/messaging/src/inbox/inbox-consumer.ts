@@ -26,6 +26,8 @@ interface ParsedBatch<T> {
   readonly unparsable: readonly Unparsable[];
 }
 
+/** Of what was taken, ids alone. Kafka's 14 days and a week more, so that a record that is read again late is still known. */
+export const INBOX_RETENTION_MS = 21 * 24 * 60 * 60 * 1_000;
 /** Messages of one transaction, so that it stays short. */
 const MOST_GATHERED = 500;
 

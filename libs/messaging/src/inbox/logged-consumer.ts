@@ -2,9 +2,9 @@ import { Logger } from '@nestjs/common';
 import { AuditEvent, type LoggedEntry } from '#contracts';
 import { sha256 } from '#kernel';
 import type { PoolClient } from 'pg';
-import { OUTBOX_RETENTION_MS, type OutboxReconciler } from '../outbox/outbox-reconciler.js';
+import type { OutboxReconciler } from '../outbox/outbox-reconciler.js';
 import { failureCode } from '../sql/transient-failure.js';
-import { InboxConsumer } from './inbox-consumer.js';
+import { INBOX_RETENTION_MS, InboxConsumer } from './inbox-consumer.js';
 import type { InboxConsumerOptions } from './inbox-handler.js';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -52,7 +52,7 @@ export class LoggedConsumer extends InboxConsumer<AuditEvent> {
     super.start();
     const logger = new Logger(LoggedConsumer.name);
     this.purging ??= setInterval(() => {
-      this.purge(OUTBOX_RETENTION_MS).catch((error: unknown) =>
+      this.purge(INBOX_RETENTION_MS).catch((error: unknown) =>
         logger.warn(`the inbox is purged later after ${failureCode(error)}`),
       );
     }, HOUR_MS);

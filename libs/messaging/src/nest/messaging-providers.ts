@@ -17,7 +17,7 @@ export interface ServiceMessaging {
   readonly topicPrefix: string | undefined;
   /** PostgreSQL schema with the service's outbox. */
   readonly schema: string;
-  /** Topics of the service whose records become entries of the log. None for audit itself: then nothing is reconciled. */
+  /** Topics of the service whose records become entries of the log. None for audit itself: then it only forgets what is published and old. */
   readonly loggedTopics: readonly Topic[];
   /** Provider of the database in which the outbox lies. */
   readonly database: InjectionToken;
@@ -28,11 +28,6 @@ type WithPool = Pick<OutboxRelayOptions, 'pool'>;
 /** What each service that publishes facts needs: Kafka, the outbox, its relay, and who sends again what is not logged. */
 export function messagingProviders(options: ServiceMessaging): FactoryProvider[] {
   const { service, brokers, topicPrefix, schema, loggedTopics, database } = options;
-  const reconciler: FactoryProvider = {
-    provide: OutboxReconciler,
-    inject: [database, MESSAGE_LOG],
-    useFactory: ({ pool }: WithPool, log: MessageLog) => new OutboxReconciler({ pool, schema, log, loggedTopics }),
-  };
   return [
     {
       provide: MESSAGE_LOG,
@@ -49,6 +44,10 @@ export function messagingProviders(options: ServiceMessaging): FactoryProvider[]
       inject: [database, MESSAGE_LOG],
       useFactory: ({ pool }: WithPool, log: MessageLog) => new OutboxRelay({ pool, schema, log }),
     },
-    ...(loggedTopics.length > 0 ? [reconciler] : []),
+    {
+      provide: OutboxReconciler,
+      inject: [database, MESSAGE_LOG],
+      useFactory: ({ pool }: WithPool, log: MessageLog) => new OutboxReconciler({ pool, schema, log, loggedTopics }),
+    },
   ];
 }

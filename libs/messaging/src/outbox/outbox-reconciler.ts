@@ -9,8 +9,11 @@ import { type StoredRow, publishRows } from './stored-row.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Kafka's 14 days plus a week in which what was lost can still be sent again. */
-export const OUTBOX_RETENTION_MS = 21 * DAY_MS;
+/**
+ * As long as Kafka keeps a record: by then the transport has forgotten it (design 3, "Erasure"). What is not published or not
+ * confirmed stays, however old.
+ */
+export const OUTBOX_RETENTION_MS = 14 * DAY_MS;
 
 export interface LoggedEvent {
   readonly eventId: string;
