@@ -8,12 +8,15 @@ import { type PreparedEntry, entryOf } from './prepared-entry.js';
 /** Subjects and agencies whose newest entry is remembered: about 60 MB at most. */
 const REMEMBERED = 200_000;
 
+/** A link of its own in a string: in a Buffer it would hold on to the memory that was given out with it. */
+type RememberedHead = Omit<ChainHead, 'link'> & { readonly link: string };
+
 /**
  * Where the chains stand: each entry gets the next number in the chain of each of its parties and subjects. Belongs to one
  * session of the appender and is forgotten with it, so it is never ahead of what is stored.
  */
 export class ChainHeads {
-  private readonly heads = new LRUCache<Chain, ChainHead>({ max: REMEMBERED });
+  private readonly heads = new LRUCache<Chain, RememberedHead>({ max: REMEMBERED });
 
   /** One look for all chains that are not remembered; none where all are. */
   async place(
@@ -34,7 +37,7 @@ export class ChainHeads {
       const entry = entryOf(prepared, hash);
       return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
     });
-    for (const [chain, head] of heads) this.heads.set(chain, head);
+    for (const [chain, { link, ...head }] of heads) this.heads.set(chain, { ...head, link: link.toString('latin1') });
     return placed;
   }
 
@@ -46,7 +49,7 @@ export class ChainHeads {
     for (const chain of sought) {
       const head = this.heads.get(chain);
       if (head === undefined) unknown.push(chain);
-      else heads.set(chain, head);
+      else heads.set(chain, { ...head, link: Buffer.from(head.link, 'latin1') });
     }
     if (unknown.length > 0) for (const [chain, head] of await readHeads(client, unknown)) heads.set(chain, head);
     return heads;
