@@ -42,7 +42,7 @@ export class EntrySealer {
     return sealedAs(drafts, entries, unpack(packed), id);
   }
 
-  /** Ends when what is under way is done. */
+  /** What is under way is rejected: the facts of it come again. */
   async close(): Promise<void> {
     await this.threads?.destroy();
   }
