@@ -17,10 +17,8 @@ const settings: Record<string, string> = {
   dynamic_shared_memory_type: 'mmap',
   huge_pages: 'off',
   max_connections: '300',
-  // The log's indexes grow at random places: what does not fit is read again, and each page is written whole after a checkpoint.
-  shared_buffers: '512MB',
-  max_wal_size: '4GB',
-  checkpoint_timeout: '15min',
+  shared_buffers: '128MB',
+  max_wal_size: '2GB',
   synchronous_commit: 'on',
   idle_in_transaction_session_timeout: '60s',
   statement_timeout: '120s',
