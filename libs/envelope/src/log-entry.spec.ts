@@ -21,10 +21,10 @@ import {
   openSealedEntry,
   parseLogBody,
   rangesOf,
-  sealBody,
   sealEntries,
   sealingKeyOf,
 } from './index.js';
+import { sealBytes } from './sealed-bytes.js';
 
 const eventId = '00112233445566778899aabbccddeeff' as EventId;
 const at = '2026-09-01T10:00:00.000Z';
@@ -36,6 +36,8 @@ const body: LogBody = {
   manifestHash: someHash('m'),
   assertedBy: 'agency',
 };
+
+const sealBody = (said: LogBody, key: Buffer): Buffer => sealBytes(Buffer.from(canonicalBody(said)), key);
 
 const tombstone: Tombstone = {
   type: 'tombstone',

@@ -292,9 +292,6 @@ export function decodeEntry(bytes: Uint8Array): Result<DecodedEntry> {
 /** A log body, if it is one. Errors: MALFORMED. */
 export const parseLogBody = (value: unknown): Result<LogBody> => parseAs(bodyShape, value);
 
-/** The key belongs to this entry alone. */
-export const sealBody = (body: LogBody, sealingKey: Buffer): Buffer => sealBytes(canonicalBytes(body), sealingKey);
-
 /** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
 export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody> {
   const plaintext = openBytes(bytes, sealingKey);

@@ -23,7 +23,7 @@ export interface SealedEntry {
   readonly commitment: Buffer;
   /** As `placeSaltsOf`. */
   readonly salts: readonly Buffer[];
-  /** As `sealBody`. */
+  /** Its canonical text, under a key of its own (`sealingKeyOf`). */
   readonly body: Buffer;
   readonly wrappedSecret: Buffer;
   /** As `sealEvidence`. */
