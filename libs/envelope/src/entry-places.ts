@@ -50,20 +50,27 @@ const bytes = 32;
 /** Link of a chain's first entry. */
 export const firstLink: Buffer = Buffer.alloc(bytes);
 
-function sha256Of(data: Buffer): Buffer {
-  const digest = Buffer.allocUnsafe(bytes);
-  // Node gives a digest as a string in half the time in which it makes a Buffer of it.
-  digest.write(hash('sha256', data, 'binary'), 'latin1');
-  return digest;
+/** A digest as Node's `binary` string, a character for each byte: made in half the time in which it makes a Buffer of it. */
+type BinaryDigest = string;
+
+const sha256Of = (data: Buffer): BinaryDigest => hash('sha256', data, 'binary');
+
+function bytesOf(digest: BinaryDigest): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  buffer.write(digest, 'latin1');
+  return buffer;
 }
+
+// Reused between calls, which are synchronous: the log computes seven of these digests an entry.
+const linkInput = Buffer.alloc(bytes + 8);
+const openInput = Buffer.alloc(1_024);
 
 /** Link of the entry after the one that has this link and this leaf. */
 export function linkAfter(link: Buffer, leafIndex: number): Buffer {
-  const both = Buffer.allocUnsafe(bytes + 8);
-  link.copy(both);
-  both.writeUInt32BE(Math.floor(leafIndex / 2 ** 32), bytes);
-  both.writeUInt32BE(leafIndex >>> 0, bytes + 4);
-  return sha256Of(both);
+  linkInput.set(link);
+  linkInput.writeUInt32BE(Math.floor(leafIndex / 2 ** 32), bytes);
+  linkInput.writeUInt32BE(leafIndex >>> 0, bytes + 4);
+  return bytesOf(sha256Of(linkInput));
 }
 
 /** The next place of a chain. */
@@ -88,26 +95,24 @@ export const placeSaltsFrom = (from: HmacKey, chains: number): Buffer[] =>
   expand(from, 'kotovayla-log-places-v1', chains + 1);
 
 /** SHA-256 over salt and the place's canonical JSON (RFC 8785): all strings are such as need no escaping. */
-function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salt: Buffer): Buffer {
+function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salt: Buffer): BinaryDigest {
   const before = previous === undefined ? '' : `,"previous":${previous}`;
   const linked = link.toString('base64url');
   const said = `{"chain":"${chain}","link":"${linked}","loggedAt":"${loggedAt}","number":${number}${before}}`;
-  const input = Buffer.allocUnsafe(salt.length + said.length);
-  input.set(salt);
-  input.write(said, salt.length, 'latin1');
-  return sha256Of(input);
+  openInput.set(salt);
+  const length = salt.length + openInput.write(said, salt.length, 'latin1');
+  return sha256Of(openInput.subarray(0, length));
 }
 
-const placesMark = Buffer.from('kotovayla-log-places-v1\0');
-const inByteOrder = (a: Buffer, b: Buffer): number => a.compare(b);
+const placesMark = 'kotovayla-log-places-v1\0';
 
-/** Over the commitments in rising order, so that their order tells nothing. */
-const hashOver = (commitments: readonly Buffer[]): Buffer =>
-  sha256Of(Buffer.concat([placesMark, ...[...commitments].sort(inByteOrder)]));
+/** Over the commitments in rising order, so that their order tells nothing. Digests of one length rise as their bytes do. */
+const hashOver = (commitments: readonly BinaryDigest[]): Buffer =>
+  bytesOf(sha256Of(Buffer.from(placesMark + commitments.toSorted().join(''), 'latin1')));
 
 /** What the leaf says of an entry's places. `salts` are those of `placeSaltsOf`, places in the order of their chains. */
 export const placesHash = (places: readonly Place[], salts: readonly Buffer[]): Buffer =>
-  hashOver(salts.map((salt, at) => (places[at] ? commitmentOf(places[at], salt) : salt)));
+  hashOver(salts.map((salt, at) => (places[at] ? commitmentOf(places[at], salt) : salt.toString('latin1'))));
 
 /** One chain's place, opened. Throws TypeError where the entry has none in it. */
 export function openPlace(chain: Chain, places: readonly Place[], salts: readonly Buffer[]): PlaceOpening {
@@ -116,7 +121,7 @@ export function openPlace(chain: Chain, places: readonly Place[], salts: readonl
   const salt = salts[at];
   if (!place || !salt) throw new TypeError('the entry has no place in this chain');
   const others = salts.flatMap((other, index) =>
-    index === at ? [] : [places[index] ? commitmentOf(places[index], other) : other],
+    index === at ? [] : [places[index] ? commitmentOf(places[index], other) : other.toString('latin1')],
   );
   return {
     chain,
@@ -125,7 +130,7 @@ export function openPlace(chain: Chain, places: readonly Place[], salts: readonl
     link: place.link.toString('base64url'),
     loggedAt: place.loggedAt,
     salt: salt.toString('base64url'),
-    others: others.sort(inByteOrder).map((other) => other.toString('base64url')),
+    others: others.sort().map((other) => Buffer.from(other, 'latin1').toString('base64url')),
   };
 }
 
@@ -135,7 +140,7 @@ export function placeOf({ salt, others, link, ...place }: PlaceOpening): { place
   const own = commitmentOf(opened, Buffer.from(salt, 'base64url'));
   return {
     place: opened,
-    placesHash: hashOver([own, ...others.map((other) => Buffer.from(other, 'base64url'))]),
+    placesHash: hashOver([own, ...others.map((other) => Buffer.from(other, 'base64url').toString('latin1'))]),
   };
 }
 

@@ -3,7 +3,16 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogBody } from '#envelope';
-import { type Pseudonym, type EventId, type Sha256, agencyId, newExchangeId, newMessageId } from '#kernel';
+import {
+  type Pseudonym,
+  type EventId,
+  type ExchangeId,
+  type MessageId,
+  type Sha256,
+  agencyId,
+  newExchangeId,
+  newMessageId,
+} from '#kernel';
 import type { PreparedEntry } from '../../../apps/audit/src/append-entries/prepared-entry.js';
 import { EntrySealer } from '../../../apps/audit/src/seal-entries/entry-sealer.js';
 import { committedLog } from '../../../apps/audit/src/infra/log-store.js';
@@ -40,9 +49,9 @@ export function subjectOf(n: number): Pseudonym {
 /** Bodies of transfers as they come: accepted, delivered, released or refused, in exchanges of three. */
 export class BodySource {
   private count = 0;
-  private exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
-  private readonly subjects: number;
   private store = Buffer.alloc(0);
+  private exchange = this.newExchange();
+  private readonly subjects: number;
 
   constructor(entries: number) {
     this.subjects = Math.max(1, Math.floor(entries / entriesOfSubject));
@@ -62,7 +71,7 @@ export class BodySource {
     const n = this.count;
     this.count += 1;
     const step = n % 3;
-    if (step === 0) this.exchange = { exchangeId: newExchangeId(), messageId: newMessageId() };
+    if (step === 0) this.exchange = this.newExchange();
     const sender = n % 10 === 0 ? largestAgency : municipalities[1 + (Math.floor(n / 3) % agencies)]!;
     const recipient = counties[Math.floor(n / 3) % counties.length]!;
     const refused = step === 2 && n % 50 === 2;
@@ -75,7 +84,6 @@ export class BodySource {
       at,
       ...this.exchange,
       seq: step + 1,
-      manifestHash: this.digest(),
       sender,
       recipient,
       ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
@@ -84,9 +92,13 @@ export class BodySource {
       basis,
       purpose: 'plan',
       ...(refused && { code: 'CONSENT_WITHDRAWN' }),
-      evidence: { manifest: this.digest() },
+      evidence: { manifest: this.exchange.manifestHash },
       assertedBy: 'agency',
     };
+  }
+
+  private newExchange(): { exchangeId: ExchangeId; messageId: MessageId; manifestHash: Sha256 } {
+    return { exchangeId: newExchangeId(), messageId: newMessageId(), manifestHash: this.digest() };
   }
 
   private digest(): Sha256 {

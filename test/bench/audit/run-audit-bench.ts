@@ -155,14 +155,15 @@ async function plainInserts(log: BenchLog, source: BodySource, entries: number):
     );
     await client.query('CREATE SCHEMA floor');
     for (const { table } of rows) await client.query(`CREATE TABLE floor.${table} (LIKE audit.${table} INCLUDING ALL)`);
-    const heads = new ChainHeads();
+    const heads = await ChainHeads.restore(client);
     let milliseconds = 0;
     for (let first = 0; first < entries; first += floorBatch) {
       const prepared = await log.prepare(source.some(Math.min(floorBatch, entries - first)));
-      const batch = await heads.place(client, first, prepared, new Date().toISOString());
-      const size = first + batch.length;
-      const statement = appendStatement(batch, {
+      const { placed, begun: chains } = await heads.place(client, first, prepared, new Date().toISOString());
+      const size = first + placed.length;
+      const statement = appendStatement(placed, {
         loggedAt: new Date().toISOString(),
+        begun: chains,
         tiles: [],
         checkpoint: { size, root: Buffer.alloc(32), note: 'floor' },
         events: [],

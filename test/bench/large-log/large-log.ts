@@ -110,7 +110,7 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
   // What is lost with a crash is made again.
   await client.query('SET synchronous_commit = off');
   const tree = await TiledTree.restore(0, tileSource(database));
-  const heads = new ChainHeads();
+  const heads = await ChainHeads.restore(client);
   const source = new BodySource(entries);
   const sealer = new EntrySealer(kek);
   const progress = showProgress('making entries', entries);
@@ -119,18 +119,19 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
     const loggedAt = new Date().toISOString();
     const bodies = source.some(Math.min(batchEntries, entries - first));
     const sealed = await sealer.seal(bodies.map((body) => ({ body })));
-    const batch = await heads.place(database, first, sealed, loggedAt);
-    for (const entry of batch) tree.append(entry.leafHash);
+    const { placed, begun: chains } = await heads.place(database, first, sealed, loggedAt);
+    for (const entry of placed) tree.append(entry.leafHash);
     const [size, root] = [tree.size, tree.root()];
     const note = signCheckpoint(formatCheckpoint({ origin: erasingOrigin, size, root }), signer);
     const writes = {
       loggedAt,
+      begun: chains,
       tiles: tree.takeCompleted(),
       checkpoint: { size, root, note },
       events: [],
       consumed: [],
     };
-    const statement = appendStatement(batch, writes);
+    const statement = appendStatement(placed, writes);
     await inserting;
     // The next batch is prepared while the database works.
     inserting = client.query(statement);

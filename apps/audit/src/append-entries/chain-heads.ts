@@ -1,22 +1,41 @@
 import { LRUCache } from 'lru-cache';
-import { type Chain, type ChainHead, placeAfter, placesHash } from '#envelope';
+import { type Chain, placeAfter, placesHash } from '#envelope';
 import { leafHash } from '#merkle';
-import { type Queryable, readHeads } from '../infra/log-store.js';
+import { type NumberedChain, type Queryable, lastChainId, readChains } from '../infra/log-store.js';
 import type { PlacedEntry } from './placed-entry.js';
 import { type PreparedEntry, entryOf } from './prepared-entry.js';
 
 /** Subjects and agencies whose newest entry is remembered: about 60 MB at most. */
 const REMEMBERED = 200_000;
+const linkBytes = 32;
 
-/** A link of its own in a string: in a Buffer it would hold on to the memory that was given out with it. */
-type RememberedHead = Omit<ChainHead, 'link'> & { readonly link: string };
+/** Where a chain stands. */
+interface RememberedChain {
+  readonly id: number;
+  /** Of its newest entry; 0 where it has none. */
+  number: number;
+  leafIndex: number;
+  /** In memory of its own: a part of what was given out with a batch would hold on to all of that. */
+  readonly link: Buffer;
+}
+
+export interface PlacedBatch {
+  readonly placed: readonly PlacedEntry[];
+  /** Chains that begin with it. */
+  readonly begun: readonly NumberedChain[];
+}
 
 /**
  * Where the chains stand: each entry gets the next number in the chain of each of its parties and subjects. Belongs to one
  * session of the appender and is forgotten with it, so it is never ahead of what is stored.
  */
 export class ChainHeads {
-  private readonly heads = new LRUCache<Chain, RememberedHead>({ max: REMEMBERED });
+  private readonly chains = new LRUCache<Chain, RememberedChain>({ max: REMEMBERED });
+
+  private constructor(private lastId: number) {}
+
+  /** Only its owner may begin chains from here on. */
+  static restore = async (client: Queryable): Promise<ChainHeads> => new ChainHeads(await lastChainId(client));
 
   /** One look for all chains that are not remembered; none where all are. */
   async place(
@@ -24,34 +43,63 @@ export class ChainHeads {
     first: number,
     entries: readonly PreparedEntry[],
     loggedAt: string,
-  ): Promise<PlacedEntry[]> {
-    const heads = await this.headsOf(client, entries);
+  ): Promise<PlacedBatch> {
+    const { chains, begun } = await this.chainsOf(client, entries);
     const placed = entries.map((prepared, at) => {
       const leafIndex = first + at;
-      const places = prepared.chains.map((chain) => {
-        const place = placeAfter(chain, heads.get(chain), loggedAt);
-        heads.set(chain, { number: place.number, leafIndex, link: place.link });
+      const inChains = prepared.chains.map((name) => chains.get(name)!);
+      const places = prepared.chains.map((name, of) => {
+        const chain = inChains[of]!;
+        const place = placeAfter(name, chain.number === 0 ? undefined : chain, loggedAt);
+        chain.number = place.number;
+        chain.leafIndex = leafIndex;
+        chain.link.set(place.link);
         return place;
       });
       const hash = prepared.sealed && placesHash(places, prepared.sealed.salts);
       const entry = entryOf(prepared, hash);
-      return { prepared, leafIndex, entry, leafHash: leafHash(entry), places, placesHash: hash };
+      return {
+        prepared,
+        leafIndex,
+        entry,
+        leafHash: leafHash(entry),
+        places,
+        chainIds: inChains.map(({ id }) => id),
+        placesHash: hash,
+      };
     });
-    for (const [chain, { link, ...head }] of heads) this.heads.set(chain, { ...head, link: link.toString('latin1') });
-    return placed;
+    return { placed, begun };
   }
 
-  private async headsOf(client: Queryable, entries: readonly PreparedEntry[]): Promise<Map<Chain, ChainHead>> {
-    const heads = new Map<Chain, ChainHead>();
-    const sought = new Set<Chain>();
-    for (const { chains } of entries) for (const chain of chains) sought.add(chain);
-    const unknown: Chain[] = [];
-    for (const chain of sought) {
-      const head = this.heads.get(chain);
-      if (head === undefined) unknown.push(chain);
-      else heads.set(chain, { ...head, link: Buffer.from(head.link, 'latin1') });
+  /** Of all chains that these entries are in. */
+  private async chainsOf(
+    client: Queryable,
+    entries: readonly PreparedEntry[],
+  ): Promise<{ chains: Map<Chain, RememberedChain>; begun: NumberedChain[] }> {
+    const chains = new Map<Chain, RememberedChain>();
+    const unknown = new Set<Chain>();
+    for (const entry of entries)
+      for (const name of entry.chains) {
+        if (chains.has(name)) continue;
+        const chain = this.chains.get(name);
+        if (chain) chains.set(name, chain);
+        else unknown.add(name);
+      }
+    const begun: NumberedChain[] = [];
+    const stored = unknown.size > 0 ? await readChains(client, [...unknown]) : new Map<Chain, never>();
+    for (const name of unknown) {
+      const { id, head } = stored.get(name) ?? this.begin(name, begun);
+      const { number, leafIndex, link } = head ?? { number: 0, leafIndex: 0, link: undefined };
+      const chain = { id, number, leafIndex, link: Buffer.alloc(linkBytes, link) };
+      chains.set(name, chain);
+      this.chains.set(name, chain);
     }
-    if (unknown.length > 0) for (const [chain, head] of await readHeads(client, unknown)) heads.set(chain, head);
-    return heads;
+    return { chains, begun };
+  }
+
+  private begin(name: Chain, begun: NumberedChain[]): { id: number; head: undefined } {
+    this.lastId += 1;
+    begun.push({ id: this.lastId, name });
+    return { id: this.lastId, head: undefined };
   }
 }

@@ -96,6 +96,9 @@ const about = (subject: Pseudonym, members: Partial<LogBody> = {}): Partial<LogB
   recipient: county.id,
   ...members,
 });
+/** In SQL. */
+const idOf = (chain: string): string => `(SELECT id FROM audit.chain WHERE name = '${chain}')`;
+
 const bySubject = (subject: Pseudonym): ErasureProposal['selection'] => ({
   by: 'subject',
   subject,
@@ -161,7 +164,7 @@ describe('an erasure', () => {
     const leaves = await hub.log(about(person), about(person), about(person));
     const numbers = () =>
       owner(`SELECT leaf_index::float8 AS leaf, number::float8 AS number FROM audit.entry_place
-             WHERE chain = '${person}' ORDER BY leaf_index`);
+             WHERE chain = ${idOf(person)} ORDER BY leaf_index`);
     await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
     await threeApproved(hub);
     await hub.erasureRun.run();
@@ -175,7 +178,7 @@ describe('an erasure', () => {
     await hub.erasureRun.run();
     expect(await numbers()).toEqual([{ leaf: later, number: 4 }]);
     const ofCity = await owner(
-      `SELECT FROM audit.entry_place WHERE chain = '${city.id}' AND leaf_index IN (${leaves.join(', ')})`,
+      `SELECT FROM audit.entry_place WHERE chain = ${idOf(city.id)} AND leaf_index IN (${leaves.join(', ')})`,
     );
     expect(ofCity).toHaveLength(3);
   });

@@ -9,6 +9,7 @@ import { Search1764117000002 } from './migrations/6-search.migration.js';
 import { Alerts1764117000003, alertRestrictions } from './migrations/7-alerts.migration.js';
 import { BreakGlass1764117000004, breakGlassRestrictions } from './migrations/8-break-glass.migration.js';
 import { Reconciliation1764119000001, reconciliationRestrictions } from './migrations/9-reconciliation.migration.js';
+import { Chains1764144000001, chainRestrictions } from './migrations/10-chains.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -23,6 +24,7 @@ export const databaseSpec: DatabaseSpec = {
     Alerts1764117000003,
     BreakGlass1764117000004,
     Reconciliation1764119000001,
+    Chains1764144000001,
   ],
   restrictions: [
     ...logRestrictions,
@@ -33,6 +35,7 @@ export const databaseSpec: DatabaseSpec = {
     ...alertRestrictions,
     ...breakGlassRestrictions,
     ...reconciliationRestrictions,
+    ...chainRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

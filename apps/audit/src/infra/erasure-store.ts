@@ -12,7 +12,7 @@ import { type CandidateEntry } from '../domain/erasure-targets.js';
 import { consentTypes } from '../domain/entry-types.js';
 import { bigintArray, byteaArray } from './binary-array.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s } from './schema.js';
+import { auditSchema as s, chainNamed } from './schema.js';
 
 /** Entries of one proposal. What is over waits for the next. */
 export const maxTargets = 20_000;
@@ -96,7 +96,7 @@ export class ErasureStore {
     const ofParty =
       party === undefined
         ? ''
-        : `AND EXISTS (SELECT FROM ${s}.entry_place AS own WHERE own.chain = $${values.length + 1}
+        : `AND EXISTS (SELECT FROM ${s}.entry_place AS own WHERE own.chain = ${chainNamed(`$${values.length + 1}`)}
              AND own.leaf_index = entry_index.leaf_index)`;
     const { rows } = await this.client.query<CandidateRow>({
       text: `SELECT ${candidate} FROM ${sealedIndex} WHERE ${text} ${ofParty} ORDER BY leaf_index LIMIT ${maxTargets}`,
@@ -123,7 +123,7 @@ export class ErasureStore {
   async ownAmong(agency: AgencyId, ranges: readonly IndexRange[]): Promise<number> {
     const { rows } = await this.client.query<{ count: number }>({
       text: `SELECT count(*)::float8 AS count FROM ${s}.entry_place JOIN unnest($2::bigint[], $3::bigint[]) AS r (low, high)
-             ON leaf_index BETWEEN low AND high WHERE chain = $1`,
+             ON leaf_index BETWEEN low AND high WHERE chain = ${chainNamed('$1')}`,
       values: [agency, ...bounds(ranges)],
     });
     return rows[0]?.count ?? 0;
@@ -170,8 +170,8 @@ export class ErasureStore {
   async outrunPlaces(limit: number): Promise<number[]> {
     const { rows } = await this.client.query<{ leafIndex: number }>({
       text: `SELECT DISTINCT leaf_index::float8 AS "leafIndex"
-             FROM ${s}.entry_place AS place JOIN ${s}.entry USING (leaf_index)
-             WHERE chain ~ '^p[0-9]' AND body IS NULL AND EXISTS (SELECT FROM ${s}.entry_place AS newer
+             FROM ${s}.entry_place AS place JOIN ${s}.entry USING (leaf_index) JOIN ${s}.chain AS of ON of.id = place.chain
+             WHERE of.name ~ '^p[0-9]' AND body IS NULL AND EXISTS (SELECT FROM ${s}.entry_place AS newer
                WHERE newer.chain = place.chain AND newer.leaf_index > place.leaf_index)
              LIMIT $1`,
       values: [limit],
@@ -208,8 +208,8 @@ export class ErasureStore {
       name: `${s}.rewrap-secrets`,
       text: `SELECT ${s}.rewrap_secrets($1::bigint[], $2::bytea[], $3, $4) AS changed`,
       values: [
-        bigintArray(secrets.map(({ leafIndex }) => leafIndex)),
-        byteaArray(secrets.map(({ wrapped }) => wrapped)),
+        bigintArray(secrets, ({ leafIndex }) => leafIndex),
+        byteaArray(secrets, ({ wrapped }) => wrapped),
         former,
         present,
       ],
@@ -353,7 +353,7 @@ export class ErasureStore {
              FROM (SELECT type, at, ARRAY(SELECT DISTINCT left(agency, 1) || '-X' FROM unnest(${parties}) AS agency
                      WHERE agency IS NOT NULL ORDER BY 1) AS kinds FROM ${sealedIndex}
                    WHERE $1::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS own
-                     WHERE own.chain = $1 AND own.leaf_index = entry_index.leaf_index)) AS entry
+                     WHERE own.chain = ${chainNamed('$1')} AND own.leaf_index = entry_index.leaf_index)) AS entry
              GROUP BY 1, 2, 3`,
       values: [agency ?? null],
     });
@@ -375,7 +375,7 @@ function conditionOf(
   switch (selection.by) {
     case 'subject':
       return {
-        text: `leaf_index IN (SELECT leaf_index FROM ${s}.entry_place WHERE chain = $1)
+        text: `leaf_index IN (SELECT leaf_index FROM ${s}.entry_place WHERE chain = ${chainNamed('$1')})
                  AND subjects @> ARRAY[$1::text] AND at >= $2::date::timestamp AT TIME ZONE 'UTC'
                  AND at < ($3::date + 1)::timestamp AT TIME ZONE 'UTC'`,
         values: [selection.subject, selection.from, selection.to],

@@ -3,13 +3,12 @@ import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
 import type { Chain, ChainHead } from '#envelope';
 import type { IndexWord, Wanted } from '../append-entries/log-view.js';
 import type { PlacedEntry } from '../append-entries/placed-entry.js';
-import type { PreparedEntry } from '../append-entries/prepared-entry.js';
 import { consentTypes, messageTypes } from '../domain/entry-types.js';
 import type { Tile, TileId } from '../tree/tile.js';
 import type { TileSource } from '../tree/tiled-tree.js';
 import { type ConsumedUpTo, moveOffsetsText, offsetValues } from './consumed-facts.js';
 import { bigintArray, byteaArray, integerArray, textArray, timestamptzArray, uuidArray } from './binary-array.js';
-import { auditSchema as s } from './schema.js';
+import { auditSchema as s, chainNamed } from './schema.js';
 
 /** A pool, or the appender's own connection. */
 export interface Queryable {
@@ -82,8 +81,8 @@ const statements = {
                string_to_array(parties, ' ')
              FROM given
            ), places AS (
-             INSERT INTO ${s}.entry_place (chain, leaf_index, number, previous, link)
-             SELECT * FROM unnest($28::text[], $29::bigint[], $30::bigint[], $31::bigint[], $32::bytea[])
+             INSERT INTO ${s}.entry_place (leaf_index, number, previous, chain, link)
+             SELECT * FROM unnest($28::bigint[], $29::bigint[], $30::bigint[], $31::integer[], $32::bytea[])
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
              SELECT * FROM unnest($33::smallint[], $34::bigint[], $35::bytea[], $36::bytea[])
@@ -91,16 +90,23 @@ const statements = {
            ), offsets AS (${moveOffsetsText(44)}
            ), evidence AS (
              INSERT INTO ${s}.entry_evidence (leaf_index, sealed) SELECT * FROM unnest($47::bigint[], $48::bytea[])
+           ), chains AS (
+             INSERT INTO ${s}.chain (id, name) SELECT * FROM unnest($49::integer[], $50::text[])
            )
            INSERT INTO ${s}.checkpoint (tree_size, root, note, made_at) VALUES ($37, $38, $39, $27)`,
   },
-  /** Newest entry of each chain. */
-  heads: {
-    name: `${s}.chain-heads`,
-    text: `SELECT chain, number::float8 AS number, leaf_index::float8 AS "leafIndex", link
-           FROM unnest($1::text[]) AS asked (chain) CROSS JOIN LATERAL (
-             SELECT number, leaf_index, link FROM ${s}.entry_place WHERE entry_place.chain = asked.chain
-               AND number IS NOT NULL ORDER BY leaf_index DESC LIMIT 1) AS newest`,
+  /** Numbers of these chains, with the newest entry of each. */
+  chains: {
+    name: `${s}.chains`,
+    text: `SELECT name, id, number::float8 AS number, leaf_index::float8 AS "leafIndex", link
+           FROM ${s}.chain LEFT JOIN LATERAL (
+             SELECT number, leaf_index, link FROM ${s}.entry_place WHERE entry_place.chain = chain.id
+               AND number IS NOT NULL ORDER BY leaf_index DESC LIMIT 1) AS newest ON true
+           WHERE name = ANY ($1::text[])`,
+  },
+  lastChain: {
+    name: `${s}.last-chain`,
+    text: `SELECT coalesce(max(id), 0) AS id FROM ${s}.chain`,
   },
   lastLoggedAt: {
     name: `${s}.last-logged-at`,
@@ -151,7 +157,7 @@ const statements = {
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE exchange_id = $1 AND leaf_index >= $3
              AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
-                    WHERE p.chain = $2 AND p.leaf_index = entry_index.leaf_index))
+                    WHERE p.chain = ${chainNamed('$2')} AND p.leaf_index = entry_index.leaf_index))
            ORDER BY leaf_index LIMIT $4`,
   },
   ofConsents: {
@@ -159,7 +165,7 @@ const statements = {
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE consent_id = ANY($1::uuid[]) AND type IN (${quoted(consentTypes)}) AND leaf_index >= $3
              AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
-                    WHERE p.chain = $2 AND p.leaf_index = entry_index.leaf_index))
+                    WHERE p.chain = ${chainNamed('$2')} AND p.leaf_index = entry_index.leaf_index))
            ORDER BY leaf_index LIMIT $4`,
   },
   consentRows: {
@@ -197,10 +203,17 @@ export async function lookUpWanted(
   return { known, words: rows.filter(({ eventId }) => eventId === null) };
 }
 
+/** A chain with the number by which places name it. */
+export interface NumberedChain {
+  readonly id: number;
+  readonly name: Chain;
+}
+
 /** What is written with a batch's entries. */
 export interface BatchWrites {
   /** Instant of the batch. */
   readonly loggedAt: string;
+  readonly begun: readonly NumberedChain[];
   /** That the entries filled. */
   readonly tiles: readonly Tile[];
   readonly checkpoint: StoredCheckpoint;
@@ -211,46 +224,49 @@ export interface BatchWrites {
 /** Entries in the order of their places, and the checkpoint over all. */
 export function appendStatement(
   entries: readonly PlacedEntry[],
-  { loggedAt, tiles, checkpoint, events, consumed }: BatchWrites,
+  { loggedAt, begun, tiles, checkpoint, events, consumed }: BatchWrites,
 ): QueryConfig {
-  const column = <T>(of: (entry: PreparedEntry) => T | undefined): (T | null)[] =>
-    entries.map(({ prepared }) => of(prepared) ?? null);
-  const places = entries.flatMap((entry) => entry.places.map((place) => ({ ...place, leafIndex: entry.leafIndex })));
+  const prepared = entries.map((entry) => entry.prepared);
+  const index = prepared.map((entry) => entry.index);
+  const places = entries.flatMap(({ leafIndex, chainIds, places: placed }) =>
+    placed.map((place, at) => ({ leafIndex, chain: chainIds[at], place })),
+  );
+  const kept = entries.filter((entry) => entry.prepared.sealed?.evidence !== undefined);
   return {
     ...statements.append,
     values: [
-      bigintArray(entries.map(({ leafIndex }) => leafIndex)),
-      uuidArray(column(({ eventId }) => eventId)),
-      byteaArray(entries.map(({ entry }) => entry)),
-      byteaArray(column(({ sealed }) => sealed?.body)),
-      textArray(column(({ sealed }) => sealed?.kek)),
-      byteaArray(column(({ sealed }) => sealed?.wrappedSecret)),
-      textArray(column(({ index }) => index.type)),
-      timestamptzArray(column(({ index }) => index.at)),
-      uuidArray(column(({ index }) => index.exchangeId)),
-      integerArray(column(({ index }) => index.exchangeNumber)),
-      uuidArray(column(({ index }) => index.messageId)),
-      textArray(column(({ index }) => index.manifestHash)),
-      textArray(column(({ index }) => index.sender)),
-      textArray(column(({ index }) => index.recipient)),
-      textArray(column(({ index }) => index.actor)),
-      textArray(column(({ index }) => index.worker)),
-      textArray(column(({ index }) => index.subjects?.join(' '))),
-      textArray(column(({ index }) => index.categories?.join(' '))),
-      textArray(column(({ index }) => index.basis?.join(' '))),
-      textArray(column(({ index }) => index.code)),
-      uuidArray(column(({ index }) => index.consent?.id)),
-      integerArray(column(({ index }) => index.consent?.version)),
-      textArray(column(({ index }) => index.request?.jti)),
-      textArray(column(({ index }) => index.request?.hash)),
-      textArray(column(({ index }) => (index.parties.length === 0 ? undefined : index.parties.join(' ')))),
-      textArray(column(({ index }) => index.purpose)),
+      bigintArray(entries, ({ leafIndex }) => leafIndex),
+      uuidArray(prepared, ({ eventId }) => eventId),
+      byteaArray(entries, ({ entry }) => entry),
+      byteaArray(prepared, ({ sealed }) => sealed?.body),
+      textArray(prepared, ({ sealed }) => sealed?.kek),
+      byteaArray(prepared, ({ sealed }) => sealed?.wrappedSecret),
+      textArray(index, ({ type }) => type),
+      timestamptzArray(index, ({ at }) => at),
+      uuidArray(index, ({ exchangeId }) => exchangeId),
+      integerArray(index, ({ exchangeNumber }) => exchangeNumber),
+      uuidArray(index, ({ messageId }) => messageId),
+      textArray(index, ({ manifestHash }) => manifestHash),
+      textArray(index, ({ sender }) => sender),
+      textArray(index, ({ recipient }) => recipient),
+      textArray(index, ({ actor }) => actor),
+      textArray(index, ({ worker }) => worker),
+      textArray(index, ({ subjects }) => subjects?.join(' ')),
+      textArray(index, ({ categories }) => categories?.join(' ')),
+      textArray(index, ({ basis }) => basis?.join(' ')),
+      textArray(index, ({ code }) => code),
+      uuidArray(index, ({ consent }) => consent?.id),
+      integerArray(index, ({ consent }) => consent?.version),
+      textArray(index, ({ request }) => request?.jti),
+      textArray(index, ({ request }) => request?.hash),
+      textArray(index, ({ parties }) => (parties.length === 0 ? undefined : parties.join(' '))),
+      textArray(index, ({ purpose }) => purpose),
       loggedAt,
-      textArray(places.map(({ chain }) => chain)),
-      bigintArray(places.map(({ leafIndex }) => leafIndex)),
-      bigintArray(places.map(({ number }) => number)),
-      bigintArray(places.map(({ previous }) => previous ?? null)),
-      byteaArray(places.map(({ link }) => link)),
+      bigintArray(places, ({ leafIndex }) => leafIndex),
+      bigintArray(places, ({ place }) => place.number),
+      bigintArray(places, ({ place }) => place.previous),
+      integerArray(places, ({ chain }) => chain),
+      byteaArray(places, ({ place }) => place.link),
       tiles.map(({ tileLevel }) => tileLevel),
       tiles.map(({ n }) => n),
       tiles.map(({ row }) => row),
@@ -260,25 +276,43 @@ export function appendStatement(
       checkpoint.note,
       ...enqueueValues(events),
       ...offsetValues(consumed),
-      ...evidenceValues(entries),
+      bigintArray(kept, ({ leafIndex }) => leafIndex),
+      byteaArray(kept, (entry) => entry.prepared.sealed?.evidence),
+      integerArray(begun, ({ id }) => id),
+      textArray(begun, ({ name }) => name),
     ],
   };
 }
 
-function evidenceValues(entries: readonly PlacedEntry[]): [Buffer, Buffer] {
-  const kept = entries.flatMap(({ prepared: { sealed }, leafIndex }) =>
-    sealed?.evidence === undefined ? [] : [{ leaf: leafIndex, evidence: sealed.evidence }],
-  );
-  return [bigintArray(kept.map(({ leaf }) => leaf)), byteaArray(kept.map(({ evidence }) => evidence))];
+/** Where a chain stands: its number, and its newest entry where one is counted. */
+export interface StoredChain {
+  readonly id: number;
+  readonly head: ChainHead | undefined;
 }
 
-/** The newest entry of each of these chains that has one. */
-export async function readHeads(client: Queryable, chains: readonly Chain[]): Promise<Map<Chain, ChainHead>> {
-  const { rows } = await client.query<ChainHead & { chain: Chain } & QueryResultRow>({
-    ...statements.heads,
-    values: [chains],
-  });
-  return new Map(rows.map(({ chain, ...head }) => [chain, head]));
+interface ChainRow extends QueryResultRow {
+  readonly name: Chain;
+  readonly id: number;
+  readonly number: number | null;
+  readonly leafIndex: number | null;
+  readonly link: Buffer | null;
+}
+
+/** Those of these chains that were ever begun. */
+export async function readChains(client: Queryable, names: readonly Chain[]): Promise<Map<Chain, StoredChain>> {
+  const { rows } = await client.query<ChainRow>({ ...statements.chains, values: [names] });
+  return new Map(
+    rows.map(({ name, id, number, leafIndex, link }) => [
+      name,
+      { id, head: number === null || leafIndex === null || link === null ? undefined : { number, leafIndex, link } },
+    ]),
+  );
+}
+
+/** The highest number that a chain has; 0 where there is none. */
+export async function lastChainId(client: Queryable): Promise<number> {
+  const { rows } = await client.query<{ id: number }>(statements.lastChain);
+  return rows[0]?.id ?? 0;
 }
 
 /** When the newest batch was logged, in milliseconds since the epoch. */

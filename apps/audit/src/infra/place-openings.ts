@@ -34,10 +34,10 @@ export async function openPlaces(
     name: `${s}.places`,
     text: `SELECT i.leaf_index::float8 AS "leafIndex", l.entry, e.wrapped, e.kek,
              (extract(epoch FROM l.appended_at) * 1000)::float8 AS "loggedAt",
-             p.chain, p.number::float8 AS number, p.previous::float8 AS previous, p.link
+             of.name AS chain, p.number::float8 AS number, p.previous::float8 AS previous, p.link
            FROM ${s}.entry_index AS i JOIN ${s}.entry_secret AS e USING (leaf_index) JOIN ${s}.entry AS l USING (leaf_index)
-             CROSS JOIN LATERAL unnest(coalesce(i.parties, '{}') || coalesce(i.subjects, '{}')) AS of (chain)
-             JOIN ${s}.entry_place AS p ON p.chain = of.chain AND p.leaf_index = i.leaf_index
+             JOIN ${s}.chain AS of ON of.name = ANY (coalesce(i.parties, '{}') || coalesce(i.subjects, '{}'))
+             JOIN ${s}.entry_place AS p ON p.chain = of.id AND p.leaf_index = i.leaf_index
            WHERE i.leaf_index = ANY ($1::bigint[]) AND p.number IS NOT NULL`,
     values: [leaves],
   });

@@ -3,7 +3,7 @@ import type { LogDifference } from '#contracts';
 import type { EventId } from '#kernel';
 import { messageTypes } from '../domain/entry-types.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s } from './schema.js';
+import { auditSchema as s, chainNamed } from './schema.js';
 
 const eventIdText = `replace(event_id::text, '-', '')`;
 const messageTypeList = messageTypes.map((type) => `'${type}'`).join(', ');
@@ -97,7 +97,7 @@ export class ReconciliationStore {
       text: `SELECT EXISTS (
                SELECT FROM ${s}.entry_place AS sent JOIN ${s}.entry_place AS received USING (leaf_index)
                  JOIN ${s}.entry USING (leaf_index)
-               WHERE sent.chain = $2 AND received.chain = $3 AND leaf_index >= $1 AND body IS NULL) AS erased`,
+               WHERE sent.chain = ${chainNamed('$2')} AND received.chain = ${chainNamed('$3')} AND leaf_index >= $1 AND body IS NULL) AS erased`,
       values: [leafIndex, sender, recipient],
     });
     return rows[0]?.erased ?? false;

@@ -3,7 +3,7 @@ import type { Chain } from '#envelope';
 import { commonTypes } from '../domain/entry-types.js';
 import type { EntryFilter } from '../domain/entry-filter.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s } from './schema.js';
+import { auditSchema as s, chainNamed } from './schema.js';
 
 /** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
 const looksPerPage = 5_000;
@@ -19,7 +19,7 @@ interface Way {
 const ways: readonly Way[] = [
   { name: 'message', rows: `${s}.entry_index WHERE message_id = $1::uuid`, key: ({ messageId }) => messageId },
   { name: 'exchange', rows: `${s}.entry_index WHERE exchange_id = $1::uuid`, key: ({ exchangeId }) => exchangeId },
-  { name: 'subject', rows: `${s}.entry_place WHERE chain = $1`, key: ({ subject }) => subject },
+  { name: 'subject', rows: `${s}.entry_place WHERE chain = ${chainNamed('$1')}`, key: ({ subject }) => subject },
   { name: 'worker', rows: `${s}.entry_index WHERE worker = $1`, key: ({ worker }) => worker },
   { name: 'code', rows: `${s}.entry_index WHERE code = $1`, key: ({ code }) => code },
   {
@@ -27,13 +27,15 @@ const ways: readonly Way[] = [
     rows: `${s}.entry_index WHERE type = $1 AND type NOT IN (${commonTypes.map((type) => `'${type}'`).join(', ')})`,
     key: ({ type }) => (type !== undefined && !(commonTypes as readonly string[]).includes(type) ? type : undefined),
   },
-  { name: 'chain', rows: `${s}.entry_place WHERE chain = $1`, key: (_filter, chain) => chain },
+  { name: 'chain', rows: `${s}.entry_place WHERE chain = ${chainNamed('$1')}`, key: (_filter, chain) => chain },
   { name: 'all', rows: `${s}.entry_index WHERE $1::text IS NULL`, key: () => undefined },
 ];
 
 const textOf = ({ name, rows }: Way): QueryConfig => ({
   name: `${s}.search-by-${name}`,
-  text: `WITH seen AS MATERIALIZED (
+  text: `WITH needed AS MATERIALIZED (
+           SELECT id FROM unnest($12::text[]) AS asked (name) LEFT JOIN ${s}.chain USING (name)
+         ), seen AS MATERIALIZED (
            SELECT leaf_index FROM ${rows} AND leaf_index >= $2 AND leaf_index < $3 ORDER BY leaf_index LIMIT $4
          ), fits AS (
            SELECT leaf_index FROM seen JOIN ${s}.entry_index AS i USING (leaf_index)
@@ -42,8 +44,8 @@ const textOf = ({ name, rows }: Way): QueryConfig => ({
              AND ($7::text IS NULL OR $7 = ANY (i.basis)) AND ($8::text IS NULL OR i.type = $8)
              AND ($9::text IS NULL OR i.code = $9) AND ($10::uuid IS NULL OR i.exchange_id = $10)
              AND ($11::uuid IS NULL OR i.message_id = $11)
-             AND NOT EXISTS (SELECT FROM unnest($12::text[]) AS needed WHERE NOT EXISTS (
-                   SELECT FROM ${s}.entry_place AS p WHERE p.chain = needed AND p.leaf_index = i.leaf_index))
+             AND NOT EXISTS (SELECT FROM needed WHERE NOT EXISTS (
+                   SELECT FROM ${s}.entry_place AS p WHERE p.chain = needed.id AND p.leaf_index = i.leaf_index))
            ORDER BY leaf_index LIMIT $13
          )
          SELECT array(SELECT leaf_index::float8 FROM fits ORDER BY leaf_index) AS leaves,
@@ -133,7 +135,7 @@ export async function boundOf(
   const { rows } = await client.query<{ leafIndex: number } & QueryResultRow>({
     name: `${s}.chain-${side}`,
     text: `SELECT p.leaf_index::float8 AS "leafIndex" FROM ${s}.entry_place AS p
-           WHERE chain = $1 AND leaf_index ${side === 'before' ? '<' : '>='} $2 AND number IS NOT NULL AND ${secretOf}
+           WHERE chain = ${chainNamed('$1')} AND leaf_index ${side === 'before' ? '<' : '>='} $2 AND number IS NOT NULL AND ${secretOf}
            ORDER BY leaf_index ${side === 'before' ? 'DESC' : 'ASC'} LIMIT 1`,
     values: [chain, from ?? below],
   });
@@ -149,7 +151,7 @@ export async function erasedOf(
   const { rows } = await client.query<{ leafIndex: number; number: number } & QueryResultRow>({
     name: `${s}.chain-erased`,
     text: `SELECT ${chainRow} FROM ${s}.entry_place AS p
-           WHERE chain = $1 AND leaf_index >= $2 AND leaf_index < $3 AND number IS NOT NULL AND NOT ${secretOf}
+           WHERE chain = ${chainNamed('$1')} AND leaf_index >= $2 AND leaf_index < $3 AND number IS NOT NULL AND NOT ${secretOf}
            ORDER BY leaf_index`,
     values: [chain, from, end],
   });

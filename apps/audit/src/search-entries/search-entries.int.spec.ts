@@ -341,12 +341,14 @@ describe('the counting', () => {
     audit = await AuditInstance.start(ground, directoryOf([]));
     search = new SearchEntriesController(audit.appender, audit.database, audit.openings, ground.kek, systemClock);
     const { rows } = await audit.database.query<{ numbers: string[] }>({
-      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place WHERE chain = $1`,
+      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place
+             WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
       values: [other],
     });
     await ask({ agency: other });
     const after = await audit.database.query<{ numbers: string[] }>({
-      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place WHERE chain = $1`,
+      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place
+             WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
       values: [other],
     });
     const numbers = after.rows[0]!.numbers.map(Number);
