@@ -291,6 +291,28 @@ describe('an event that Kafka lost', () => {
     expect(await openAbout(id!)).toEqual(['event-without-leaf message-delivered']);
   });
 
+  it('for which audit can make no entry is one alert and is set aside, until audit can', async () => {
+    const [id] = await exchange.commit({ ...transfer(), manifestHash: 'no hash' });
+    await exchange.loseWhatIsCommitted();
+    await exchange.resending.resend();
+    const impatient = exchange.reconciler({ alarmAfterMs: 0 });
+    await until('it is refused', async () => {
+      await impatient.round();
+      return (await openAbout(id!)).includes('event-refused message-accepted');
+    });
+    await impatient.round();
+    expect(await openAbout(id!)).toEqual(['event-refused message-accepted']);
+    expect(await alertsNaming(id!)).toHaveLength(1);
+    expect((await hub.state.look()).producers[0]).toMatchObject({ setAside: 1 });
+    expect(await exchange.nextAttempt(id!)).toBeGreaterThan(DAY_MS / 2);
+    await exchange.dueNow(id!);
+    expect(await exchange.resending.resend()).toBeGreaterThan(0);
+    expect(await exchange.nextAttempt(id!)).toBeGreaterThan(DAY_MS / 2);
+    expect(await hub.owner('SELECT FROM audit.quarantine WHERE event_id = $1', [id])).toHaveLength(1);
+    await forged({ eventId: id! });
+    expect(await openAbout(id!)).toEqual([]);
+  });
+
   it('only in its confirmation is taken for logged, and not sent again', async () => {
     const [id] = await exchange.commit(transfer());
     const payload = (

@@ -243,6 +243,23 @@ export class Producer {
     return rows.length > 0;
   }
 
+  /** Milliseconds until the event is sent again. */
+  async nextAttempt(eventId: EventId): Promise<number> {
+    const { rows } = await this.database.query<{ ms: number }>({
+      text: `SELECT extract(epoch FROM next_at - clock_timestamp())::float8 * 1000 AS ms
+             FROM ${this.spec.database.schema}.outbox_unlogged WHERE event_id = $1`,
+      values: [eventId],
+    });
+    return rows[0]!.ms;
+  }
+
+  async dueNow(eventId: EventId): Promise<void> {
+    await this.database.query({
+      text: `UPDATE ${this.spec.database.schema}.outbox_unlogged SET next_at = clock_timestamp() WHERE event_id = $1`,
+      values: [eventId],
+    });
+  }
+
   /** Kafka took it and lost it: the relay counts as past everything that is committed. */
   async loseWhatIsCommitted(): Promise<void> {
     await this.owner.query({

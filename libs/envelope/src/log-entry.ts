@@ -83,6 +83,7 @@ export interface LogSearch {
 
 export const differenceKinds = [
   'event-without-leaf',
+  'event-refused',
   'leaf-without-event',
   'other-content',
   'leaf-gone',
@@ -91,8 +92,8 @@ export const differenceKinds = [
 ] as const;
 
 /**
- * What a producer has and the log has not, or the reverse (decision 0037). `other-content`: both have it and say different
- * things; `leaf-gone`: a leaf that was there is no more. A transfer is a message in exchange's own table.
+ * What a producer has and the log has not, or the reverse (decision 0037). `event-refused`: audit can make no entry of the
+ * event; `other-content`: both have it and say different things; `leaf-gone`: a leaf that was there is no more. A transfer is a message in exchange's own table.
  */
 export interface LogDifference {
   kind: (typeof differenceKinds)[number];

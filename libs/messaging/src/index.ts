@@ -29,6 +29,7 @@ export * from './outbox/outbox-reconciler.js';
 export { LogReconciler } from './outbox/log-reconciler.js';
 export type { ReconcilingAudit, RecordedRows } from './outbox/log-reconciler.js';
 export { reconciliationTable } from './outbox/reconciliation-table.js';
+export { unloggedTable } from './outbox/unlogged-table.js';
 export { OutboxRelay } from './outbox/outbox-relay.js';
 export type { OutboxRelayOptions } from './outbox/outbox-relay.js';
 export { outboxRestrictions, outboxTable } from './outbox/outbox-table.js';

@@ -2,17 +2,33 @@ import type { LogMessage } from '#messaging';
 import type { Queryable } from '#platform';
 import { auditSchema as s } from './schema.js';
 
-/** What could not be read as a fact, raw, for an operator. */
+/** What could not be read as a fact, raw, for an operator. The same sent again is kept once. */
 export async function quarantine(
   client: Queryable,
-  found: { readonly topic: string; readonly partition: number; readonly message: LogMessage; readonly failure: string },
+  found: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly message: LogMessage;
+    readonly failure: string;
+    readonly eventId: string | undefined;
+  },
 ): Promise<void> {
-  const { topic, partition, message, failure } = found;
+  const { topic, partition, message, failure, eventId } = found;
   await client.query({
     name: `${s}.quarantine`,
-    text: `INSERT INTO ${s}.quarantine (topic, partition, kafka_offset, key, value, failure)
-           VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-    values: [topic, partition, message.offset.toString(), message.key.replaceAll('\0', ''), message.value, failure],
+    text: `INSERT INTO ${s}.quarantine (topic, partition, kafka_offset, key, value, failure, event_id)
+           SELECT $1::text, $2, $3, $4, $5::bytea, $6, $7
+           WHERE NOT EXISTS (SELECT FROM ${s}.quarantine WHERE topic = $1::text AND sha256(value) = sha256($5::bytea))
+           ON CONFLICT DO NOTHING`,
+    values: [
+      topic,
+      partition,
+      message.offset.toString(),
+      message.key.replaceAll('\0', ''),
+      message.value,
+      failure,
+      eventId ?? null,
+    ],
   });
 }
 

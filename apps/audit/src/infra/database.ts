@@ -10,6 +10,7 @@ import { Alerts1764117000003, alertRestrictions } from './migrations/7-alerts.mi
 import { BreakGlass1764117000004, breakGlassRestrictions } from './migrations/8-break-glass.migration.js';
 import { Reconciliation1764119000001, reconciliationRestrictions } from './migrations/9-reconciliation.migration.js';
 import { Chains1764144000001, chainRestrictions } from './migrations/10-chains.migration.js';
+import { RefusedEvents1764145000001 } from './migrations/11-refused-events.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -25,6 +26,7 @@ export const databaseSpec: DatabaseSpec = {
     BreakGlass1764117000004,
     Reconciliation1764119000001,
     Chains1764144000001,
+    RefusedEvents1764145000001,
   ],
   restrictions: [
     ...logRestrictions,

@@ -23,6 +23,7 @@ export interface ProducerState {
   readonly next: number;
   readonly compared: number;
   readonly overdue: number;
+  readonly setAside: number;
   readonly reportedAt: Date;
   readonly ageMs: number;
 }
@@ -44,7 +45,7 @@ const difference = `d.topic, d.kind, d.event_id AS "eventId", d.leaf_index::floa
 /** What is found and neither ended by the alert's owner nor mended: what lacked its leaf has it now. */
 const open = `FROM ${s}.log_difference AS d JOIN ${s}.alert AS a ON a.id = d.alert
   WHERE a.state <> 'closed'
-    AND NOT (d.kind = 'event-without-leaf' AND EXISTS (SELECT FROM ${s}.entry AS e WHERE e.event_id = d.event_id::uuid))
+    AND NOT (d.kind IN ('event-without-leaf', 'event-refused') AND EXISTS (SELECT FROM ${s}.entry AS e WHERE e.event_id = d.event_id::uuid))
     AND NOT (d.kind = 'transfer-without-leaf' AND EXISTS (SELECT FROM ${s}.entry_index AS i
       WHERE i.manifest_hash = d.manifest_hash AND i.type = d.type AND i.type IN (${messageTypeList})))`;
 
@@ -103,17 +104,28 @@ export class ReconciliationStore {
     return rows[0]?.erased ?? false;
   }
 
+  /** Which of these events lie in quarantine: no later attempt makes an entry of them. */
+  async refusedAmong(topic: string, eventIds: readonly string[]): Promise<Set<string>> {
+    const { rows } = await this.client.query<{ event_id: string }>({
+      name: `${s}.refused-events`,
+      text: `SELECT DISTINCT event_id FROM ${s}.quarantine WHERE event_id = ANY ($2::text[]) AND topic = $1`,
+      values: [topic, eventIds],
+    });
+    return new Set(rows.map(({ event_id }) => event_id));
+  }
+
   async report(
     topic: string,
-    round: { readonly next: number; readonly compared: number; readonly overdue: number },
+    round: { readonly next: number; readonly compared: number; readonly overdue: number; readonly setAside: number },
   ): Promise<void> {
     await this.client.query({
       name: `${s}.reconciliation-report`,
-      text: `INSERT INTO ${s}.reconciliation AS known (topic, next_leaf, compared, overdue, reported_at)
-             VALUES ($1, $2, $3, $4, clock_timestamp())
+      text: `INSERT INTO ${s}.reconciliation AS known (topic, next_leaf, compared, overdue, set_aside, reported_at)
+             VALUES ($1, $2, $3, $4, $5, clock_timestamp())
              ON CONFLICT (topic) DO UPDATE SET next_leaf = greatest(known.next_leaf, excluded.next_leaf),
-               compared = known.compared + excluded.compared, overdue = excluded.overdue, reported_at = excluded.reported_at`,
-      values: [topic, round.next, round.compared, round.overdue],
+               compared = known.compared + excluded.compared, overdue = excluded.overdue, set_aside = excluded.set_aside,
+               reported_at = excluded.reported_at`,
+      values: [topic, round.next, round.compared, round.overdue, round.setAside],
     });
   }
 
@@ -130,6 +142,8 @@ export class ReconciliationStore {
                SELECT $1, kind, event_id, leaf_index, type, manifest_hash, $2, $3
                FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
                  AS given (kind, event_id, leaf_index, type, manifest_hash)
+               WHERE NOT (kind = 'event-refused' AND EXISTS (SELECT FROM ${s}.log_difference AS known
+                 WHERE known.topic = $1 AND known.kind = 'event-without-leaf' AND known.event_id = given.event_id))
                ON CONFLICT DO NOTHING RETURNING 1
              ), raised AS (
                INSERT INTO ${s}.alert (id, rule, owner, window_from, window_to, measured, threshold, raised_at)
@@ -183,7 +197,8 @@ export class ReconciliationStore {
   async producers(): Promise<ProducerState[]> {
     const { rows } = await this.client.query<ProducerState & QueryResultRow>({
       name: `${s}.reconciliation-state`,
-      text: `SELECT topic, next_leaf::float8 AS next, compared::float8 AS compared, overdue, reported_at AS "reportedAt",
+      text: `SELECT topic, next_leaf::float8 AS next, compared::float8 AS compared, overdue, set_aside AS "setAside",
+                    reported_at AS "reportedAt",
                     extract(epoch FROM clock_timestamp() - reported_at)::float8 * 1000 AS "ageMs"
              FROM ${s}.reconciliation ORDER BY topic`,
     });

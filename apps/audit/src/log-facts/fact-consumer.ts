@@ -1,5 +1,5 @@
 import { ConsentEvent, DirectoryEvent, ExchangeEvent, GatewayRefusal, type LogRecord, topics } from '#contracts';
-import { AppError, type Result, err, isAgencyId, ok } from '#kernel';
+import { AppError, type EventId, type Result, err, isAgencyId, isEventId, ok } from '#kernel';
 import type { LogBatch, LogMessage } from '#messaging';
 import type { Database, Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
@@ -56,7 +56,13 @@ export class FactConsumer {
           { topic, partition, offset: String(message.offset), field: result.error.details['field'] },
           'record goes to quarantine',
         );
-        await quarantine(this.database, { topic, partition, message, failure: result.error.code });
+        await quarantine(this.database, {
+          topic,
+          partition,
+          message,
+          failure: result.error.code,
+          eventId: eventIdOf(message, topic),
+        });
       }
     }
     const first = messages[0]?.offset;
@@ -102,6 +108,12 @@ export class FactConsumer {
 }
 
 const placeOf = ({ topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>): string => `${topic}/${partition}`;
+
+/** Of a record that was refused, where it can be read that far. */
+function eventIdOf(message: LogMessage, topic: RecordedTopic): EventId | undefined {
+  const fact = factOf(message, topic);
+  return fact.ok && isEventId(fact.value.record.eventId) ? fact.value.record.eventId : undefined;
+}
 
 function factOf(message: LogMessage, topic: RecordedTopic): Result<RecordToLog> {
   try {

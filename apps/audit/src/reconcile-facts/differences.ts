@@ -1,4 +1,8 @@
-import type { LogDifference as ReportedDifference, ReportReconciliationRequest } from '#contracts';
+import type {
+  LogDifference as ReportedDifference,
+  ReportReconciliationRequest,
+  ReportReconciliationResponse,
+} from '#contracts';
 import { type LogDifference, differenceKinds, parseLogBody } from '#envelope';
 import { AppError, type Clock, type EventId, isEventId, isSha256, newEventId, unwrap } from '#kernel';
 import type { Appender } from '../append-entries/appender.js';
@@ -27,23 +31,44 @@ export class Differences {
   ) {}
 
   /**
-   * Answers when what is new stands in the log. Gives the alert's id, undefined where nothing was new.
+   * Answers when what is new stands in the log. Gives the alert's id, empty where nothing was new, and of which events no
+   * entry can be made: they are refused, whenever they come again.
    * Errors: MALFORMED, UNAVAILABLE (nothing is lost: it is told again).
    */
-  report(request: ReportReconciliationRequest): Promise<string | undefined> {
+  report(request: ReportReconciliationRequest): Promise<ReportReconciliationResponse> {
     const reported = this.last.then(() => this.take(request));
     this.last = reported.catch(() => undefined);
     return reported;
   }
 
-  private async take({ topic, next, compared, overdue, differences }: ReportReconciliationRequest) {
+  private async take({
+    topic,
+    next,
+    compared,
+    overdue,
+    setAside,
+    differences,
+  }: ReportReconciliationRequest): Promise<ReportReconciliationResponse> {
     if (!isReconcilingTopic(topic) || differences.length > mostReported || !differences.every(isDifference))
       throw new AppError('MALFORMED');
     const alert = { id: newEventId(), rule: differenceRule, at: this.clock.now() };
-    const raised = differences.length === 0 ? 0 : await this.store.raise(alert, topic, differences);
+    const refused = await this.refusedAmong(topic, differences);
+    const raised =
+      differences.length === 0
+        ? 0
+        : await this.store.raise(
+            alert,
+            topic,
+            differences.map((one) => (isRefused(one, refused) ? { ...one, kind: 'event-refused' } : one)),
+          );
     await this.logRaised();
-    await this.store.report(topic, { next: Number(next), compared, overdue });
-    return raised === 0 ? undefined : alert.id;
+    await this.store.report(topic, { next: Number(next), compared, overdue, setAside });
+    return { alert: raised === 0 ? '' : alert.id, refused: [...refused] };
+  }
+
+  private async refusedAmong(topic: string, differences: readonly ReportedDifference[]): Promise<Set<string>> {
+    const ids = differences.filter(({ kind }) => kind === 'event-without-leaf').map(({ eventId }) => eventId);
+    return ids.length === 0 ? new Set() : this.store.refusedAmong(topic, ids);
   }
 
   /** Also those of a report that was stopped half-way. */
@@ -77,6 +102,9 @@ function isDifference({ kind, eventId, type, manifestHash }: ReportedDifference)
     /^[a-z-]{0,64}$/.test(type)
   );
 }
+
+const isRefused = ({ kind, eventId }: ReportedDifference, refused: ReadonlySet<string>): boolean =>
+  kind === 'event-without-leaf' && refused.has(eventId);
 
 const loggedDifference = ({ kind, topic, eventId, leafIndex, type, manifestHash }: StoredDifference) =>
   ({

@@ -60,7 +60,7 @@ export class ReconcileFactsController {
     metadata: Metadata,
   ): Promise<ReportReconciliationResponse> {
     ownTopic(request, metadata);
-    return { alert: (await this.differences.report(request)) ?? '' };
+    return this.differences.report(request);
   }
 }
 

@@ -24,12 +24,13 @@ export class ReconciliationState {
     const known = new Map(producers.map((one) => [one.topic, one]));
     return {
       producers: reconcilingTopics.map((topic) => {
-        const { next = 0, compared = 0, overdue = 0, reportedAt, ageMs } = known.get(topic) ?? {};
+        const { next = 0, compared = 0, overdue = 0, setAside = 0, reportedAt, ageMs } = known.get(topic) ?? {};
         return {
           topic,
           next: BigInt(next),
           compared: BigInt(compared),
           overdue,
+          setAside,
           reportedAt,
           silent: ageMs === undefined || ageMs > silentAfterMs,
         };

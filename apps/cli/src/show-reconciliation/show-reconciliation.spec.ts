@@ -6,6 +6,7 @@ const producer = (members: object = {}): object => ({
   upTo: 7,
   compared: 5,
   overdue: 0,
+  setAside: 0,
   reportedAt: '2026-11-26T10:00:00.000Z',
   silent: false,
   ...members,

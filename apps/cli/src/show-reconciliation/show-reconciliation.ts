@@ -19,6 +19,7 @@ export function outcomeOf(answer: Record<string, unknown>): CommandOutcome {
     upTo: indexOf(one['upTo']),
     compared: indexOf(one['compared']),
     overdue: indexOf(one['overdue']),
+    setAside: indexOf(one['setAside']),
     reportedAt: textIn(one['reportedAt']),
     silent: one['silent'] === true,
   }));
@@ -33,12 +34,13 @@ export function outcomeOf(answer: Record<string, unknown>): CommandOutcome {
     alert: textOf(one['alert']),
   }));
   const silent = producers.filter((one) => one.silent);
-  const head = ['service', 'compared up to leaf', 'entries compared', 'overdue', 'last report'];
+  const head = ['service', 'compared up to leaf', 'entries compared', 'overdue', 'refused', 'last report'];
   const rows = producers.map((one) => [
     one.producer,
     `${one.upTo} of ${size}`,
     String(one.compared),
     String(one.overdue),
+    String(one.setAside),
     `${one.reportedAt ?? 'never'}${one.silent ? ' (silent)' : ''}`,
   ]);
   return {

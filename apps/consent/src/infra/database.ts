@@ -6,6 +6,7 @@ import { KeepConsentLifecycle1795100000000 } from './migrations/1795100000000-ke
 import { BringBackStatements1795400000000 } from './migrations/1795400000000-bring-back-statements.js';
 import { FollowTheLog1795300000000 } from './migrations/1795300000000-follow-the-log.js';
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
+import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 
 export const SCHEMA = 'consent';
 
@@ -20,6 +21,7 @@ export const databaseSpec: DatabaseSpec = {
     FollowTheLog1795300000000,
     BringBackStatements1795400000000,
     ReconcileWithLog1795500000000,
+    ResendFairly1795600000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

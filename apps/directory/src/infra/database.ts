@@ -3,12 +3,18 @@ import type { DatabaseSpec } from '#platform';
 import { CreateDirectoryTables1795000000000 } from './migrations/1795000000000-create-directory-tables.js';
 import { EndSupersededKeys1795300000000 } from './migrations/1795300000000-end-superseded-keys.js';
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
+import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 
 export const SCHEMA = 'directory';
 
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateDirectoryTables1795000000000, EndSupersededKeys1795300000000, ReconcileWithLog1795500000000],
+  migrations: [
+    CreateDirectoryTables1795000000000,
+    EndSupersededKeys1795300000000,
+    ReconcileWithLog1795500000000,
+    ResendFairly1795600000000,
+  ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
     'REVOKE DELETE ON directory.agency, directory.agency_key FROM :role',

@@ -2,11 +2,12 @@ import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateExchangeTables1763800000000 } from './create-exchange-tables.migration.js';
 import { ReconcileTransfers1795500000000 } from './reconcile-transfers.migration.js';
+import { ResendFairly1795600000000 } from './resend-fairly.migration.js';
 
 export const SCHEMA = 'exchange';
 
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateExchangeTables1763800000000, ReconcileTransfers1795500000000],
+  migrations: [CreateExchangeTables1763800000000, ReconcileTransfers1795500000000, ResendFairly1795600000000],
   restrictions: [...outboxRestrictions(SCHEMA), `REVOKE DELETE ON exchange.messages, exchange.exchanges FROM :role`],
 };

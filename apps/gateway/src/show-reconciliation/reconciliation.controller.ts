@@ -11,6 +11,7 @@ class ProducerDto {
   @ApiProperty({ description: 'Every leaf before it was compared' }) upTo: number;
   @ApiProperty({ description: 'Entries, some of them more than once' }) compared: number;
   @ApiProperty({ description: 'Events that have waited too long for a leaf' }) overdue: number;
+  @ApiProperty({ description: 'Events that audit refuses: they are sent again once a day' }) setAside: number;
   @ApiPropertyOptional({ format: 'date-time' }) reportedAt?: string;
   @ApiProperty({ description: 'It has not reported for too long' }) silent: boolean;
 }
@@ -48,11 +49,12 @@ export class ReconciliationController {
     const { producers, open, openCount, size } = await this.audit.getReconciliation(whoAsks(caller, query));
     return {
       size: Number(size),
-      producers: producers.map(({ topic, next, compared, overdue, reportedAt, silent }) => ({
+      producers: producers.map(({ topic, next, compared, overdue, setAside, reportedAt, silent }) => ({
         producer: topic,
         upTo: Number(next),
         compared: Number(compared),
         overdue,
+        setAside,
         ...(reportedAt && { reportedAt: reportedAt.toISOString() }),
         silent,
       })),

@@ -10,12 +10,13 @@ import {
   type ReportReconciliationResponse,
   type Topic,
 } from '#contracts';
+import { isSha256 } from '#kernel';
 import type { Pool, PoolClient } from 'pg';
 import { schemaName } from '../sql/schema-name.js';
 import { type Queryable, inTransaction } from '../sql/transaction.js';
 import { failureCode } from '../sql/transient-failure.js';
 import { digestOfRecord } from './digest-of-record.js';
-import { OUTBOX_RETENTION_MS } from './outbox-reconciler.js';
+import { OUTBOX_RETENTION_MS, SET_ASIDE_PAUSE_MS } from './outbox-reconciler.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Differences of one report. */
@@ -223,26 +224,35 @@ export class LogReconciler {
       return {
         kind: 'event-without-leaf',
         eventId: event_id,
-        type: record?.type ?? '',
-        manifestHash: record?.manifestHash ?? '',
+        // What is not even a name of its kind would have the whole report refused.
+        type: record && /^[a-z-]{0,64}$/.test(record.type) ? record.type : '',
+        manifestHash: record && isSha256(record.manifestHash) ? record.manifestHash : '',
       };
     });
   }
 
   private async report(round: Round, differences: readonly LogDifference[]): Promise<void> {
-    const { audit, topic, schema } = this.options;
+    const { audit, pool, topic, schema } = this.options;
     const { next, compared, overdue } = round;
+    const setAside = await this.setAsideCount();
     round.compared = 0;
     for (let begin = 0; begin === 0 || begin < differences.length; begin += DIFFERENCES_OF_REPORT) {
-      const { alert } = await audit.reportReconciliation({
+      const { alert, refused } = await audit.reportReconciliation({
         topic,
         next,
         compared: begin === 0 ? compared : 0,
         overdue,
+        setAside,
         differences: differences.slice(begin, begin + DIFFERENCES_OF_REPORT),
       });
       if (alert !== '') this.logger.error(`${schema} and the log differ: alert ${alert}`);
+      if (refused.length > 0) await pool.query({ ...this.sql.setAside, values: [refused, topic] });
     }
+  }
+
+  private async setAsideCount(): Promise<number> {
+    const { rows } = await this.options.pool.query<{ count: number }>(this.sql.setAsideCount);
+    return rows[0]?.count ?? 0;
   }
 
   private async cursorOf(pass: Pass): Promise<bigint> {
@@ -264,6 +274,13 @@ interface OverdueRow {
   readonly event_id: string;
   readonly payload: Buffer;
 }
+
+/** Conditions may follow. */
+const overdueOf = (schema: string, join = ''): string => `
+             SELECT outbox.tx, outbox.id, outbox.event_id, payload FROM ${schema}.outbox ${join}
+             WHERE (outbox.tx, outbox.id) > ($3::xid8, $4::bigint) AND topic = $1
+               AND created_at < clock_timestamp() - $2::float8 * interval '1 millisecond'
+               AND NOT EXISTS (SELECT FROM ${schema}.outbox_logged WHERE outbox_logged.event_id = outbox.event_id)`;
 
 const statements = (schema: string) => ({
   cursor: {
@@ -289,14 +306,29 @@ const statements = (schema: string) => ({
   /** Also those that were never published, whatever stopped them. */
   overdue: {
     name: `${schema}.reconciled-overdue`,
-    text: `SELECT outbox.tx::text AS tx_text, outbox.id::text AS id_text, outbox.event_id, payload
-           FROM ${schema}.outbox
-           WHERE (outbox.tx, outbox.id) > (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'reconciled')
-             AND (outbox.tx, outbox.id) > ($3::xid8, $4::bigint)
-             AND topic = $1
-             AND created_at < clock_timestamp() - $2::float8 * interval '1 millisecond'
-             AND NOT EXISTS (SELECT FROM ${schema}.outbox_logged WHERE outbox_logged.event_id = outbox.event_id)
-           ORDER BY outbox.tx, outbox.id
+    text: `SELECT tx::text AS tx_text, id::text AS id_text, event_id, payload
+           FROM (
+             (${overdueOf(schema)}
+                AND (outbox.tx, outbox.id) > (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'reconciled')
+              ORDER BY outbox.tx, outbox.id LIMIT $5)
+             UNION ALL
+             (${overdueOf(schema, `JOIN ${schema}.outbox_unlogged USING (event_id)`)}
+                AND (outbox.tx, outbox.id) <= (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'reconciled')
+              ORDER BY outbox.tx, outbox.id LIMIT $5)
+           ) AS overdue
+           ORDER BY overdue.tx, overdue.id
            LIMIT $5`,
+  },
+  setAside: {
+    name: `${schema}.reconciled-set-aside`,
+    text: `INSERT INTO ${schema}.outbox_unlogged AS listed (event_id, next_at, set_aside_at)
+           SELECT event_id, clock_timestamp() + ${SET_ASIDE_PAUSE_MS} * interval '1 millisecond', clock_timestamp()
+           FROM ${schema}.outbox WHERE event_id = ANY ($1::text[]) AND topic = $2
+           ON CONFLICT (event_id) DO UPDATE SET next_at = excluded.next_at, set_aside_at = excluded.set_aside_at
+           WHERE listed.set_aside_at IS NULL`,
+  },
+  setAsideCount: {
+    name: `${schema}.reconciled-set-aside-count`,
+    text: `SELECT count(*)::int AS count FROM ${schema}.outbox_unlogged WHERE set_aside_at IS NOT NULL`,
   },
 });

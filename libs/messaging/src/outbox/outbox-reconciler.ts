@@ -1,5 +1,4 @@
 import { Logger } from '@nestjs/common';
-import type { EventId } from '#kernel';
 import type { Pool } from 'pg';
 import type { MessageLog } from '../log/message-log.js';
 import { schemaName } from '../sql/schema-name.js';
@@ -7,7 +6,11 @@ import type { Queryable } from '../sql/transaction.js';
 import { failureCode } from '../sql/transient-failure.js';
 import { type StoredRow, publishRows } from './stored-row.js';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+const LONGEST_PAUSE_MS = HOUR_MS;
+/** What audit refuses goes out as seldom as this: it gets its leaf by itself once audit takes such events. */
+export const SET_ASIDE_PAUSE_MS = DAY_MS;
 
 /**
  * As long as Kafka keeps a record: by then the transport has forgotten it (design 3, "Erasure"). What is not published or not
@@ -22,22 +25,16 @@ export interface LoggedEvent {
   readonly topic?: string;
 }
 
-/** A published event that audit has not confirmed. */
-export interface UnloggedEvent {
-  readonly eventId: EventId;
-  readonly topic: string;
-  readonly key: string;
-  readonly createdAt: Date;
-}
-
 export interface OutboxReconcilerOptions {
   readonly pool: Pool;
   readonly schema: string;
   readonly log: MessageLog;
   /** Topics of which audit confirms every event; others count as done when they are published. */
   readonly loggedTopics: readonly string[];
-  /** Without confirmation for so long, an event is published again. Default 60 000 ms. */
+  /** Without confirmation for so long, an event is published again; then after twice as long, and so on. Default 60 000 ms. */
   readonly resendAfterMs?: number;
+  /** Events of one round. Default 500. */
+  readonly resendAtOnce?: number;
   /** Default 10 000 ms. */
   readonly everyMs?: number;
   /** Default OUTBOX_RETENTION_MS. */
@@ -52,7 +49,6 @@ export class OutboxReconciler {
   private readonly logger = new Logger(OutboxReconciler.name);
   private readonly sql: ReturnType<typeof statements>;
   private readonly resendAfterMs: number;
-  private readonly resent = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<void> = Promise.resolve();
 
@@ -91,27 +87,19 @@ export class OutboxReconciler {
     return rows.map(({ event_id }) => event_id);
   }
 
-  /** Published events older than so many milliseconds that audit has not confirmed, oldest first. */
-  async unlogged(olderThanMs: number, limit = 500): Promise<UnloggedEvent[]> {
-    return (await this.unloggedRows(olderThanMs, limit)).map(({ event_id, topic, key, created_at }) => ({
-      eventId: event_id as EventId,
-      topic,
-      key,
-      createdAt: created_at,
-    }));
-  }
-
-  /** Publishes again what has waited too long, each event once per waiting time. Returns how many. */
+  /**
+   * Publishes again what has waited too long. Who is due first comes first, and each attempt doubles an event's own waiting
+   * time: those that never get a leaf take ever less from the others. Returns how many.
+   */
   async resend(): Promise<number> {
-    const now = Date.now();
-    const rows = (await this.unloggedRows(this.resendAfterMs, 500)).filter(
-      ({ event_id }) => now - (this.resent.get(event_id) ?? 0) >= this.resendAfterMs,
-    );
+    const { pool, log, loggedTopics, schema, resendAtOnce = 500 } = this.options;
+    await pool.query({ ...this.sql.advance, values: [loggedTopics, this.resendAfterMs] });
+    await pool.query(this.sql.settle);
+    const { rows } = await pool.query<StoredRow>({ ...this.sql.due, values: [resendAtOnce] });
     if (rows.length === 0) return 0;
-    this.logger.warn(`${rows.length} events of ${this.options.schema} are not in the log: published again`);
-    await publishRows(this.options.log, rows);
-    for (const { event_id } of rows) this.resent.set(event_id, now);
-    for (const [eventId, at] of this.resent) if (now - at > 10 * this.resendAfterMs) this.resent.delete(eventId);
+    this.logger.warn(`${rows.length} events of ${schema} are not in the log: published again`);
+    await publishRows(log, rows);
+    await pool.query({ ...this.sql.attempted, values: [rows.map(({ event_id }) => event_id), this.resendAfterMs] });
     return rows.length;
   }
 
@@ -136,20 +124,11 @@ export class OutboxReconciler {
 
   private async reconcile(): Promise<void> {
     try {
-      await this.options.pool.query({ ...this.sql.advance, values: [this.options.loggedTopics] });
-      await this.resend();
+      if (this.options.loggedTopics.length > 0) await this.resend();
       await this.purge();
     } catch (error) {
       this.logger.warn(`reconciliation of ${this.options.schema} is tried again after ${failureCode(error)}`);
     }
-  }
-
-  private async unloggedRows(olderThanMs: number, limit: number): Promise<StoredRow[]> {
-    const { rows } = await this.options.pool.query<StoredRow>({
-      ...this.sql.unlogged,
-      values: [this.options.loggedTopics, olderThanMs, limit],
-    });
-    return rows;
   }
 }
 
@@ -162,35 +141,49 @@ const statements = (schema: string) => ({
            ON CONFLICT DO NOTHING
            RETURNING event_id`,
   },
-  // Up to `reconciled` everything is confirmed, so that each look begins where the last one had no gap.
-  unlogged: {
-    name: `${schema}.outbox-unlogged`,
-    text: `SELECT outbox.tx::text AS tx_text, outbox.id::text AS id_text, outbox.event_id, topic, key, payload, created_at
-           FROM ${schema}.outbox
-           WHERE (outbox.tx, outbox.id) > (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'reconciled')
-             AND (outbox.tx, outbox.id) <= (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'relay')
-             AND topic = ANY($1::text[])
-             AND created_at < clock_timestamp() - $2::float8 * interval '1 millisecond'
-             AND NOT EXISTS (SELECT 1 FROM ${schema}.outbox_logged WHERE outbox_logged.event_id = outbox.event_id)
-           ORDER BY outbox.tx, outbox.id
-           LIMIT $3`,
-  },
+  // Up to `reconciled` everything is confirmed or on the list, so that each look begins where the last one ended.
   advance: {
     name: `${schema}.outbox-advance`,
     text: `WITH ahead AS (
-             SELECT outbox.tx, outbox.id,
-                    NOT (topic = ANY($1::text[])) OR logged.event_id IS NOT NULL AS done
+             SELECT outbox.tx, outbox.id, outbox.event_id, created_at,
+                    NOT (topic = ANY($1::text[])) OR logged.event_id IS NOT NULL AS done,
+                    created_at < clock_timestamp() - $2::float8 * interval '1 millisecond' AS waits
              FROM ${schema}.outbox LEFT JOIN ${schema}.outbox_logged logged USING (event_id)
              WHERE (outbox.tx, outbox.id) > (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'reconciled')
                AND (outbox.tx, outbox.id) <= (SELECT tx, id FROM ${schema}.outbox_position WHERE name = 'relay')
              ORDER BY outbox.tx, outbox.id LIMIT 10000
            ), seen AS (
-             SELECT tx, id, bool_and(done) OVER (ORDER BY tx, id) AS all_done FROM ahead
+             SELECT ahead.*, bool_and(done OR waits) OVER (ORDER BY tx, id) AS passed FROM ahead
            ), reached AS (
-             SELECT tx, id FROM seen WHERE all_done ORDER BY tx DESC, id DESC LIMIT 1
+             SELECT tx, id FROM seen WHERE passed ORDER BY tx DESC, id DESC LIMIT 1
+           ), listed AS (
+             INSERT INTO ${schema}.outbox_unlogged (event_id, next_at)
+             SELECT event_id, created_at + $2::float8 * interval '1 millisecond' FROM seen WHERE passed AND NOT done
+             ON CONFLICT DO NOTHING
            )
            UPDATE ${schema}.outbox_position SET tx = reached.tx, id = reached.id, moved_at = clock_timestamp()
            FROM reached WHERE name = 'reconciled'`,
+  },
+  // Also what was confirmed while it was being put on the list.
+  settle: {
+    name: `${schema}.outbox-settle`,
+    text: `DELETE FROM ${schema}.outbox_unlogged USING ${schema}.outbox_logged
+           WHERE outbox_logged.event_id = outbox_unlogged.event_id`,
+  },
+  due: {
+    name: `${schema}.outbox-due`,
+    text: `SELECT outbox.tx::text AS tx_text, outbox.id::text AS id_text, outbox.event_id, topic, key, payload, created_at
+           FROM (SELECT event_id FROM ${schema}.outbox_unlogged WHERE next_at <= clock_timestamp()
+                 ORDER BY next_at, event_id LIMIT $1) AS due
+           JOIN ${schema}.outbox USING (event_id)
+           ORDER BY outbox.tx, outbox.id`,
+  },
+  attempted: {
+    name: `${schema}.outbox-attempted`,
+    text: `UPDATE ${schema}.outbox_unlogged SET attempts = attempts + 1,
+             next_at = clock_timestamp() + interval '1 millisecond' * CASE WHEN set_aside_at IS NULL
+               THEN least($2::float8 * 2.0 ^ least(attempts + 1, 40), ${LONGEST_PAUSE_MS}) ELSE ${SET_ASIDE_PAUSE_MS} END
+           WHERE event_id = ANY($1::text[])`,
   },
   purge: {
     name: `${schema}.outbox-purge`,

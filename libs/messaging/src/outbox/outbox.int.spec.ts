@@ -11,6 +11,7 @@ import { OutboxReconciler } from './outbox-reconciler.js';
 import { OutboxRelay, type OutboxRelayOptions } from './outbox-relay.js';
 import { outboxTable } from './outbox-table.js';
 import { Outbox, type OutboxRow } from './outbox.js';
+import { unloggedTable } from './unlogged-table.js';
 
 Logger.overrideLogger(false);
 
@@ -39,7 +40,7 @@ describe('the outbox', () => {
     pool = new pg.Pool({ connectionString: database.url, max: 20 });
     pool.on('error', () => undefined);
     await pool.query('CREATE SCHEMA exchange');
-    for (const statement of outboxTable('exchange')) await pool.query(statement);
+    for (const statement of [...outboxTable('exchange'), ...unloggedTable('exchange')]) await pool.query(statement);
     log = new InMemoryLog([TOPIC, 'audit.events.v1']);
     await log.connect();
   });
@@ -275,7 +276,7 @@ describe('the outbox', () => {
   });
 
   describe('reconciliation', () => {
-    const reconciler = (options: { resendAfterMs?: number; retentionMs?: number } = {}) =>
+    const reconciler = (options: { resendAfterMs?: number; resendAtOnce?: number; retentionMs?: number } = {}) =>
       new OutboxReconciler({ pool, schema: 'exchange', log, loggedTopics: [TOPIC], resendAfterMs: 0, ...options });
 
     async function commitAndPublish(...rows: OutboxRow[]): Promise<void> {
@@ -287,7 +288,7 @@ describe('the outbox', () => {
       await relay.stop();
     }
 
-    it('lists what audit has not confirmed, and nothing that is not published yet', async () => {
+    it('publishes again what audit has not confirmed, and nothing that is not published yet', async () => {
       const [a, b] = [row('a'), row('b')];
       await commitAndPublish(a, b);
       await commit(row('not published'));
@@ -295,9 +296,62 @@ describe('the outbox', () => {
         reconciler().markLogged(client, [{ eventId: a.eventId, leafIndex: 7n }]),
       );
       expect(confirmed).toEqual([a.eventId]);
-      expect((await reconciler().unlogged(0)).map(({ eventId }) => eventId)).toEqual([b.eventId]);
-      expect(await reconciler().unlogged(3_600_000)).toEqual([]);
+      expect(await reconciler({ resendAfterMs: 3_600_000 }).resend()).toBe(0);
+      expect(await reconciler().resend()).toBe(1);
+      expect(published()).toEqual(['a', 'b', 'b']);
     });
+
+    it('gives each its turn, however many never get a leaf', async () => {
+      await commitAndPublish(row('never 1'), row('never 2'), row('never 3'));
+      const narrow = reconciler({ resendAtOnce: 2 });
+      await narrow.resend();
+      await commitAndPublish(row('new'));
+      await narrow.resend();
+      expect(published().slice(-2)).toEqual(['never 1', 'never 3']);
+      await narrow.resend();
+      expect(published().slice(-2)).toEqual(['never 2', 'new']);
+    });
+
+    it('waits twice as long after each attempt, an hour at most', async () => {
+      await commitAndPublish(row('never'));
+      const minutesAfter = async (attempts: number): Promise<number> => {
+        await pool.query('UPDATE exchange.outbox_unlogged SET attempts = $1, next_at = now()', [attempts]);
+        expect(await reconciler({ resendAfterMs: 60_000 }).resend()).toBe(1);
+        expect(await reconciler({ resendAfterMs: 60_000 }).resend()).toBe(0);
+        const { rows } = await pool.query<{ minutes: number }>(
+          'SELECT extract(epoch FROM next_at - now())::float8 / 60 AS minutes FROM exchange.outbox_unlogged',
+        );
+        return Math.round(rows[0]!.minutes);
+      };
+      await reconciler().resend();
+      expect([await minutesAfter(0), await minutesAfter(1), await minutesAfter(2)]).toEqual([2, 4, 8]);
+      expect(await minutesAfter(5_000)).toBe(60);
+    });
+
+    it('is not held up by what never gets a leaf: it goes on a list, and off it when it is confirmed', async () => {
+      const [never, after] = [row('never'), row('after')];
+      await commitAndPublish(never, after);
+      await reconciler().markLogged(pool, [{ eventId: after.eventId, leafIndex: 1n }]);
+      await reconciler().resend();
+      expect(await reached()).toBe(after.eventId);
+      expect(await listed()).toEqual([never.eventId]);
+      await reconciler().markLogged(pool, [{ eventId: never.eventId, leafIndex: 2n }]);
+      expect(await reconciler().resend()).toBe(0);
+      expect(await listed()).toEqual([]);
+    });
+
+    async function listed(): Promise<string[]> {
+      const { rows } = await pool.query<{ event_id: string }>('SELECT event_id FROM exchange.outbox_unlogged');
+      return rows.map(({ event_id }) => event_id);
+    }
+
+    /** Up to which event all are confirmed or on the list. */
+    async function reached(): Promise<string | undefined> {
+      const { rows } = await pool.query<{ event_id: string }>(
+        `SELECT event_id FROM exchange.outbox JOIN exchange.outbox_position p USING (tx, id) WHERE p.name = 'reconciled'`,
+      );
+      return rows[0]?.event_id;
+    }
 
     it('passes over the events of others and what was confirmed before', async () => {
       const a = row('a');
@@ -319,15 +373,13 @@ describe('the outbox', () => {
       expect(await reconciler().markLogged(pool, [{ ...entry, topic: a.topic }])).toEqual([a.eventId]);
     });
 
-    it('publishes an unconfirmed event again as it was, once per waiting time', async () => {
+    it('publishes an unconfirmed event again as it was', async () => {
       const [a, b] = [row('a'), row('b')];
       await commitAndPublish(a, b);
       await reconciler().markLogged(pool, [{ eventId: a.eventId, leafIndex: 7n }]);
       const patient = reconciler({ resendAfterMs: 1 });
       await until(async () => (await patient.resend()) === 1);
       expect(published()).toEqual(['a', 'b', 'b']);
-      const slow = reconciler({ resendAfterMs: 3_600_000 });
-      expect(await slow.resend()).toBe(0);
     });
 
     it('begins each look where everything before is confirmed', async () => {
@@ -346,17 +398,11 @@ describe('the outbox', () => {
         everyMs: 5,
       });
       running.start();
-      const position = async () => {
-        const { rows } = await pool.query<{ event_id: string }>(
-          `SELECT event_id FROM exchange.outbox JOIN exchange.outbox_position p USING (tx, id) WHERE p.name = 'reconciled'`,
-        );
-        return rows[0]?.event_id;
-      };
-      await until(async () => (await position()) === a.eventId);
+      await until(async () => (await reached()) === a.eventId);
       await running.markLogged(pool, [{ eventId: b.eventId, leafIndex: 3n }]);
-      await until(async () => (await position()) === c.eventId);
+      await until(async () => (await reached()) === c.eventId);
       await running.stop();
-      expect(await running.unlogged(0)).toEqual([]);
+      expect(await listed()).toEqual([]);
     });
 
     it('purges what is confirmed and older than the retention, and keeps the rest', async () => {

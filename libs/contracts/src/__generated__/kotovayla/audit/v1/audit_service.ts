@@ -642,7 +642,7 @@ export interface MessageEntries {
 }
 
 export interface LogDifference {
-  /** event-without-leaf, leaf-without-event, other-content, leaf-gone, transfer-without-leaf, leaf-without-transfer */
+  /** event-without-leaf, event-refused, leaf-without-event, other-content, leaf-gone, transfer-without-leaf, leaf-without-transfer */
   kind: string;
   eventId: string;
   leafIndex?:
@@ -664,11 +664,15 @@ export interface ReportReconciliationRequest {
   overdue: number;
   /** At most 100. */
   differences: LogDifference[];
+  /** Events that audit refuses, as far as it has said so. They are sent again once a day. */
+  setAside: number;
 }
 
 export interface ReportReconciliationResponse {
   /** Of the alert that was raised; empty where nothing was new. */
   alert: string;
+  /** Events among those without a leaf of which audit can make no entry. */
+  refused: string[];
 }
 
 export interface GetReconciliationRequest {
@@ -699,6 +703,8 @@ export interface ProducerReconciliation {
     | undefined;
   /** It has not reported for too long. */
   silent: boolean;
+  /** Events that audit refuses. */
+  setAside: number;
 }
 
 export interface OpenDifference {
@@ -9394,7 +9400,7 @@ export const LogDifference: MessageFns<LogDifference> = {
 };
 
 function createBaseReportReconciliationRequest(): ReportReconciliationRequest {
-  return { topic: "", next: 0n, compared: 0, overdue: 0, differences: [] };
+  return { topic: "", next: 0n, compared: 0, overdue: 0, differences: [], setAside: 0 };
 }
 
 export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest> = {
@@ -9416,6 +9422,9 @@ export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest
     }
     for (const v of message.differences) {
       LogDifference.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.setAside !== 0) {
+      writer.uint32(48).uint32(message.setAside);
     }
     return writer;
   },
@@ -9473,6 +9482,14 @@ export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest
             message.differences.push(LogDifference.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.setAside = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9494,6 +9511,11 @@ export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest
       differences: globalThis.Array.isArray(object?.differences)
         ? object.differences.map((e: any) => LogDifference.fromJSON(e))
         : [],
+      setAside: isSet(object.setAside)
+        ? globalThis.Number(object.setAside)
+        : isSet(object.set_aside)
+        ? globalThis.Number(object.set_aside)
+        : 0,
     };
   },
 
@@ -9514,6 +9536,9 @@ export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest
     if (message.differences?.length) {
       obj.differences = message.differences.map((e) => LogDifference.toJSON(e));
     }
+    if (message.setAside !== 0) {
+      obj.setAside = Math.round(message.setAside);
+    }
     return obj;
   },
 
@@ -9527,18 +9552,22 @@ export const ReportReconciliationRequest: MessageFns<ReportReconciliationRequest
     message.compared = object.compared ?? 0;
     message.overdue = object.overdue ?? 0;
     message.differences = object.differences?.map((e) => LogDifference.fromPartial(e)) || [];
+    message.setAside = object.setAside ?? 0;
     return message;
   },
 };
 
 function createBaseReportReconciliationResponse(): ReportReconciliationResponse {
-  return { alert: "" };
+  return { alert: "", refused: [] };
 }
 
 export const ReportReconciliationResponse: MessageFns<ReportReconciliationResponse> = {
   encode(message: ReportReconciliationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.alert !== "") {
       writer.uint32(10).string(message.alert);
+    }
+    for (const v of message.refused) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -9564,6 +9593,14 @@ export const ReportReconciliationResponse: MessageFns<ReportReconciliationRespon
             message.alert = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refused.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9577,13 +9614,19 @@ export const ReportReconciliationResponse: MessageFns<ReportReconciliationRespon
   },
 
   fromJSON(object: any): ReportReconciliationResponse {
-    return { alert: isSet(object.alert) ? globalThis.String(object.alert) : "" };
+    return {
+      alert: isSet(object.alert) ? globalThis.String(object.alert) : "",
+      refused: globalThis.Array.isArray(object?.refused) ? object.refused.map((e: any) => globalThis.String(e)) : [],
+    };
   },
 
   toJSON(message: ReportReconciliationResponse): unknown {
     const obj: any = {};
     if (message.alert !== "") {
       obj.alert = message.alert;
+    }
+    if (message.refused?.length) {
+      obj.refused = message.refused;
     }
     return obj;
   },
@@ -9594,6 +9637,7 @@ export const ReportReconciliationResponse: MessageFns<ReportReconciliationRespon
   fromPartial<I extends Exact<DeepPartial<ReportReconciliationResponse>, I>>(object: I): ReportReconciliationResponse {
     const message = createBaseReportReconciliationResponse();
     message.alert = object.alert ?? "";
+    message.refused = object.refused?.map((e) => e) || [];
     return message;
   },
 };
@@ -9826,7 +9870,7 @@ export const GetReconciliationResponse: MessageFns<GetReconciliationResponse> = 
 };
 
 function createBaseProducerReconciliation(): ProducerReconciliation {
-  return { topic: "", next: 0n, compared: 0n, overdue: 0, reportedAt: undefined, silent: false };
+  return { topic: "", next: 0n, compared: 0n, overdue: 0, reportedAt: undefined, silent: false, setAside: 0 };
 }
 
 export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
@@ -9854,6 +9898,9 @@ export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
     }
     if (message.silent !== false) {
       writer.uint32(48).bool(message.silent);
+    }
+    if (message.setAside !== 0) {
+      writer.uint32(56).uint32(message.setAside);
     }
     return writer;
   },
@@ -9919,6 +9966,14 @@ export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
             message.silent = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.setAside = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9943,6 +9998,11 @@ export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
         ? fromJsonTimestamp(object.reported_at)
         : undefined,
       silent: isSet(object.silent) ? globalThis.Boolean(object.silent) : false,
+      setAside: isSet(object.setAside)
+        ? globalThis.Number(object.setAside)
+        : isSet(object.set_aside)
+        ? globalThis.Number(object.set_aside)
+        : 0,
     };
   },
 
@@ -9966,6 +10026,9 @@ export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
     if (message.silent !== false) {
       obj.silent = message.silent;
     }
+    if (message.setAside !== 0) {
+      obj.setAside = Math.round(message.setAside);
+    }
     return obj;
   },
 
@@ -9980,6 +10043,7 @@ export const ProducerReconciliation: MessageFns<ProducerReconciliation> = {
     message.overdue = object.overdue ?? 0;
     message.reportedAt = object.reportedAt ?? undefined;
     message.silent = object.silent ?? false;
+    message.setAside = object.setAside ?? 0;
     return message;
   },
 };
