@@ -29,6 +29,9 @@ const settings: Record<string, string> = {
   log_error_verbosity: 'terse',
 };
 
+/** Data that nobody needs after a crash of the machine; a killed server still loses nothing, since the kernel has the pages. */
+const unsynced: Record<string, string> = { fsync: 'off', full_page_writes: 'off' };
+
 export type ClusterName = 'hub' | 'agencies';
 
 /** One PostgreSQL cluster of the embedded stack, with a database of the same name. */
@@ -38,6 +41,8 @@ export class PostgresCluster {
     private readonly folder: DataFolder,
     private readonly home: PostgresHome,
     readonly port: number,
+    /** false: it does not wait for the disk, and its data may be gone after a crash of the machine. */
+    private readonly durable = true,
   ) {}
 
   /** The administrator's address of the cluster's own database. */
@@ -56,7 +61,8 @@ export class PostgresCluster {
   }
 
   process(): ProcessDefinition {
-    const switches = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const all = this.durable ? settings : { ...settings, ...unsynced };
+    const switches = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     return {
       name: this.processName,
       launch: (log) => {
@@ -100,6 +106,7 @@ export class PostgresCluster {
       '--encoding=UTF8',
       '--locale=C.UTF-8',
       '--no-instructions',
+      ...(this.durable ? [] : ['--no-sync']),
     ]);
     try {
       await this.folder.logging(this.processName, (log) => runTied(initdb, log));

@@ -17,6 +17,8 @@ export interface StackOptions {
   readonly report?: (line: string) => void;
   /** false: as where user namespaces are forbidden. */
   readonly allowNamespaces?: boolean;
+  /** false: as for tests, PostgreSQL does not wait for the disk. What it committed outlives its own end, not the machine's. */
+  readonly durable?: boolean;
 }
 
 /** PostgreSQL (clusters `hub` and `agencies`) and Kafka for one data folder, and the supervisor for what uses them. */
@@ -40,12 +42,12 @@ export class Stack {
 
   /** Starts what the environment does not name, PostgreSQL beside Kafka, and resolves when all answer. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { environment = process.env, report = () => undefined } = options;
+    const { environment = process.env, report = () => undefined, allowNamespaces = true, durable = true } = options;
     const folder = new DataFolder(options.dataFolder ?? defaultDataFolder);
     const ownership = await Ownership.take(folder, report);
     const supervisor = new Supervisor(folder, ownership, report);
     const ports = Ports.open(folder);
-    const start: PartStart = { folder, ports, supervisor, report, allowNamespaces: options.allowNamespaces ?? true };
+    const start: PartStart = { folder, ports, supervisor, report, allowNamespaces, durable };
     const ownHub = environment['DATABASE_URL'] || undefined;
     const ownAgencies = environment['AGENCIES_DATABASE_URL'] || ownHub;
     const ownKafka = environment['KAFKA_BROKERS'] || undefined;
@@ -94,6 +96,7 @@ interface PartStart {
   readonly supervisor: Supervisor;
   readonly report: (line: string) => void;
   readonly allowNamespaces: boolean;
+  readonly durable: boolean;
 }
 
 async function startKafka({ folder, ports, supervisor, report }: PartStart): Promise<string> {
@@ -109,7 +112,13 @@ async function startKafka({ folder, ports, supervisor, report }: PartStart): Pro
 
 async function startCluster(name: ClusterName, start: PartStart): Promise<string> {
   const home = postgresHome(start.folder, start.allowNamespaces);
-  const cluster = new PostgresCluster(name, start.folder, home, await start.ports.of(`postgres-${name}`));
+  const cluster = new PostgresCluster(
+    name,
+    start.folder,
+    home,
+    await start.ports.of(`postgres-${name}`),
+    start.durable,
+  );
   await cluster.prepare();
   await started(start.supervisor, cluster.process());
   await cluster.createDatabase();

@@ -18,6 +18,8 @@ export async function withStack(tests, endTests) {
   const stack = await Stack.start({
     dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-test-')),
     report: (line) => console.log(line),
+    // Every CREATE and DROP DATABASE would wait until all files are on the disk.
+    durable: false,
   });
   const result = await Promise.race([tests(stack.environment), interrupted]);
   const exitCode = typeof result === 'number' ? result : undefined;
