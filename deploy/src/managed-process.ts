@@ -57,7 +57,7 @@ export class ManagedProcess {
       if (!this.wanted) throw this.failure('was stopped before it was ready');
       if (this.startsSinceWanted - startsBefore > 3) throw this.failure('does not start');
       if (Date.now() > deadline) throw this.failure('is not ready in time');
-      await delay(50);
+      await delay(100);
     }
   }
 
