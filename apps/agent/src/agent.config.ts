@@ -1,5 +1,5 @@
 import { ServiceConfig } from '#platform';
-import { IsJSON, IsOptional, IsString, IsUrl, Matches } from 'class-validator';
+import { IsInt, IsJSON, IsOptional, IsString, IsUrl, Matches, Min } from 'class-validator';
 
 const url = { require_tld: false, require_protocol: true, protocols: ['http', 'https'] };
 
@@ -72,6 +72,16 @@ export class AgentConfig extends ServiceConfig {
   @IsOptional()
   @IsString()
   WITNESS_POLICY_FILE?: string;
+
+  /** Pause between two looks at the log, in milliseconds. */
+  @IsInt()
+  @Min(10)
+  FOLLOW_EVERY_MS = 2_000;
+
+  /** Work with a time (repetitions, refusal windows) is looked for this often, in milliseconds. */
+  @IsInt()
+  @Min(10)
+  LOOK_AGAIN_EVERY_MS = 1_000;
 
   /** Folder of the notices that clients are given before they decide. */
   @IsString()

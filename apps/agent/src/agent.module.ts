@@ -69,7 +69,7 @@ import { RestoreSent } from './receive-mail/restore-sent.js';
 import { OUTCOME_KEY, TakeConsentNotices } from './receive-mail/take-consent-notices.js';
 import { TakeNotices } from './receive-mail/take-notices.js';
 import { TakeOpened } from './receive-mail/take-opened.js';
-import { BackgroundWork } from './run-agent/background-work.js';
+import { BackgroundWork, Pace } from './run-agent/background-work.js';
 import { Wakeup } from './run-agent/wakeup.js';
 import { OutboxSender } from './send-message/outbox-sender.js';
 import { SealOutgoing } from './send-message/seal-outgoing.js';
@@ -160,6 +160,7 @@ export class AgentModule {
         Adapters,
         ApplyOutcome,
         BackgroundWork,
+        { provide: Pace, useValue: new Pace(config.FOLLOW_EVERY_MS, config.LOOK_AGAIN_EVERY_MS) },
         ClientStore,
         ConsentStore,
         Directory,

@@ -203,6 +203,8 @@ export class TestAgent {
       AGENT_CONFIG_FILE: file,
       DATABASE_URL: serviceDatabaseUrl(this.database.url, databaseSpec.schema),
       ...this.hub.pins,
+      FOLLOW_EVERY_MS: 100,
+      LOOK_AGAIN_EVERY_MS: 200,
       ...this.environment,
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     });

@@ -22,11 +22,16 @@ import { Wakeup, type Work } from './wakeup.js';
 
 /** Seconds of a long poll. */
 const POLL_S = 25;
-/** Work with a time (repetitions, refusal windows) is looked for this often. */
-const LOOK_AGAIN_MS = 1_000;
-const FOLLOW_EVERY_MS = 2_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
+
+/** How often is looked for what nobody announces, in milliseconds. */
+export class Pace {
+  constructor(
+    readonly followEveryMs: number,
+    readonly lookAgainEveryMs: number,
+  ) {}
+}
 
 /** One kind of work of one agency. */
 interface Step {
@@ -63,6 +68,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(Wakeup) private readonly wakeup: Wakeup,
     @Inject(Database) private readonly database: Database,
     @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(Pace) private readonly pace: Pace,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -101,20 +107,20 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
   private async follow(): Promise<void> {
     await this.repeat('follow-log', undefined, async () => {
       await this.log.catchUp();
-      await pause(FOLLOW_EVERY_MS, this.stop.signal);
+      await pause(this.pace.followEveryMs, this.stop.signal);
     });
   }
 
   private async watchWitnesses(): Promise<void> {
     await this.repeat('watch-witnesses', undefined, async () => {
       await this.witnessed.runOnce();
-      await pause(FOLLOW_EVERY_MS, this.stop.signal);
+      await pause(this.pace.followEveryMs, this.stop.signal);
     });
   }
 
   private async fetch(agency: ServedAgency): Promise<void> {
     await this.repeat('fetch-mail', agency, async () => {
-      if (agency.onboarding) return pause(LOOK_AGAIN_MS, this.stop.signal);
+      if (agency.onboarding) return pause(this.pace.lookAgainEveryMs, this.stop.signal);
       const items = await this.fetcher.runOnce(agency, POLL_S, this.stop.signal);
       if (items > 0) this.wakeup.notify(agency.id, 'open', 'notices');
     });
@@ -126,7 +132,8 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
       const done = await step.run();
       if (done > 0) this.wakeup.notify(agency.id, ...step.next);
       // A full batch says that there may be more; what comes meanwhile notifies.
-      if (done < step.batch) await this.wakeup.wait(agency.id, step.work, seen, LOOK_AGAIN_MS, this.stop.signal);
+      if (done < step.batch)
+        await this.wakeup.wait(agency.id, step.work, seen, this.pace.lookAgainEveryMs, this.stop.signal);
     });
   }
 
