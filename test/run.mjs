@@ -16,14 +16,14 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const allFailures = [];
 const allUnsteady = [];
 
-await step(compiles.name, compiles.run);
-const unitTests = { name: 'unit tests', run: () => runJest('unit', patterns, { args: ['--maxWorkers=1'] }) };
-const [longest, ...others] = patterns.length === 0 ? staticChecks : [];
-await twoAtATime([...(longest ? [longest] : []), unitTests, ...others]);
-if (patterns.length === 0 || (await hasTests('integration', patterns))) {
-  await ensureJava();
-  await step('integration and end-to-end tests', () => withStack((env) => runOverStack(patterns, { env }), endRunning));
-}
+// Tests over the stack wait more than they compute: what needs no stack takes the time that they leave. Unit tests have time
+// limits, checks have none.
+const compiled = step(compiles.name, compiles.run);
+await Promise.all([
+  compiled.then(testOverStack),
+  compiled.then(() => step('unit tests', () => runJest('unit', patterns, { niceness: 5, args: ['--maxWorkers=1'] }))),
+  checkOneByOne(patterns.length === 0 ? staticChecks : []),
+]);
 
 // Last, because the middle of a long output is what gets lost.
 for (const test of allUnsteady) console.log(`unsteady, passed when run once more: ${test}`);
@@ -58,10 +58,12 @@ async function step(name, body) {
   if (outcome === 'FAILED' && reason) console.log(reason);
 }
 
-async function twoAtATime(steps) {
-  const waiting = [...steps];
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await step(next.name, next.run);
-  };
-  await Promise.all([work(), work()]);
+async function testOverStack() {
+  if (patterns.length > 0 && !(await hasTests('integration', patterns))) return;
+  await ensureJava();
+  await step('integration and end-to-end tests', () => withStack((env) => runOverStack(patterns, { env }), endRunning));
+}
+
+async function checkOneByOne(checks) {
+  for (const { name, run } of checks) await step(name, run);
 }

@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile } from '../../deploy/prepare/build.mjs';
 import { root } from '../../deploy/prepare/root.mjs';
-import { run, runTool } from './processes.mjs';
+import { run as runProgram } from './processes.mjs';
 
 // As a run of tests, a check resolves to counts, and to the reason when it does not hold or is skipped.
 const holds = { passed: 1, failed: 0, skipped: 0 };
 const fails = (reason) => ({ passed: 0, failed: 1, skipped: 0, reason });
 const skips = (reason) => ({ passed: 0, failed: 0, skipped: 1, reason });
+
+/** Behind everything else: nobody waits for a single check. */
+const run = (program, args) => runProgram(program, args, { niceness: 15 });
+/** A program of the installed packages. */
+const runTool = (script, args) => run(process.execPath, [`node_modules/${script}`, ...args]);
 
 const holdsIfZero = async (running) => {
   const { code, output } = await running;
@@ -22,7 +27,7 @@ export const compiles = {
   run: async () => ((await compile()) ? holds : fails('the sources do not compile: see above')),
 };
 
-/** The long ones first: two run at a time. */
+/** The longest first: it runs beside the compiler. */
 export const staticChecks = [
   { name: 'eslint', run: () => holdsIfZero(runTool('eslint/bin/eslint.js', ['.', '--max-warnings', '0'])) },
   {

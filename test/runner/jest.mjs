@@ -10,7 +10,7 @@ const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarnin
  * Runs a Jest project. Resolves to counts of tests and the failed ones by name; a file that could not run counts as one
  * failed test.
  */
-export async function runJest(project, patterns, { env = {}, shown = false, args = [] } = {}) {
+export async function runJest(project, patterns, { env, shown, niceness, args = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'kotovayla-jest-'));
   const results = join(folder, 'results.json');
   try {
@@ -26,7 +26,7 @@ export async function runJest(project, patterns, { env = {}, shown = false, args
         ...args,
         ...patterns,
       ],
-      { env, shown },
+      { env, shown, niceness },
     );
     const counts = countsOf(results, code);
     return { ...counts, reason: counts.failed > 0 ? output : undefined };

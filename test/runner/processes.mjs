@@ -7,12 +7,15 @@ const running = new Set();
 
 /**
  * Runs a program in the clone. Resolves to { code, output }; output is empty when it is shown instead of collected. Where
- * the kernel can, the program is told to end when this process is killed.
+ * the kernel can, the program is told to end when this process is killed. With a niceness it lets the others go first.
  */
-export function run(program, args, { env = {}, shown = false, limitMs = 40 * 60_000 } = {}) {
-  const [command, all] = hasParentDeathSignal
-    ? ['setpriv', ['--pdeathsig', 'TERM', program, ...args]]
-    : [program, args];
+export function run(program, args, { env = {}, shown = false, niceness = 0, limitMs = 40 * 60_000 } = {}) {
+  const [command, ...all] = [
+    ...(hasParentDeathSignal ? ['setpriv', '--pdeathsig', 'TERM'] : []),
+    ...(niceness > 0 ? ['nice', '-n', String(niceness)] : []),
+    program,
+    ...args,
+  ];
   const child = spawn(command, all, {
     cwd: root,
     env: { ...process.env, ...env },
@@ -32,9 +35,6 @@ export function run(program, args, { env = {}, shown = false, limitMs = 40 * 60_
     child.once('close', (code, signal) => done(code ?? `ended by ${signal}`));
   });
 }
-
-/** A program of the installed packages. */
-export const runTool = (script, args, options) => run(process.execPath, [`node_modules/${script}`, ...args], options);
 
 export function endRunning() {
   for (const child of running) child.kill('SIGTERM');
