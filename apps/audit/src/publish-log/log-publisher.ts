@@ -184,6 +184,8 @@ class Edge {
   /** Size up to which the committed entries were seen to lead to signed roots; −1 before the empty log's checkpoint. */
   checked: number;
   private filled: string[] = [];
+  /** Paths of the full tiles and bundles of which there are partial files. */
+  private readonly begun = new Set<string>();
 
   constructor(
     public published: StoredCheckpoint | undefined,
@@ -191,6 +193,9 @@ class Edge {
     private bundle: Uint8Array[] = [],
   ) {
     this.checked = published === undefined ? -1 : tree.size;
+    if (!published) return;
+    for (const { level, n } of partialTiles(published.size)) this.begun.add(tilePath(level, n));
+    this.begun.add(entryBundlePath(Math.floor(published.size / tileWidth)));
   }
 
   get size(): number {
@@ -218,15 +223,21 @@ class Edge {
     if (this.size !== checkpoint.size || !this.root().equals(checkpoint.root))
       throw new AppError('LOG_INCONSISTENT', 'the committed entries do not lead to the signed root');
     files.push(...this.tree.takeFull().map(tileFile));
-    this.filled = files.map(([name]) => name);
+    this.filled.push(...files.map(([name]) => name).filter((name) => this.begun.delete(name)));
     // Smaller partial tiles than the published ones would serve no checkpoint.
     if (this.size < (this.published?.size ?? 0)) return files;
-    if (this.bundle.length > 0) files.push(this.bundleFile());
-    files.push(...this.tree.partial().map(tileFile));
+    if (this.bundle.length > 0) {
+      this.begun.add(entryBundlePath(Math.floor(this.size / tileWidth)));
+      files.push(this.bundleFile());
+    }
+    for (const tile of this.tree.partial()) {
+      this.begun.add(tilePath(tile.level, tile.n));
+      files.push(tileFile(tile));
+    }
     return files;
   }
 
-  /** Paths of what became full with the last growth. */
+  /** Paths of what became full and has partial files, which serve nothing any more. */
   takeFilled(): string[] {
     const filled = this.filled;
     this.filled = [];

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { logKeysFile } from '#envelope';
@@ -105,7 +106,8 @@ export class TileFolder {
   }
 
   private async place(name: string, content: Buffer): Promise<void> {
-    const there = await this.read(name);
+    // Hardly anything is there already, and to fail to open it costs more than to look.
+    const there = existsSync(join(this.path, name)) ? await this.read(name) : undefined;
     if (there === undefined) return this.replace(name, content);
     if (!there.equals(content))
       throw new AppError('LOG_INCONSISTENT', `${name} was published before with another content`);
@@ -113,7 +115,7 @@ export class TileFolder {
 
   private async replace(name: string, content: Buffer): Promise<void> {
     const made = join(this.path, staging, `${process.pid}-${name.replaceAll('/', '-')}`);
-    await mkdir(dirname(made), { recursive: true });
+    await makeFolder(dirname(made));
     const file = await open(made, 'w');
     try {
       await file.writeFile(content);
@@ -121,9 +123,11 @@ export class TileFolder {
     } finally {
       await file.close();
     }
-    await mkdir(dirname(join(this.path, name)), { recursive: true });
-    await rename(made, join(this.path, name));
+    const target = join(this.path, name);
+    await makeFolder(dirname(target));
+    await rename(made, target);
   }
+
 }
 
 /** Size in a checkpoint that was published from here; NaN where there is none. */
@@ -141,6 +145,10 @@ function beginning(
     end += 2 + full.readUInt16BE(end);
   }
   return end <= full.length ? full.subarray(0, end) : undefined;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  if (!existsSync(path)) await mkdir(path, { recursive: true });
 }
 
 /** `tile/0/x001/067` → `tile/0/x001`, `tile/0`, `tile`, and the log's folder itself. */
