@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsentEvent, ExchangeEvent, LogRecord, recordMembers, topics } from '#contracts';
-import { type LogBody, parseLogBody, rangesOf } from '#envelope';
+import {
+  type LogBody,
+  type Outcome,
+  type SigningKey,
+  generateSigningKey,
+  openReleasedKey,
+  parseLogBody,
+  rangesOf,
+  readStatement,
+  verifyReceipt,
+} from '#envelope';
 import { type EventId, newEventId, newExchangeId, newMessageId, sha256, systemClock, unwrap } from '#kernel';
 import { until } from '#testing';
 import { prepareOpaque } from '../../apps/audit/src/append-entries/prepared-entry.js';
@@ -8,6 +18,8 @@ import { plainProposal } from '../../apps/audit/src/append-entries/proposal.js';
 import { somebody } from '../../apps/audit/src/testing/erasing-hub.fixture.js';
 import { type Party, party } from '../../apps/audit/src/testing/parties.fixture.js';
 import { databaseSpec as consentDatabase } from '../../apps/consent/src/infra/database.js';
+import { AskForReceipts, type AskForReceiptsParts } from '../../apps/exchange/src/confirm-logged/ask-for-receipts.js';
+import { ConfirmLogged } from '../../apps/exchange/src/confirm-logged/confirm-logged.handler.js';
 import { databaseSpec as exchangeDatabase } from '../../apps/exchange/src/infra/database.js';
 import { TransferRows } from '../../apps/exchange/src/reconcile-transfers/transfer-rows.js';
 import { Producer, ReconcilingHub } from './reconciling-hub.fixture.js';
@@ -330,10 +342,126 @@ describe('an event that Kafka lost', () => {
   });
 });
 
+describe('a receipt that never came to exchange', () => {
+  let confirm: ConfirmLogged;
+  let outcomeKey: SigningKey;
+
+  beforeAll(async () => {
+    outcomeKey = await generateSigningKey();
+    confirm = new ConfirmLogged({ outcomeKey }, exchange.resending, systemClock);
+  });
+
+  const asking = (options: Partial<AskForReceiptsParts> = {}): AskForReceipts =>
+    new AskForReceipts({
+      database: exchange.database,
+      audit: hub.calls(),
+      confirm,
+      afterCommit: () => undefined,
+      leastAgeMs: 0,
+      ...options,
+    });
+
+  /** As exchange accepts a message, and audit logs it; the word of that is lost. */
+  async function acceptedAndLogged(...agencies: readonly Party[]): Promise<EventId[]> {
+    const facts = agencies.map(({ id }) => ({ ...transfer(), sender: id, receiptFor: id }));
+    const ids = await exchange.commit(...facts);
+    await exchange.database.query({
+      text: `INSERT INTO exchange.awaited_receipts (event_id, agency, outcome)
+             SELECT event_id, agency, outcome::jsonb FROM unnest($1::text[], $2::text[], $3::text[])
+               AS given (event_id, agency, outcome)`,
+      values: [
+        ids,
+        agencies.map(({ id }) => id),
+        facts.map(({ exchangeId, messageId, manifestHash, sender }) =>
+          JSON.stringify({
+            type: 'accepted',
+            exchangeId,
+            messageId,
+            manifestHash,
+            sender,
+            at: new Date().toISOString(),
+          }),
+        ),
+      ],
+    });
+    const members = await exchange.database.query<{ payload: Buffer }>({
+      text: 'SELECT payload FROM exchange.outbox WHERE event_id = ANY ($1) ORDER BY tx, id',
+      values: [ids],
+    });
+    for (const { payload } of members.rows) {
+      const body = { v: 1, ...recordMembers(ExchangeEvent.decode(payload).log!), assertedBy: 'hub' };
+      const entry = prepareOpaque(unwrap(parseLogBody(body)), hub.audit.kek);
+      await hub.audit.appender.append(plainProposal([entry]));
+    }
+    return ids;
+  }
+
+  async function noticesOf({ id }: Party): Promise<Outcome[]> {
+    const { rows } = await exchange.owner.query<{ notice: string }>({
+      text: 'SELECT notice FROM exchange.mailbox_items WHERE agency = $1 AND notice IS NOT NULL ORDER BY number',
+      values: [id],
+    });
+    return rows.map(({ notice }) => unwrap(readStatement('outcome', notice)).payload);
+  }
+
+  it('is asked for, and the sender is told once, with a receipt that proves its own message', async () => {
+    const [id] = await acceptedAndLogged(city);
+    await exchange.reconciler({}).round();
+    expect(await exchange.isConfirmed(id!)).toBe(true);
+    const before = (await noticesOf(city)).length;
+    expect(await asking().round()).toBe(1);
+    expect(await asking().round()).toBe(0);
+    const told = (await noticesOf(city)).slice(before);
+    expect(told).toHaveLength(1);
+    const { receipt, manifestHash } = told[0]!;
+    const opening = unwrap(await openReleasedKey(receipt!.opening!, city.receiving));
+    const { body } = unwrap(
+      verifyReceipt({
+        receipt: receipt!,
+        opening,
+        logVerifier: await hub.logVerifier(),
+        expected: { manifestHash: manifestHash! },
+      }),
+    );
+    expect(body).toMatchObject({ eventId: id, type: 'message-accepted', sender: city.id });
+  });
+
+  it('is asked for each in its turn, though some have no leaf', async () => {
+    await asking().round();
+    const waiting = Array.from({ length: 4 }, () => newEventId());
+    await exchange.database.query({
+      text: `INSERT INTO exchange.awaited_receipts (event_id, agency, outcome) SELECT unnest($1::text[]), $2, '{}'`,
+      values: [waiting, city.id],
+    });
+    const [id] = await acceptedAndLogged(city);
+    const narrow = asking({ pageSize: 2 });
+    expect(await narrow.round()).toBe(1);
+    const { rows } = await exchange.owner.query({
+      text: 'SELECT FROM exchange.awaited_receipts WHERE event_id = $1',
+      values: [id],
+    });
+    expect(rows).toEqual([]);
+  });
+
+  it('is given to nobody whom the entry does not name', async () => {
+    const [id] = await acceptedAndLogged(city);
+    const { findReceipts } = hub.calls();
+    const told = await findReceipts({ owed: [{ eventId: id!, receiptFor: ombudsman.id }] });
+    expect(told.found).toEqual([]);
+    expect((await findReceipts({ owed: [{ eventId: id!, receiptFor: city.id }] })).found).toHaveLength(1);
+  });
+
+  it('is left to Kafka while it may still be under way', async () => {
+    await acceptedAndLogged(city);
+    expect(await asking({ leastAgeMs: 3_600_000 }).round()).toBe(0);
+    expect(await asking().round()).toBe(2);
+  });
+});
+
 describe('exchange that holds its messages against the log', () => {
   const rows = (): TransferRows =>
     new TransferRows({ database: exchange.database, audit: hub.calls(), clock: systemClock, alarmAfterMs: 0 });
-  const round = (): Promise<void> => exchange.reconciler({ rows: rows() }).round();
+  const round = (): Promise<void> => exchange.reconciler({ rows: [rows()] }).round();
 
   async function message(state: string): Promise<string> {
     const hash = sha256(newEventId());

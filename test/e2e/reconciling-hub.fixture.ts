@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { type LogDifference, LogRecord, type Topic, allTopics, topics } from '#contracts';
 import { type EventId, newEventId, systemClock } from '#kernel';
+import type { LogVerifier } from '#merkle';
 import {
   KafkaLog,
   LogReconciler,
@@ -11,6 +12,7 @@ import {
   Outbox,
   OutboxReconciler,
   OutboxRelay,
+  type EventsOfRowsOptions,
   type ReconcilingAudit,
   type RecordedRows,
   type Subscription,
@@ -20,16 +22,20 @@ import { Database, type DatabaseSpec, callSigner, createLogger, prepareDatabase,
 import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
 import { databaseSpec as auditDatabase } from '../../apps/audit/src/infra/database.js';
 import { AgencyKeys } from '../../apps/audit/src/infra/agency-keys.js';
+import { tileSource } from '../../apps/audit/src/infra/log-store.js';
 import { ReconciliationStore } from '../../apps/audit/src/infra/reconciliation-store.js';
 import { FactConsumer } from '../../apps/audit/src/log-facts/fact-consumer.js';
 import { RecordPreparer } from '../../apps/audit/src/log-facts/prepare-record.js';
 import { EvidenceVerifier } from '../../apps/audit/src/log-facts/verify-evidence.js';
 import { EntrySealer } from '../../apps/audit/src/seal-entries/entry-sealer.js';
 import { Differences } from '../../apps/audit/src/reconcile-facts/differences.js';
+import { OwedReceipts } from '../../apps/audit/src/reconcile-facts/owed-receipts.js';
 import { FactsInLog } from '../../apps/audit/src/reconcile-facts/facts-in-log.js';
 import { ReconcileFactsController } from '../../apps/audit/src/reconcile-facts/reconcile-facts.controller.js';
 import { ReconciliationState } from '../../apps/audit/src/reconcile-facts/reconciliation-state.js';
-import { ErasingHub } from '../../apps/audit/src/testing/erasing-hub.fixture.js';
+import { LogKey } from '../../apps/audit/src/infra/log-key.js';
+import { ErasingHub, erasingOrigin, logKeyPathIn } from '../../apps/audit/src/testing/erasing-hub.fixture.js';
+import type { AskForReceiptsParts } from '../../apps/exchange/src/confirm-logged/ask-for-receipts.js';
 import type { TransferRowsParts } from '../../apps/exchange/src/reconcile-transfers/transfer-rows.js';
 import { type Party, directoryOf } from '../../apps/audit/src/testing/parties.fixture.js';
 
@@ -67,6 +73,14 @@ export class ReconcilingHub {
     this.controller = new ReconcileFactsController(
       new FactsInLog(audit.database, this.store, audit.openings),
       new Differences(this.store, audit.appender, audit.kek, systemClock),
+      new OwedReceipts({
+        store: this.store,
+        openings: audit.openings,
+        keys: new AgencyKeys(directoryOf(parties), () => Promise.resolve(true)),
+        appender: audit.appender,
+        tiles: tileSource(audit.database),
+        clock: systemClock,
+      }),
       this.store,
       audit.database,
     );
@@ -110,7 +124,9 @@ export class ReconcilingHub {
   }
 
   /** As a producer calls it; what was asked is kept. */
-  calls(asked: { from: bigint }[] = []): ReconcilingAudit & TransferRowsParts['audit'] {
+  calls(
+    asked: { from: bigint }[] = [],
+  ): ReconcilingAudit & TransferRowsParts['audit'] & AskForReceiptsParts['audit'] & EventsOfRowsOptions['audit'] {
     const { controller, metadata } = this;
     return {
       listFacts: async (request) => {
@@ -118,9 +134,16 @@ export class ReconcilingHub {
         return controller.listFacts(request, await metadata(request.topic));
       },
       reportReconciliation: async (request) => controller.reportReconciliation(request, await metadata(request.topic)),
+      findLeaves: async (request) => controller.findLeaves(request, await metadata(request.topic)),
+      findReceipts: async (request) => controller.findReceipts(request, await metadata(topics.exchangeEvents)),
       findMessageEntries: async (request) =>
         controller.findMessageEntries(request, await metadata(topics.exchangeEvents)),
     };
+  }
+
+  /** By which receipts of this log are verified. */
+  async logVerifier(): Promise<LogVerifier> {
+    return (await LogKey.load(erasingOrigin, logKeyPathIn(this.folder))).verifier;
   }
 
   async open(): Promise<LogDifference[]> {
@@ -217,7 +240,7 @@ export class Producer {
     readonly asked?: { from: bigint }[];
     readonly alarmAfterMs?: number;
     readonly retentionMs?: number;
-    readonly rows?: RecordedRows;
+    readonly rows?: readonly RecordedRows[];
     readonly pageSize?: number;
     readonly audit?: ReconcilingAudit;
   }): LogReconciler {

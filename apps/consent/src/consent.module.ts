@@ -49,6 +49,7 @@ import { LinkSubject } from './link-subject/link-subject.handler.js';
 import { ListConsents } from './list-consents/list-consents.handler.js';
 import { PERMIT_KEY, PermitRelease } from './permit-release/permit-release.handler.js';
 import { ProposeConsent } from './propose-consent/propose-consent.handler.js';
+import { ConsentRows } from './reconcile-consents/consent-rows.js';
 import { RecordConsent } from './record-consent/record-consent.handler.js';
 import { LogReplay } from './replay-log/log-replay.js';
 import { ACCOUNT_HOSTS, ShowAccount } from './show-account/show-account.handler.js';
@@ -142,18 +143,23 @@ export class ConsentModule {
         {
           provide: LogReconciler,
           inject: [Database, AUDIT, OutboxReconciler],
-          useFactory: ({ pool }: Database, audit: GrpcClient<AuditServiceClient>, reconciler: OutboxReconciler) =>
-            new LogReconciler({
-              pool,
+          useFactory: (database: Database, audit: GrpcClient<AuditServiceClient>, reconciler: OutboxReconciler) => {
+            const topic = topics.consentEvents;
+            const recordOf = (payload: Buffer) => ConsentEvent.decode(payload).log;
+            const alarmAfterMs = config.RECONCILE_ALARM_MS;
+            return new LogReconciler({
+              pool: database.pool,
               schema: SCHEMA,
-              topic: topics.consentEvents,
+              topic,
               audit,
-              recordOf: (payload) => ConsentEvent.decode(payload).log,
+              recordOf,
               confirm: (client, entries) => reconciler.markLogged(client, entries),
+              rows: [new ConsentRows({ database, audit, topic, recordOf, alarmAfterMs })],
               leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
-              alarmAfterMs: config.RECONCILE_ALARM_MS,
+              alarmAfterMs,
               everyMs: config.RECONCILE_EVERY_MS,
-            }),
+            });
+          },
         },
         {
           provide: LogReplay,

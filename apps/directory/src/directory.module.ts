@@ -41,6 +41,7 @@ import type { ReferenceData } from './domain/reference-records.js';
 import { FindRoute } from './find-route/find-route.handler.js';
 import { SCHEMA } from './infra/database.js';
 import { PublishKeys } from './publish-keys/publish-keys.handler.js';
+import { DirectoryRows } from './reconcile-directory/directory-rows.js';
 import { recordCatalogue, type RecordedCatalogue } from './record-catalogue/record-catalogue.js';
 import { REFERENCE, RegisterAgency } from './register-agency/register-agency.handler.js';
 import { RevokeKey } from './revoke-key/revoke-key.handler.js';
@@ -156,19 +157,22 @@ export class DirectoryModule {
           provide: LogReconciler,
           inject: [Database, AUDIT, OutboxReconciler, ConfirmKeys, OutboxRelay, SnapshotFeed],
           useFactory: (
-            { pool }: Database,
+            database: Database,
             audit: GrpcClient<AuditServiceClient>,
             reconciler: OutboxReconciler,
             keys: ConfirmKeys,
             relay: OutboxRelay,
             feed: SnapshotFeed,
-          ) =>
-            new LogReconciler({
-              pool,
+          ) => {
+            const topic = topics.directoryEvents;
+            const recordOf = (payload: Buffer) => DirectoryEvent.decode(payload).log;
+            return new LogReconciler({
+              pool: database.pool,
               schema: SCHEMA,
-              topic: topics.directoryEvents,
+              topic,
               audit,
-              recordOf: (payload) => DirectoryEvent.decode(payload).log,
+              recordOf,
+              rows: [new DirectoryRows({ database, audit, topic, recordOf })],
               confirm: async (client, entries) => {
                 await reconciler.markLogged(client, entries);
                 await keys.confirm(client, entries);
@@ -180,7 +184,8 @@ export class DirectoryModule {
               leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
               alarmAfterMs: config.RECONCILE_ALARM_MS,
               everyMs: config.RECONCILE_EVERY_MS,
-            }),
+            });
+          },
         },
         {
           provide: KafkaTransport,

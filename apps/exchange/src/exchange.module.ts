@@ -26,6 +26,7 @@ import {
   grpcServer,
   loadOrCreateServiceKey,
 } from '#platform';
+import { AskForReceipts } from './confirm-logged/ask-for-receipts.js';
 import { AuditEventsConsumer } from './confirm-logged/audit-events.consumer.js';
 import { ConfirmLogged } from './confirm-logged/confirm-logged.handler.js';
 import { ExchangeConfig } from './exchange.config.js';
@@ -49,6 +50,7 @@ import { quotaAlarm } from './receive-submissions/quota-alarm.js';
 import { ReceiveSubmissions } from './receive-submissions/receive-submissions.handler.js';
 import { SubmissionQuotas } from './receive-submissions/submission-quotas.js';
 import { SubmissionsConsumer } from './receive-submissions/submissions.consumer.js';
+import { EdgeRefusals } from './reconcile-transfers/edge-refusals.js';
 import { TransferRows } from './reconcile-transfers/transfer-rows.js';
 import { GatewayRefusalsConsumer } from './refuse-at-edge/gateway-refusals.consumer.js';
 import { ReleaseMessagesController } from './release-messages/release-messages.controller.js';
@@ -301,8 +303,10 @@ export class ExchangeModule {
             confirm: ConfirmLogged,
             afterCommit: () => void,
             clock: Clock,
-          ) =>
-            new LogReconciler({
+          ) => {
+            const leastAgeMs = config.RECONCILE_LEAST_AGE_MS;
+            const receipts = new AskForReceipts({ database, audit, confirm, afterCommit, leastAgeMs });
+            return new LogReconciler({
               pool: database.pool,
               schema: SCHEMA,
               topic: topics.exchangeEvents,
@@ -313,11 +317,16 @@ export class ExchangeModule {
                 await confirm.confirm(client, [{ entries: [...entries], checkpoint: '' }]);
               },
               afterCommit,
-              rows: new TransferRows({ database, audit, clock, alarmAfterMs: config.RECONCILE_ALARM_MS }),
-              leastAgeMs: config.RECONCILE_LEAST_AGE_MS,
+              rows: [
+                new TransferRows({ database, audit, clock, alarmAfterMs: config.RECONCILE_ALARM_MS }),
+                new EdgeRefusals({ database, audit, clock, alarmAfterMs: config.RECONCILE_ALARM_MS }),
+              ],
+              eachRound: () => receipts.round(),
+              leastAgeMs,
               alarmAfterMs: config.RECONCILE_ALARM_MS,
               everyMs: config.RECONCILE_EVERY_MS,
-            }),
+            });
+          },
         },
         {
           provide: Lifecycle,

@@ -89,11 +89,14 @@ export const differenceKinds = [
   'leaf-gone',
   'transfer-without-leaf',
   'leaf-without-transfer',
+  'row-without-event',
+  'event-without-row',
 ] as const;
 
 /**
  * What a producer has and the log has not, or the reverse (decision 0037). `event-refused`: audit can make no entry of the
- * event; `other-content`: both have it and say different things; `leaf-gone`: a leaf that was there is no more. A transfer is a message in exchange's own table.
+ * event; `other-content`: both have it and say different things; `leaf-gone`: a leaf that was there is no more. A transfer is a message in exchange's own table;
+ * a row is what another producer keeps of an event, as it is now.
  */
 export interface LogDifference {
   kind: (typeof differenceKinds)[number];

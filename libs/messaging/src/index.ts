@@ -26,6 +26,8 @@ export type { KafkaTransportOptions } from './nest/kafka-transport.js';
 export { enqueueText, enqueueValues, Outbox } from './outbox/outbox.js';
 export type { OutboxRow } from './outbox/outbox.js';
 export * from './outbox/outbox-reconciler.js';
+export { EventsOfRows, rowWithoutEvent } from './outbox/events-of-rows.js';
+export type { EventsOfRowsOptions, NamingRow } from './outbox/events-of-rows.js';
 export { LogReconciler } from './outbox/log-reconciler.js';
 export type { ReconcilingAudit, RecordedRows } from './outbox/log-reconciler.js';
 export { reconciliationTable } from './outbox/reconciliation-table.js';

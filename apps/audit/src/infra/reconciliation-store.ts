@@ -80,6 +80,28 @@ export class ReconciliationStore {
     return { rows: rows.filter(({ eventId }) => eventId !== null), next: rows[0]?.next ?? asked.from };
   }
 
+  /** Where these events stand, as far as they do. */
+  async leavesOf(eventIds: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await this.client.query<{ eventId: string; leafIndex: number }>({
+      name: `${s}.leaves-of-events`,
+      text: `SELECT ${eventIdText} AS "eventId", leaf_index::float8 AS "leafIndex" FROM ${s}.entry
+             WHERE event_id = ANY ($1::uuid[])`,
+      values: [eventIds],
+    });
+    return new Map(rows.map(({ eventId, leafIndex }) => [eventId, leafIndex]));
+  }
+
+  /** Which of these events have a leaf, and of which type, as far as the index has it. */
+  async typesOf(eventIds: readonly string[]): Promise<{ eventId: string; type: string }[]> {
+    const { rows } = await this.client.query<{ eventId: string; type: string }>({
+      name: `${s}.types-of-events`,
+      text: `SELECT replace(entry.event_id::text, '-', '') AS "eventId", coalesce(type, '') AS type
+             FROM ${s}.entry LEFT JOIN ${s}.entry_index USING (leaf_index) WHERE entry.event_id = ANY ($1::uuid[])`,
+      values: [eventIds],
+    });
+    return rows;
+  }
+
   /** Types of the entries about each message, by manifest, of those by which audit decides. */
   async messageEntries(manifests: readonly string[]): Promise<{ manifestHash: string; types: string[] }[]> {
     const { rows } = await this.client.query<{ manifestHash: string; types: string[] }>({

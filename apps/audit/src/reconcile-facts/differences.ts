@@ -97,7 +97,8 @@ const kinds: ReadonlySet<string> = new Set(differenceKinds);
 function isDifference({ kind, eventId, type, manifestHash }: ReportedDifference): boolean {
   return (
     kinds.has(kind) &&
-    (eventId === '' ? manifestHash !== '' : isEventId(eventId)) &&
+    // A row whose event is none at all is told of too.
+    (eventId === '' ? manifestHash !== '' || kind === 'row-without-event' : isEventId(eventId)) &&
     (manifestHash === '' || isSha256(manifestHash)) &&
     /^[a-z-]{0,64}$/.test(type)
   );

@@ -4,20 +4,26 @@ import { GrpcMethod } from '@nestjs/microservices';
 import {
   type FindMessageEntriesRequest,
   type FindMessageEntriesResponse,
+  type FindLeavesRequest,
+  type FindLeavesResponse,
+  type FindReceiptsRequest,
+  type FindReceiptsResponse,
   type ListFactsRequest,
   type ListFactsResponse,
   type ReportReconciliationRequest,
   type ReportReconciliationResponse,
   topics,
 } from '#contracts';
-import { AppError, isSha256 } from '#kernel';
+import { AppError, isEventId, isSha256 } from '#kernel';
 import { CalledBy, Database, ServiceCalls, callingService } from '#platform';
 import { ReconciliationStore } from '../infra/reconciliation-store.js';
 import { indicesLogged } from '../infra/search-store.js';
 import { Differences } from './differences.js';
 import { FactsInLog } from './facts-in-log.js';
+import { OwedReceipts } from './owed-receipts.js';
 
 const mostMessages = 1_000;
+const mostEvents = 1_000;
 
 /** Producers hold their records against the log (decision 0037): each its own. */
 @Controller()
@@ -27,6 +33,7 @@ export class ReconcileFactsController {
   constructor(
     @Inject(FactsInLog) private readonly facts: FactsInLog,
     @Inject(Differences) private readonly differences: Differences,
+    @Inject(OwedReceipts) private readonly receipts: OwedReceipts,
     @Inject(ReconciliationStore) private readonly store: ReconciliationStore,
     @Inject(Database) private readonly database: Database,
   ) {}
@@ -51,6 +58,22 @@ export class ReconcileFactsController {
     const { since, sender, recipient } = erasedAmong;
     const { first } = await indicesLogged(this.database, { from: since });
     return { messages, erased: await this.store.erasedFrom(first, sender, recipient) };
+  }
+
+  /** Errors: MALFORMED, FORBIDDEN (another service's topic). */
+  @GrpcMethod('AuditService', 'findLeaves')
+  async findLeaves(request: FindLeavesRequest, metadata: Metadata): Promise<FindLeavesResponse> {
+    ownTopic(request, metadata);
+    const { eventIds } = request;
+    if (eventIds.length > mostEvents || !eventIds.every(isEventId)) throw new AppError('MALFORMED');
+    return { found: await this.store.typesOf(eventIds) };
+  }
+
+  /** Errors: MALFORMED, FORBIDDEN (exchange alone tells senders), DIRECTORY_STALE, UNAVAILABLE. */
+  @GrpcMethod('AuditService', 'findReceipts')
+  async findReceipts(request: FindReceiptsRequest, metadata: Metadata): Promise<FindReceiptsResponse> {
+    ownTopic({ topic: topics.exchangeEvents }, metadata);
+    return this.receipts.find(request);
   }
 
   /** Errors: MALFORMED, FORBIDDEN, UNAVAILABLE. */

@@ -3,11 +3,14 @@ import { Gauge } from 'prom-client';
 import type { Clock } from '#kernel';
 import { CLOCK, Database, Readiness, metrics } from '#platform';
 import { Appender } from '../append-entries/appender.js';
+import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
+import { tileSource } from '../infra/log-store.js';
 import { ReconciliationStore } from '../infra/reconciliation-store.js';
 import { Differences } from './differences.js';
 import { FactsInLog } from './facts-in-log.js';
+import { OwedReceipts } from './owed-receipts.js';
 import { ReconciliationState } from './reconciliation-state.js';
 
 /** How it stands, for who watches the service. */
@@ -63,6 +66,18 @@ export const reconcileProviders = (): Provider[] => [
     inject: [ReconciliationStore, Appender, EntryKek, CLOCK],
     useFactory: (store: ReconciliationStore, appender: Appender, kek: EntryKek, clock: Clock) =>
       new Differences(store, appender, kek, clock),
+  },
+  {
+    provide: OwedReceipts,
+    inject: [Database, ReconciliationStore, LeafOpenings, AgencyKeys, Appender, CLOCK],
+    useFactory: (
+      database: Database,
+      store: ReconciliationStore,
+      openings: LeafOpenings,
+      keys: AgencyKeys,
+      appender: Appender,
+      clock: Clock,
+    ) => new OwedReceipts({ store, openings, keys, appender, tiles: tileSource(database), clock }),
   },
   ReconciliationWatch,
 ];

@@ -7,6 +7,7 @@ import { BringBackStatements1795400000000 } from './migrations/1795400000000-bri
 import { FollowTheLog1795300000000 } from './migrations/1795300000000-follow-the-log.js';
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
+import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
 
 export const SCHEMA = 'consent';
 
@@ -22,6 +23,7 @@ export const databaseSpec: DatabaseSpec = {
     BringBackStatements1795400000000,
     ReconcileWithLog1795500000000,
     ResendFairly1795600000000,
+    NameEventsOfRows1795700000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

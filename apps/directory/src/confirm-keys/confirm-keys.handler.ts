@@ -57,9 +57,14 @@ export class ConfirmKeys {
       values: [NEEDED, NEEDED.length, concerned.map(({ id }) => id)],
     });
     await bumpVersion(client);
-    await this.outbox.enqueue(
-      client,
-      rows.map((agency) => statusEvent(agency, 'active', this.clock.now())),
-    );
+    if (rows.length === 0) return;
+    const events = rows.map((agency) => statusEvent(agency, 'active', this.clock.now()));
+    await client.query({
+      name: 'name-status-events',
+      text: `UPDATE directory.agency SET status_event = given.event_id
+             FROM unnest($1::text[], $2::text[]) AS given (id, event_id) WHERE agency.id = given.id`,
+      values: [rows.map(({ id }) => id), events.map(({ eventId }) => eventId)],
+    });
+    await this.outbox.enqueue(client, events);
   }
 }

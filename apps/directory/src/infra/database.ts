@@ -4,6 +4,7 @@ import { CreateDirectoryTables1795000000000 } from './migrations/1795000000000-c
 import { EndSupersededKeys1795300000000 } from './migrations/1795300000000-end-superseded-keys.js';
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
+import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
 
 export const SCHEMA = 'directory';
 
@@ -14,6 +15,7 @@ export const databaseSpec: DatabaseSpec = {
     EndSupersededKeys1795300000000,
     ReconcileWithLog1795500000000,
     ResendFairly1795600000000,
+    NameEventsOfRows1795700000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

@@ -29,20 +29,21 @@ export async function recordCatalogue(
     const [known] = rows;
     if (known) return { version: known.version, json };
     const now = clock.now();
-    const inserted = await client.query<{ version: number }>(
-      `INSERT INTO directory.catalogue_version (version, hash, recorded_at)
-       SELECT coalesce(max(version), 0) + 1, $1, $2 FROM directory.catalogue_version RETURNING version`,
-      [hash, now],
+    const { rows: newest } = await client.query<{ next: number }>(
+      'SELECT coalesce(max(version), 0) + 1 AS next FROM directory.catalogue_version',
     );
-    const version = inserted.rows[0]!.version;
+    const version = newest[0]!.next;
+    const event = directoryEvent({
+      type: 'catalogue',
+      clear: { type: 'catalogue', version, hash, at: now.toISOString() },
+      at: now,
+    });
+    await client.query(
+      'INSERT INTO directory.catalogue_version (version, hash, recorded_at, event_id) VALUES ($1, $2, $3, $4)',
+      [version, hash, now, event.eventId],
+    );
     await bumpVersion(client);
-    await outbox.enqueue(client, [
-      directoryEvent({
-        type: 'catalogue',
-        clear: { type: 'catalogue', version, hash, at: now.toISOString() },
-        at: now,
-      }),
-    ]);
+    await outbox.enqueue(client, [event]);
     return { version, json };
   });
 }

@@ -40,10 +40,12 @@ export class RegisterAgency {
     const nameFi = request.nameFi || known?.names.fi;
     const nameSv = request.nameSv || known?.names.sv || nameFi;
     if (!nameFi || !nameSv) throw new AppError('MALFORMED', 'an agency outside the reference data needs names');
+    const event = opaqueDirectoryEvent({ type: 'agency-registered', agency: id, at: this.clock.now() });
     await this.database.transaction(async (client) => {
       const { rowCount } = await client.query({
-        text: `INSERT INTO directory.agency (id, kind, business_id, name_fi, name_sv, status, first_key, contact, registered_at)
-               VALUES ($1, $2, $3, $4, $5, 'onboarding', $6, $7, $8) ON CONFLICT DO NOTHING`,
+        text: `INSERT INTO directory.agency
+                 (id, kind, business_id, name_fi, name_sv, status, first_key, contact, registered_at, registered_event)
+               VALUES ($1, $2, $3, $4, $5, 'onboarding', $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
         values: [
           id,
           partyKindOf(id),
@@ -53,16 +55,14 @@ export class RegisterAgency {
           firstKeyThumbprint,
           contact ?? null,
           this.clock.now(),
+          event.eventId,
         ],
       });
       if (rowCount === 0) {
         const present = await lockAgency(client, id);
         if (present?.firstKey !== firstKeyThumbprint || present.businessId !== businessId)
           throw new AppError('CONFLICT');
-      } else
-        await this.outbox.enqueue(client, [
-          opaqueDirectoryEvent({ type: 'agency-registered', agency: id, at: this.clock.now() }),
-        ]);
+      } else await this.outbox.enqueue(client, [event]);
       await bumpVersion(client);
     });
     this.relay.wake();
@@ -78,9 +78,13 @@ export class RegisterAgency {
       if (!agency) throw new AppError('NOT_FOUND');
       if (agency.status === 'onboarding') throw new AppError('CONFLICT', 'the agency has not finished onboarding');
       if (agency.status === status) return;
-      await client.query({ text: 'UPDATE directory.agency SET status = $2 WHERE id = $1', values: [id, status] });
+      const event = statusEvent(agency, status, this.clock.now());
+      await client.query({
+        text: 'UPDATE directory.agency SET status = $2, status_event = $3 WHERE id = $1',
+        values: [id, status, event.eventId],
+      });
       await bumpVersion(client);
-      await this.outbox.enqueue(client, [statusEvent(agency, status, this.clock.now())]);
+      await this.outbox.enqueue(client, [event]);
     });
     this.relay.wake();
     await this.feed.refresh();
@@ -97,15 +101,14 @@ export class RegisterAgency {
       isDay(validFrom) &&
       (validTo === '' || (isDay(validTo) && validFrom <= validTo));
     if (!fits) throw new AppError('MALFORMED');
+    const event = opaqueDirectoryEvent({ type: 'responsibility-set', agency, purpose: duty, at: this.clock.now() });
     await this.database.transaction(async (client) => {
       await client.query({
-        text: `INSERT INTO directory.responsibility (municipality, duty, client_group, agency, valid_from, valid_to)
-               VALUES (nullif($1, ''), $2, nullif($3, ''), $4, $5, nullif($6, '')::date)`,
-        values: [municipalityCode, duty, clientGroup, agency, validFrom, validTo],
+        text: `INSERT INTO directory.responsibility (municipality, duty, client_group, agency, valid_from, valid_to, event_id)
+               VALUES (nullif($1, ''), $2, nullif($3, ''), $4, $5, nullif($6, '')::date, $7)`,
+        values: [municipalityCode, duty, clientGroup, agency, validFrom, validTo, event.eventId],
       });
-      await this.outbox.enqueue(client, [
-        opaqueDirectoryEvent({ type: 'responsibility-set', agency, purpose: duty, at: this.clock.now() }),
-      ]);
+      await this.outbox.enqueue(client, [event]);
     });
     this.relay.wake();
     await this.feed.refresh();

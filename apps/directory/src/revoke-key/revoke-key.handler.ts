@@ -41,21 +41,21 @@ export class RevokeKey {
       const now = this.clock.now();
       if (Date.parse(payload.at) > now.getTime() + SKEW_MS)
         throw new AppError('MALFORMED', 'a key is revoked at once, not later');
+      const event = directoryEvent({
+        type: 'key-revoked',
+        clear: { type: 'agency-key-revocation', record: token },
+        at: now,
+        agency: payload.agency,
+        evidence: { kind: 'agency-key-revocation', token },
+      });
       await client.query({
-        text: `WITH r AS (INSERT INTO directory.key_revocation (agency, kid, statement, revoked_at) VALUES ($1, $2, $3, $4))
+        text: `WITH r AS (INSERT INTO directory.key_revocation (agency, kid, statement, revoked_at, event_id)
+                          VALUES ($1, $2, $3, $4, $5))
                UPDATE directory.agency_key SET revoked_at = $4 WHERE agency = $1 AND kid = $2`,
-        values: [payload.agency, payload.kid, token, now],
+        values: [payload.agency, payload.kid, token, now, event.eventId],
       });
       await bumpVersion(client);
-      await this.outbox.enqueue(client, [
-        directoryEvent({
-          type: 'key-revoked',
-          clear: { type: 'agency-key-revocation', record: token },
-          at: now,
-          agency: payload.agency,
-          evidence: { kind: 'agency-key-revocation', token },
-        }),
-      ]);
+      await this.outbox.enqueue(client, [event]);
       return now;
     });
     this.relay.wake();

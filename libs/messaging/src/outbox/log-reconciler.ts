@@ -28,10 +28,14 @@ export interface ReconcilingAudit {
   reportReconciliation(request: ReportReconciliationRequest): Promise<ReportReconciliationResponse>;
 }
 
-/** A producer's own table beside its outbox, held against the log too. */
+/** A producer's own tables beside its outbox, held against the log too. */
 export interface RecordedRows {
-  /** Leaves of the page for which the table has no row. */
-  ofLeaves(client: Queryable, facts: readonly LoggedFact[]): Promise<LogDifference[]>;
+  /** Leaves of the page for which the tables have no row. `eventOf` is what the outbox holds of one. */
+  ofLeaves(
+    client: Queryable,
+    facts: readonly LoggedFact[],
+    eventOf: (eventId: string) => LogRecord | undefined,
+  ): Promise<LogDifference[]>;
   /** Rows changed since the last look that lack an entry. `done` is called when they are reported. */
   ofRows(): Promise<{ readonly differences: readonly LogDifference[]; readonly done: () => Promise<void> }>;
 }
@@ -46,7 +50,9 @@ export interface LogReconcilerOptions {
   readonly confirm: (client: PoolClient, entries: readonly LoggedEntry[]) => Promise<unknown>;
   /** After the transaction of such a confirmation. */
   readonly afterCommit?: () => void;
-  readonly rows?: RecordedRows;
+  readonly rows?: readonly RecordedRows[];
+  /** What else the app does in each round, before it compares. */
+  readonly eachRound?: () => Promise<unknown>;
   /** Leaves younger than this are left for later. Default 60 000 ms. */
   readonly leastAgeMs?: number;
   /** An event that has waited so long for its leaf, sent again meanwhile, is a difference. Default 600 000 ms. */
@@ -104,15 +110,17 @@ export class LogReconciler {
 
   /** Forward through what is new, one page of what was compared before, what waits for its leaf, and the report. */
   async round(): Promise<void> {
+    await this.options.eachRound?.();
     const round: Round = { next: 0n, compared: 0, overdue: 0 };
     for (let page = 0; page < PAGES_OF_ROUND && !this.stopping; page += 1) if (!(await this.page('new', round))) break;
     round.next = await this.cursorOf('new');
     await this.page('again', round);
     const overdue = await this.overdue();
     round.overdue = overdue.length;
-    const rows = await this.options.rows?.ofRows();
-    await this.report(round, [...overdue, ...(rows?.differences ?? [])]);
-    await rows?.done();
+    const looked = [];
+    for (const rows of this.options.rows ?? []) looked.push(await rows.ofRows());
+    await this.report(round, [...overdue, ...looked.flatMap(({ differences }) => differences)]);
+    for (const { done } of looked) await done();
   }
 
   private async tryRound(): Promise<void> {
@@ -151,7 +159,7 @@ export class LogReconciler {
   }
 
   private async compare(facts: readonly LoggedFact[], first: bigint, end: bigint): Promise<LogDifference[]> {
-    const { pool, rows, topic, afterCommit } = this.options;
+    const { pool, rows = [], topic, afterCommit } = this.options;
     let confirmed = false;
     const differences = await inTransaction(pool, async (client) => {
       const { rows: kept } = await client.query<KeptRow>({
@@ -170,6 +178,12 @@ export class LogReconciler {
           client,
           unheard.map(({ eventId, leafIndex }) => ({ eventId, leafIndex, topic, receipt: undefined })),
         );
+      const recorded: LogDifference[] = [];
+      const eventOf = (eventId: string): LogRecord | undefined => {
+        const payload = events.get(eventId)?.payload;
+        return payload ? this.recordIn(payload) : undefined;
+      };
+      for (const one of rows) recorded.push(...(await one.ofLeaves(client, facts, eventOf)));
       return [
         ...facts.flatMap((fact) => this.differenceOf(fact, events.get(fact.eventId)) ?? []),
         ...kept.flatMap(({ event_id, leaf_index }) =>
@@ -177,7 +191,7 @@ export class LogReconciler {
             ? []
             : [{ kind: 'leaf-gone', eventId: event_id, leafIndex: BigInt(leaf_index), type: '', manifestHash: '' }],
         ),
-        ...((await rows?.ofLeaves(client, facts)) ?? []),
+        ...recorded,
       ];
     });
     if (confirmed) afterCommit?.();

@@ -21,6 +21,7 @@ import {
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Evidence, LogRecord } from "../../log/v1/log_record.js";
 import { ReleaseResult } from "../../log/v1/release.js";
+import { LoggedEntry } from "./audit_events.js";
 
 export interface AuditServiceReleaseRequest {
   items: AuditServiceReleaseItem[];
@@ -641,8 +642,46 @@ export interface MessageEntries {
   types: string[];
 }
 
+export interface FindLeavesRequest {
+  /** By which the producer publishes. */
+  topic: string;
+  /** At most 1,000. */
+  eventIds: string[];
+}
+
+export interface FindLeavesResponse {
+  /** Those that have one. */
+  found: FoundLeaf[];
+}
+
+export interface FoundLeaf {
+  eventId: string;
+  /** As the index has it; empty where the body is erased. */
+  type: string;
+}
+
+export interface FindReceiptsRequest {
+  /** At most 200. */
+  owed: OwedReceipt[];
+}
+
+export interface OwedReceipt {
+  eventId: string;
+  /** To whose receiving key the opening is sealed: an agency that the entry names. */
+  receiptFor: string;
+}
+
+export interface FindReceiptsResponse {
+  /** Those that are in the log; none for an entry whose body is erased. */
+  found: LoggedEntry[];
+  checkpoint: string;
+}
+
 export interface LogDifference {
-  /** event-without-leaf, event-refused, leaf-without-event, other-content, leaf-gone, transfer-without-leaf, leaf-without-transfer */
+  /**
+   * event-without-leaf, event-refused, leaf-without-event, other-content, leaf-gone, transfer-without-leaf, leaf-without-transfer,
+   * row-without-event, event-without-row
+   */
   kind: string;
   eventId: string;
   leafIndex?:
@@ -9249,6 +9288,498 @@ export const MessageEntries: MessageFns<MessageEntries> = {
   },
 };
 
+function createBaseFindLeavesRequest(): FindLeavesRequest {
+  return { topic: "", eventIds: [] };
+}
+
+export const FindLeavesRequest: MessageFns<FindLeavesRequest> = {
+  encode(message: FindLeavesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    for (const v of message.eventIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindLeavesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindLeavesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindLeavesRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      eventIds: globalThis.Array.isArray(object?.eventIds)
+        ? object.eventIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.event_ids)
+        ? object.event_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: FindLeavesRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.eventIds?.length) {
+      obj.eventIds = message.eventIds;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindLeavesRequest>, I>>(base?: I): FindLeavesRequest {
+    return FindLeavesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindLeavesRequest>, I>>(object: I): FindLeavesRequest {
+    const message = createBaseFindLeavesRequest();
+    message.topic = object.topic ?? "";
+    message.eventIds = object.eventIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFindLeavesResponse(): FindLeavesResponse {
+  return { found: [] };
+}
+
+export const FindLeavesResponse: MessageFns<FindLeavesResponse> = {
+  encode(message: FindLeavesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.found) {
+      FoundLeaf.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindLeavesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindLeavesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.found.push(FoundLeaf.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindLeavesResponse {
+    return {
+      found: globalThis.Array.isArray(object?.found) ? object.found.map((e: any) => FoundLeaf.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: FindLeavesResponse): unknown {
+    const obj: any = {};
+    if (message.found?.length) {
+      obj.found = message.found.map((e) => FoundLeaf.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindLeavesResponse>, I>>(base?: I): FindLeavesResponse {
+    return FindLeavesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindLeavesResponse>, I>>(object: I): FindLeavesResponse {
+    const message = createBaseFindLeavesResponse();
+    message.found = object.found?.map((e) => FoundLeaf.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFoundLeaf(): FoundLeaf {
+  return { eventId: "", type: "" };
+}
+
+export const FoundLeaf: MessageFns<FoundLeaf> = {
+  encode(message: FoundLeaf, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventId !== "") {
+      writer.uint32(10).string(message.eventId);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundLeaf {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundLeaf();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FoundLeaf {
+    return {
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+    };
+  },
+
+  toJSON(message: FoundLeaf): unknown {
+    const obj: any = {};
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FoundLeaf>, I>>(base?: I): FoundLeaf {
+    return FoundLeaf.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FoundLeaf>, I>>(object: I): FoundLeaf {
+    const message = createBaseFoundLeaf();
+    message.eventId = object.eventId ?? "";
+    message.type = object.type ?? "";
+    return message;
+  },
+};
+
+function createBaseFindReceiptsRequest(): FindReceiptsRequest {
+  return { owed: [] };
+}
+
+export const FindReceiptsRequest: MessageFns<FindReceiptsRequest> = {
+  encode(message: FindReceiptsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.owed) {
+      OwedReceipt.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindReceiptsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindReceiptsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owed.push(OwedReceipt.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindReceiptsRequest {
+    return { owed: globalThis.Array.isArray(object?.owed) ? object.owed.map((e: any) => OwedReceipt.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: FindReceiptsRequest): unknown {
+    const obj: any = {};
+    if (message.owed?.length) {
+      obj.owed = message.owed.map((e) => OwedReceipt.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindReceiptsRequest>, I>>(base?: I): FindReceiptsRequest {
+    return FindReceiptsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindReceiptsRequest>, I>>(object: I): FindReceiptsRequest {
+    const message = createBaseFindReceiptsRequest();
+    message.owed = object.owed?.map((e) => OwedReceipt.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOwedReceipt(): OwedReceipt {
+  return { eventId: "", receiptFor: "" };
+}
+
+export const OwedReceipt: MessageFns<OwedReceipt> = {
+  encode(message: OwedReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventId !== "") {
+      writer.uint32(10).string(message.eventId);
+    }
+    if (message.receiptFor !== "") {
+      writer.uint32(18).string(message.receiptFor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwedReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwedReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiptFor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OwedReceipt {
+    return {
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+      receiptFor: isSet(object.receiptFor)
+        ? globalThis.String(object.receiptFor)
+        : isSet(object.receipt_for)
+        ? globalThis.String(object.receipt_for)
+        : "",
+    };
+  },
+
+  toJSON(message: OwedReceipt): unknown {
+    const obj: any = {};
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    if (message.receiptFor !== "") {
+      obj.receiptFor = message.receiptFor;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OwedReceipt>, I>>(base?: I): OwedReceipt {
+    return OwedReceipt.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OwedReceipt>, I>>(object: I): OwedReceipt {
+    const message = createBaseOwedReceipt();
+    message.eventId = object.eventId ?? "";
+    message.receiptFor = object.receiptFor ?? "";
+    return message;
+  },
+};
+
+function createBaseFindReceiptsResponse(): FindReceiptsResponse {
+  return { found: [], checkpoint: "" };
+}
+
+export const FindReceiptsResponse: MessageFns<FindReceiptsResponse> = {
+  encode(message: FindReceiptsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.found) {
+      LoggedEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.checkpoint !== "") {
+      writer.uint32(18).string(message.checkpoint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindReceiptsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindReceiptsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.found.push(LoggedEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.checkpoint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FindReceiptsResponse {
+    return {
+      found: globalThis.Array.isArray(object?.found) ? object.found.map((e: any) => LoggedEntry.fromJSON(e)) : [],
+      checkpoint: isSet(object.checkpoint) ? globalThis.String(object.checkpoint) : "",
+    };
+  },
+
+  toJSON(message: FindReceiptsResponse): unknown {
+    const obj: any = {};
+    if (message.found?.length) {
+      obj.found = message.found.map((e) => LoggedEntry.toJSON(e));
+    }
+    if (message.checkpoint !== "") {
+      obj.checkpoint = message.checkpoint;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FindReceiptsResponse>, I>>(base?: I): FindReceiptsResponse {
+    return FindReceiptsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindReceiptsResponse>, I>>(object: I): FindReceiptsResponse {
+    const message = createBaseFindReceiptsResponse();
+    message.found = object.found?.map((e) => LoggedEntry.fromPartial(e)) || [];
+    message.checkpoint = object.checkpoint ?? "";
+    return message;
+  },
+};
+
 function createBaseLogDifference(): LogDifference {
   return { kind: "", eventId: "", leafIndex: undefined, type: "", manifestHash: "" };
 }
@@ -10443,6 +10974,27 @@ export const AuditServiceService = {
       Buffer.from(FindMessageEntriesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FindMessageEntriesResponse => FindMessageEntriesResponse.decode(value),
   },
+  /** Receipts that exchange waits for, of what has its leaf: where the event by which it is told was lost. */
+  findReceipts: {
+    path: "/kotovayla.audit.v1.AuditService/FindReceipts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindReceiptsRequest): Buffer => Buffer.from(FindReceiptsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindReceiptsRequest => FindReceiptsRequest.decode(value),
+    responseSerialize: (value: FindReceiptsResponse): Buffer =>
+      Buffer.from(FindReceiptsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindReceiptsResponse => FindReceiptsResponse.decode(value),
+  },
+  /** Which events have their leaf: for records of a producer whose events its outbox has forgotten. */
+  findLeaves: {
+    path: "/kotovayla.audit.v1.AuditService/FindLeaves" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindLeavesRequest): Buffer => Buffer.from(FindLeavesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindLeavesRequest => FindLeavesRequest.decode(value),
+    responseSerialize: (value: FindLeavesResponse): Buffer => Buffer.from(FindLeavesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindLeavesResponse => FindLeavesResponse.decode(value),
+  },
   /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
   reportReconciliation: {
     path: "/kotovayla.audit.v1.AuditService/ReportReconciliation" as const,
@@ -10561,6 +11113,10 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   listFacts: handleUnaryCall<ListFactsRequest, ListFactsResponse>;
   /** Which entries the log has about messages, by their manifests. */
   findMessageEntries: handleUnaryCall<FindMessageEntriesRequest, FindMessageEntriesResponse>;
+  /** Receipts that exchange waits for, of what has its leaf: where the event by which it is told was lost. */
+  findReceipts: handleUnaryCall<FindReceiptsRequest, FindReceiptsResponse>;
+  /** Which events have their leaf: for records of a producer whose events its outbox has forgotten. */
+  findLeaves: handleUnaryCall<FindLeavesRequest, FindLeavesResponse>;
   /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
   reportReconciliation: handleUnaryCall<ReportReconciliationRequest, ReportReconciliationResponse>;
   /** How far each producer has come, and the differences that nobody has ended. Names no person. */
@@ -10968,6 +11524,38 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FindMessageEntriesResponse) => void,
+  ): ClientUnaryCall;
+  /** Receipts that exchange waits for, of what has its leaf: where the event by which it is told was lost. */
+  findReceipts(
+    request: FindReceiptsRequest,
+    callback: (error: ServiceError | null, response: FindReceiptsResponse) => void,
+  ): ClientUnaryCall;
+  findReceipts(
+    request: FindReceiptsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindReceiptsResponse) => void,
+  ): ClientUnaryCall;
+  findReceipts(
+    request: FindReceiptsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindReceiptsResponse) => void,
+  ): ClientUnaryCall;
+  /** Which events have their leaf: for records of a producer whose events its outbox has forgotten. */
+  findLeaves(
+    request: FindLeavesRequest,
+    callback: (error: ServiceError | null, response: FindLeavesResponse) => void,
+  ): ClientUnaryCall;
+  findLeaves(
+    request: FindLeavesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindLeavesResponse) => void,
+  ): ClientUnaryCall;
+  findLeaves(
+    request: FindLeavesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindLeavesResponse) => void,
   ): ClientUnaryCall;
   /** What a producer found in one round. A difference that was not known becomes an alert and an entry. */
   reportReconciliation(
