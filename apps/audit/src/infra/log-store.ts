@@ -57,20 +57,14 @@ const statements = {
   /** The whole batch with its events and the offsets behind it in one statement: one round trip, all or nothing. */
   append: {
     name: `${s}.append`,
-    text: `WITH given AS MATERIALIZED (
-             SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::text[],
-                         $8::timestamptz[], $9::uuid[], $10::integer[], $11::uuid[], $12::text[], $13::text[], $14::text[],
-                         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
-                         $22::integer[], $23::text[], $24::text[], $25::text[], $26::text[])
-               AS g (leaf_index, event_id, entry, body, kek, wrapped, type, happened_at, exchange_id,
-                 exchange_number, message_id, manifest_hash, sender, recipient, actor, worker, subjects, categories,
-                 basis, code, consent_id, consent_version, request_jti, request_hash, parties, purpose)
-           ), entries AS (
+    text: `WITH entries AS (
              INSERT INTO ${s}.entry (leaf_index, event_id, entry, body, appended_at)
-             SELECT leaf_index, event_id, entry, body, $27 FROM given
+             SELECT unnest($1::bigint[]), unnest($2::uuid[]), unnest($3::bytea[]), unnest($4::bytea[]), $27
            ), secrets AS (
              INSERT INTO ${s}.entry_secret (leaf_index, kek, wrapped)
-             SELECT leaf_index, kek, wrapped FROM given WHERE wrapped IS NOT NULL
+             SELECT * FROM (
+               SELECT unnest($1::bigint[]) AS leaf_index, unnest($5::text[]), unnest($6::bytea[]) AS wrapped) AS g
+             WHERE wrapped IS NOT NULL
            ), indexed AS (
              INSERT INTO ${s}.entry_index (leaf_index, type, at, exchange_id, exchange_number, message_id, manifest_hash,
                sender, recipient, actor, worker, subjects, categories, basis, purpose, code, consent_id, consent_version,
@@ -79,10 +73,19 @@ const statements = {
                recipient, actor, worker, string_to_array(subjects, ' '), string_to_array(categories, ' ')::integer[],
                string_to_array(basis, ' '), purpose, code, consent_id, consent_version, request_jti, request_hash,
                string_to_array(parties, ' ')
-             FROM given
+             FROM (SELECT unnest($1::bigint[]) AS leaf_index, unnest($7::text[]) AS type,
+               unnest($8::timestamptz[]) AS happened_at, unnest($9::uuid[]) AS exchange_id,
+               unnest($10::integer[]) AS exchange_number, unnest($11::uuid[]) AS message_id,
+               unnest($12::text[]) AS manifest_hash, unnest($13::text[]) AS sender, unnest($14::text[]) AS recipient,
+               unnest($15::text[]) AS actor, unnest($16::text[]) AS worker, unnest($17::text[]) AS subjects,
+               unnest($18::text[]) AS categories, unnest($19::text[]) AS basis, unnest($20::text[]) AS code,
+               unnest($21::uuid[]) AS consent_id, unnest($22::integer[]) AS consent_version,
+               unnest($23::text[]) AS request_jti, unnest($24::text[]) AS request_hash, unnest($25::text[]) AS parties,
+               unnest($26::text[]) AS purpose) AS g
            ), places AS (
              INSERT INTO ${s}.entry_place (leaf_index, number, previous, chain, link)
-             SELECT * FROM unnest($28::bigint[], $29::bigint[], $30::bigint[], $31::integer[], $32::bytea[])
+             SELECT unnest($28::bigint[]), unnest($29::bigint[]), unnest($30::bigint[]), unnest($31::integer[]),
+               unnest($32::bytea[])
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
              SELECT * FROM unnest($33::smallint[], $34::bigint[], $35::bytea[], $36::bytea[])
