@@ -1,4 +1,4 @@
-import { compileListCheck, shapeParts } from '#catalogue';
+import { listCheck, shapeParts } from '#catalogue';
 import { agencyIdPattern } from '#kernel';
 
 const { text, slug, dated, names } = shapeParts;
@@ -9,9 +9,9 @@ const coded = dated({ code: slug, names });
 
 /** Shapes of the lists that only the directory reads; the catalogue's own are checked by its library. */
 export const listChecks = {
-  duties: compileListCheck('duties', coded),
-  clientGroups: compileListCheck('clientGroups', coded),
-  routingRules: compileListCheck(
+  duties: listCheck('duties', coded),
+  clientGroups: listCheck('clientGroups', coded),
+  routingRules: listCheck(
     'routingRules',
     dated(
       {
@@ -25,7 +25,7 @@ export const listChecks = {
       { agency, askFirst: { type: 'integer', minimum: 1 } },
     ),
   ),
-  aliases: compileListCheck(
+  aliases: listCheck(
     'aliases',
     dated({
       code: slug,
@@ -36,6 +36,6 @@ export const listChecks = {
       successor: { enum: ['employment-authority', 'economic-development-centre'] },
     }),
   ),
-  namedAgencies: compileListCheck('namedAgencies', dated({ id: agency, names, shortNames: names, languages })),
-  organisations: compileListCheck('organisations', dated({ businessId: text, names, units: listOf(agency) })),
+  namedAgencies: listCheck('namedAgencies', dated({ id: agency, names, shortNames: names, languages })),
+  organisations: listCheck('organisations', dated({ businessId: text, names, units: listOf(agency) })),
 } as const;
