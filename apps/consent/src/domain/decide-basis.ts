@@ -1,5 +1,5 @@
 import { dayInHelsinki } from '#calendar';
-import { findStatute, inForce, questionBetween, statuteCovers } from '#catalogue';
+import { findStatute, questionBetween, statutesCovering } from '#catalogue';
 import { type Basis, consentsNamedBy, kindRules, liftingConsents, type MessageContext } from '#envelope';
 import { type AgencyId, type ConsentId, fromNumericDate } from '#kernel';
 import { type Consent, isParty, stateAt } from './consent-state.js';
@@ -159,10 +159,9 @@ function isConsentNeedless(items: readonly ItemCase[]): boolean {
   const byConsent = items.filter(({ item }) => liftingConsents(item.secrecyLift).length > 0);
   return (
     byConsent.length > 0 &&
-    byConsent.every(({ facts, question, day }) =>
-      facts.catalogue.statutes.some(
-        (statute) => inForce(statute, day) && statuteCovers(statute, { ...question, effect: 'secrecyLift' }).ok,
-      ),
+    byConsent.every(
+      ({ facts, question }) =>
+        statutesCovering(facts.catalogue.statutes, { ...question, effect: 'secrecyLift' }).length > 0,
     )
   );
 }
