@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import pg, { type Pool, type PoolClient, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
-import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
+import type { MigrationInterface } from 'typeorm';
 import { AppError } from '#kernel';
 
 /** What an app gives to the prepare step: its schema, its migrations, and what its role may do beyond the default. */
@@ -33,6 +33,8 @@ export function serviceDatabaseUrl(administratorUrl: string, schema: string): st
  * @param administratorUrl role that may create roles and schemas
  */
 export async function prepareDatabase(administratorUrl: string, spec: DatabaseSpec): Promise<void> {
+  // Read only where migrations run: a service starts without its 300 modules.
+  const { DataSource } = await import('typeorm');
   const role = roleOf(spec.schema);
   const password = decodeURIComponent(new URL(serviceDatabaseUrl(administratorUrl, spec.schema)).password);
   const owner = new DataSource({
@@ -89,24 +91,6 @@ async function defineRole(administrator: pg.Client, schema: string, password: st
       await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 90));
     }
   }
-}
-
-/** Entities for the seldom statements; the hot ones are named queries of `Database`. Never synchronizes. */
-export async function connectEntities(
-  url: string,
-  schema: string,
-  entities: EntityTarget<ObjectLiteral>[],
-): Promise<DataSource> {
-  const source = new DataSource({
-    type: 'postgres',
-    url,
-    schema,
-    entities: entities as never,
-    synchronize: false,
-    logging: false,
-    poolSize: 4,
-  });
-  return source.initialize();
 }
 
 /** Something that statements run on: the pool, or one transaction's connection. */
