@@ -18,7 +18,10 @@ import { countsForConsent, keptEvidence } from '../domain/entry-types.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 
 /** What an opaque entry has beside its leaf, and the key that wrapped its secret. */
-export type SealedPart = Omit<SealedEntry, 'commitmentKey'> & { readonly kek: string };
+export type SealedPart = Omit<SealedEntry, 'evidence'> & {
+  readonly evidence?: Buffer | undefined;
+  readonly kek: string;
+};
 
 /** Opening of an opaque leaf, for those who get a receipt. Never stored in clear. */
 export interface LeafOpening {
@@ -81,13 +84,22 @@ export interface EntryDraft {
   readonly tokens?: EntryEvidence;
 }
 
-export type OpaqueEntry = PreparedEntry & { readonly sealed: SealedPart; readonly opening: LeafOpening };
+export type OpaqueEntry = PreparedEntry & {
+  readonly sealed: SealedPart;
+  /** Its canonical body. */
+  readonly text: string;
+};
+
+export const openingOf = ({ text, sealed }: OpaqueEntry): LeafOpening => ({
+  body: text,
+  commitmentKey: sealed.commitmentKey,
+});
 
 /** One, here and now; many are sealed by the `EntrySealer`. */
 export function prepareOpaque(body: LogBody, kek: EntryKek, draft: Omit<EntryDraft, 'body'> = {}): OpaqueEntry {
   const drafts = [{ ...draft, body }];
   const entries = openEntries(drafts);
-  return sealedAs(drafts, entries, sealEntries(entries, kek.present), kek.id)[0]!;
+  return sealedAs(drafts, entries, sealHere(entries, kek))[0]!;
 }
 
 interface EntryToSeal extends OpenEntry {
@@ -114,23 +126,24 @@ export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
     };
   });
 
-/** @param kek id of the key that wrapped the secrets */
+/** In this thread. */
+export const sealHere = (entries: readonly OpenEntry[], { present, id: kek }: EntryKek): SealedPart[] =>
+  sealEntries(entries, present).map((entry) => ({ ...entry, kek }));
+
 export const sealedAs = (
   drafts: readonly EntryDraft[],
   entries: readonly EntryToSeal[],
-  sealed: readonly SealedEntry[],
-  kek: string,
+  sealed: readonly SealedPart[],
 ): OpaqueEntry[] =>
   drafts.map(({ body, request, topic }, at) => {
     const { parties, inChains, text } = entries[at]!;
-    const { commitmentKey, ...part } = sealed[at]!;
     return {
       eventId: body.eventId,
-      sealed: { ...part, kek },
+      sealed: sealed[at]!,
       chains: inChains,
       index: indexOf(body, parties, request),
       ...(topic && { topic }),
-      opening: { body: text, commitmentKey },
+      text,
     };
   });
 
@@ -161,7 +174,11 @@ export function underPresentKek(entry: PreparedEntry, kek: EntryKek): PreparedEn
   if (!sealed || sealed.kek === kek.id) return entry;
   const wrapped = kek.rewrap(sealed.wrappedSecret, sealed.kek);
   if (!wrapped.ok) throw new AppError('UNAVAILABLE', 'the entry was prepared under a key that is gone');
-  return { ...entry, sealed: { ...sealed, kek: kek.id, wrappedSecret: wrapped.value } };
+  const { commitmentKey, commitment, salts, body, evidence } = sealed;
+  return {
+    ...entry,
+    sealed: { commitmentKey, commitment, salts, body, evidence, kek: kek.id, wrappedSecret: wrapped.value },
+  };
 }
 
 const consentColumns = (

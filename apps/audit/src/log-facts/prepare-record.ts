@@ -19,6 +19,7 @@ import {
   type OpaqueEntry,
   type PreparedEntry,
   prepareClear,
+  openingOf,
 } from '../append-entries/prepared-entry.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { EntrySealer } from '../seal-entries/entry-sealer.js';
@@ -98,12 +99,9 @@ export class RecordPreparer {
     return ok({ body: body.value, topic, tokens, told: [receiptFor, ...concerned], receiptFor });
   }
 
-  private async withReceipt(
-    { opening, ...entry }: OpaqueEntry,
-    receiptFor: AgencyId | undefined,
-  ): Promise<PreparedEntry> {
+  private async withReceipt(entry: OpaqueEntry, receiptFor: AgencyId | undefined): Promise<PreparedEntry> {
     if (receiptFor === undefined) return entry;
-    return { ...entry, receipt: { opening: await this.sealOpening(opening, receiptFor) } };
+    return { ...entry, receipt: { opening: await this.sealOpening(openingOf(entry), receiptFor) } };
   }
 
   /** An entry that counts only with its signature waits a moment for the directory to tell of the key, which is in the log. */

@@ -1,7 +1,13 @@
 import { type LogBody, parseLogBody } from '#envelope';
 import { AppError, type Clock, type EventId, newEventId, unwrap } from '#kernel';
 import type { LogView } from '../append-entries/log-view.js';
-import { type LeafOpening, type PreparedEntry, prepareOpaque } from '../append-entries/prepared-entry.js';
+import {
+  type LeafOpening,
+  type OpaqueEntry,
+  type PreparedEntry,
+  openingOf,
+  prepareOpaque,
+} from '../append-entries/prepared-entry.js';
 import type { Decision, Proposal } from '../append-entries/proposal.js';
 import type { ReleaseType } from '../domain/entry-types.js';
 import { type LogWords, type Verdict, judgeRelease } from '../domain/release-rules.js';
@@ -45,7 +51,7 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
     )
       return { entries: before, outcome: { verdict, opening: undefined } };
     const entry = this.entryOf(verdict, now);
-    return { entries: [...before, entry], outcome: { verdict, opening: entry.opening } };
+    return { entries: [...before, entry], outcome: { verdict, opening: openingOf(entry) } };
   }
 
   /** An accepted event that has a leaf, while the log knows no acceptance of this message, is an event of something else. */
@@ -81,10 +87,7 @@ export class ReleaseProposal implements Proposal<ReleaseOutcome> {
     return view.leafOf(accepted.eventId) === undefined ? [accepted] : [];
   }
 
-  private entryOf(
-    verdict: Extract<Verdict, { kind: 'release' | 'refuse' }>,
-    now: Date,
-  ): PreparedEntry & { readonly opening: LeafOpening } {
+  private entryOf(verdict: Extract<Verdict, { kind: 'release' | 'refuse' }>, now: Date): OpaqueEntry {
     const { request } = this.examined;
     const type: ReleaseType = verdict.kind === 'release' ? verdict.type : 'release-refused';
     const refusal = verdict.kind === 'refuse' ? { code: verdict.error.code, final: verdict.final } : undefined;

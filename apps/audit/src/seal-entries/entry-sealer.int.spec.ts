@@ -11,7 +11,7 @@ import {
   sealingKeyOf,
 } from '#envelope';
 import { agencyId, newEventId, unwrap } from '#kernel';
-import type { EntryDraft, OpaqueEntry } from '../append-entries/prepared-entry.js';
+import { openingOf, type EntryDraft, type OpaqueEntry } from '../append-entries/prepared-entry.js';
 import { EntryKek } from '../infra/entry-kek.js';
 // Threads run what is compiled.
 import type { EntrySealer as Sealer } from './entry-sealer.js';
@@ -59,8 +59,10 @@ describe('an entry sealer', () => {
         drafts.map(({ body, tokens }) => ({ body, evidence: tokens?.['manifest'] === undefined ? undefined : tokens })),
       );
       expect(new Set(entries.map(({ sealed }) => sealed.wrappedSecret.toString('hex'))).size).toBe(count);
-      for (const { opening, sealed } of entries)
-        expect(bodyCommitment(JSON.parse(opening.body) as LogBody, opening.commitmentKey)).toEqual(sealed.commitment);
+      for (const entry of entries) {
+        const { body, commitmentKey } = openingOf(entry);
+        expect(bodyCommitment(JSON.parse(body) as LogBody, commitmentKey)).toEqual(entry.sealed.commitment);
+      }
     }
   });
 

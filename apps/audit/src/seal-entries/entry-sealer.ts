@@ -1,8 +1,13 @@
 import { availableParallelism } from 'node:os';
 import Tinypool from 'tinypool';
-import { sealEntries } from '#envelope';
 import type { EntryKek } from '../infra/entry-kek.js';
-import { type EntryDraft, type OpaqueEntry, openEntries, sealedAs } from '../append-entries/prepared-entry.js';
+import {
+  type EntryDraft,
+  type OpaqueEntry,
+  openEntries,
+  sealHere,
+  sealedAs,
+} from '../append-entries/prepared-entry.js';
 import { packTexts, unpack } from './packed-entries.js';
 import type { SealingTask } from './sealing-thread.js';
 
@@ -33,13 +38,12 @@ export class EntrySealer {
   async seal(drafts: readonly EntryDraft[]): Promise<OpaqueEntry[]> {
     const entries = openEntries(drafts);
     const { present, id } = this.kek;
-    if (!this.threads || drafts.length < fewEntries)
-      return sealedAs(drafts, entries, sealEntries(entries, present), id);
+    if (!this.threads || drafts.length < fewEntries) return sealedAs(drafts, entries, sealHere(entries, this.kek));
     const packedTexts = packTexts(entries);
     const task: SealingTask = { ...packedTexts, kek: present.key };
     const transferList = [packedTexts.texts.buffer, packedTexts.numbers.buffer];
     const packed = (await this.threads.run(task, { transferList })) as Uint8Array;
-    return sealedAs(drafts, entries, unpack(packed), id);
+    return sealedAs(drafts, entries, unpack(packed, id));
   }
 
   /** What is under way is rejected: the facts of it come again. */

@@ -1,4 +1,5 @@
 import type { EntryEvidence, OpenEntry, SealedEntry } from '#envelope';
+import type { SealedPart } from '../append-entries/prepared-entry.js';
 
 const keyBytes = 32;
 const lengthBytes = 4;
@@ -60,22 +61,71 @@ export function pack(entries: readonly SealedEntry[]): Buffer<ArrayBuffer> {
   return packed;
 }
 
-export function unpack(bytes: Uint8Array): SealedEntry[] {
+/** @param kek id of the key that wrapped the secrets */
+export function unpack(bytes: Uint8Array, kek: string): SealedPart[] {
   const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entries = packed.readUInt32BE();
   let lengthAt = lengthBytes;
   let at = lengthBytes * (1 + lengthsOfOne * entries);
-  const nextLength = (): number => packed.readUInt32BE((lengthAt += lengthBytes) - lengthBytes);
-  const take = (length: number): Buffer => packed.subarray(at, (at += length));
   return Array.from({ length: entries }, () => {
-    const [salts, body, wrapped, evidence] = [nextLength(), nextLength(), nextLength(), nextLength()];
-    return {
-      commitmentKey: take(keyBytes),
-      commitment: take(keyBytes),
-      salts: Array.from({ length: salts }, () => take(keyBytes)),
-      body: take(body),
-      wrappedSecret: take(wrapped),
-      ...(evidence > 0 && { evidence: take(evidence) }),
-    };
+    const entry = new PackedEntry(packed, at, lengthAt, kek);
+    lengthAt += lengthBytes * lengthsOfOne;
+    at = entry.end;
+    return entry;
   });
+}
+
+/**
+ * An entry in the memory in which it came. Its parts are cut out when they are asked for: thousands of entries wait for their
+ * commit, and ten objects for each of them are what the garbage collector would move about meanwhile.
+ */
+class PackedEntry implements SealedPart {
+  constructor(
+    private readonly packed: Buffer,
+    private readonly begin: number,
+    private readonly lengths: number,
+    readonly kek: string,
+  ) {}
+
+  get commitmentKey(): Buffer {
+    return this.cut(0, keyBytes);
+  }
+
+  get commitment(): Buffer {
+    return this.cut(keyBytes, keyBytes);
+  }
+
+  get salts(): Buffer[] {
+    return Array.from({ length: this.length(0) }, (_, at) => this.cut((2 + at) * keyBytes, keyBytes));
+  }
+
+  get body(): Buffer {
+    return this.cut(this.bodyAt, this.length(1));
+  }
+
+  get wrappedSecret(): Buffer {
+    return this.cut(this.bodyAt + this.length(1), this.length(2));
+  }
+
+  get evidence(): Buffer | undefined {
+    const length = this.length(3);
+    return length > 0 ? this.cut(this.bodyAt + this.length(1) + this.length(2), length) : undefined;
+  }
+
+  /** Where the next one begins. */
+  get end(): number {
+    return this.begin + this.bodyAt + this.length(1) + this.length(2) + this.length(3);
+  }
+
+  private get bodyAt(): number {
+    return (2 + this.length(0)) * keyBytes;
+  }
+
+  private length(part: number): number {
+    return this.packed.readUInt32BE(this.lengths + lengthBytes * part);
+  }
+
+  private cut(at: number, length: number): Buffer {
+    return this.packed.subarray(this.begin + at, this.begin + at + length);
+  }
 }
