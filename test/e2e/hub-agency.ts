@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { DirectoryServiceClient } from '#contracts';
 import {
+  type AuditLook,
   type Basis,
   type ClearRecord,
   type ConsentActType,
@@ -92,6 +93,9 @@ export interface ReleaseResult {
   readonly refused?: Problem & { final: boolean };
 }
 
+/** Of an agency's two clients. */
+type Role = 'system' | 'auditor';
+
 interface TokenAnswer {
   readonly access_token?: string;
   readonly expires_in?: number;
@@ -117,9 +121,9 @@ export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseud
  */
 export class HubAgency {
   private dpop: { key: CryptoKeyOf; jwk: JWK } | undefined;
-  /** What tokens are asked for. */
-  private scope = 'exchange';
-  private token: { value: string; expiresAt: number } | undefined;
+  /** What tokens are asked for, by the agency's systems and by its auditor. */
+  private readonly scopes = { system: 'exchange', auditor: 'audit' };
+  private readonly tokens = new Map<Role, { value: string; expiresAt: number }>();
   /** By address: each instance of the gateway takes its own nonces only. */
   private readonly nonces = new Map<string, string>();
 
@@ -129,12 +133,17 @@ export class HubAgency {
     public signing: SigningKey,
     public receiving: ReceivingKey,
     readonly client: { key: CryptoKeyOf; jwk: JWK },
-  ) {}
+    /** Of its auditor: signs what is asked and done. */
+    readonly auditing: SigningKey,
+    private readonly auditor: { key: CryptoKeyOf; jwk: JWK },
+  ) {
+    if (this.supervises) this.scopes.auditor = 'audit supervise';
+  }
 
-  /** The next token is asked for with these scopes. */
+  /** The auditor's next token is asked for with these scopes. */
   askFor(scope: string): void {
-    this.scope = scope;
-    this.token = undefined;
+    this.scopes.auditor = scope;
+    this.tokens.delete('auditor');
   }
 
   private get supervises(): boolean {
@@ -142,10 +151,9 @@ export class HubAgency {
   }
 
   static async create(id: AgencyId, hub: HubAddresses): Promise<HubAgency> {
-    const pair = await generateKeyPair('ES256', { extractable: true });
-    const jwk = await exportJWK(pair.publicKey);
-    const signing = await generateSigningKey();
-    return new HubAgency(id, hub, signing, await generateReceivingKey(), { key: pair.privateKey, jwk });
+    const [client, auditor] = await Promise.all([newClient(), newClient()]);
+    const [signing, auditing] = await Promise.all([generateSigningKey(), generateSigningKey()]);
+    return new HubAgency(id, hub, signing, await generateReceivingKey(), client, auditing, auditor);
   }
 
   /** Registered by the operator with its thumbprint. */
@@ -183,6 +191,8 @@ export class HubAgency {
       await this.keyRecord('signing', this.signing.publicJwk),
       await this.keyRecord('receiving', this.receiving.publicJwk),
       await this.keyRecord('client-auth', { ...this.client.jwk, alg: 'ES256' } as PublicJwk),
+      await this.keyRecord('auditor-signing', this.auditing.publicJwk),
+      await this.keyRecord('auditor-auth', { ...this.auditor.jwk, alg: 'ES256' } as PublicJwk),
     );
   }
 
@@ -228,12 +238,39 @@ export class HubAgency {
     return { status: response.status, body: await response.json(), headers: response.headers };
   }
 
-  async accessToken(): Promise<string> {
-    if (this.token && this.token.expiresAt > Date.now() + 10_000) return this.token.value;
-    const { status, body } = await this.requestToken(await this.assertion(), await this.proof('POST', this.tokenUrl));
+  async accessToken(as: Role = 'system'): Promise<string> {
+    const known = this.tokens.get(as);
+    if (known && known.expiresAt > Date.now() + 10_000) return known.value;
+    const [assertion, form] = as === 'auditor' ? await this.askingAsAuditor() : [await this.assertion(), {}];
+    const { status, body } = await this.requestToken(assertion, await this.proof('POST', this.tokenUrl), form);
     if (!body.access_token) throw new Error(`no token: ${status} ${JSON.stringify(body)}`);
-    this.token = { value: body.access_token, expiresAt: Date.now() + (body.expires_in ?? 0) * 1000 };
+    this.tokens.set(as, { value: body.access_token, expiresAt: Date.now() + (body.expires_in ?? 0) * 1000 });
     return body.access_token;
+  }
+
+  private async askingAsAuditor(): Promise<[assertion: string, form: Record<string, string>]> {
+    const id = `${this.id}:auditor`;
+    const { key, jwk } = this.auditor;
+    const assertion = await this.assertion({ iss: id, sub: id }, { key, kid: await calculateJwkThumbprint(jwk) });
+    return [assertion, { client_id: id, scope: this.scopes.auditor }];
+  }
+
+  /** What its auditor signs of a question, right in everything unless wished otherwise. */
+  look(method: string, path: string, given: Partial<AuditLook> = {}, key: SigningKey = this.auditing): Promise<string> {
+    const { pathname, searchParams } = new URL(path, this.hub.gateway);
+    const { askedBy, ...query } = Object.fromEntries(searchParams);
+    const look: AuditLook = {
+      v: 1,
+      call: `${method} ${pathname}`,
+      query,
+      scope: this.scopes.auditor.includes('supervise') ? 'all' : 'own',
+      agency: this.id,
+      ...(askedBy !== undefined && { worker: askedBy }),
+      jti: randomUUID(),
+      iat: numericDate(new Date()),
+      ...given,
+    };
+    return signStatement('audit-look', look, key);
   }
 
   get tokenUrl(): string {
@@ -251,7 +288,7 @@ export class HubAgency {
       client_id: this.id,
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: assertion,
-      scope: this.scope,
+      scope: this.scopes.system,
       resource: this.hub.audience,
       ...form,
     };
@@ -323,9 +360,20 @@ export class HubAgency {
     }
   }
 
-  /** A call with token and proof, to be sent once, or more often by whoever captured it. */
+  /**
+   * A call with token and proof, to be sent once, or more often by whoever captured it. The log is asked as the agency's auditor,
+   * who signs the question.
+   */
   async prepared(method: string, path: string, body?: unknown, at = this.hub.gateway): Promise<PreparedCall> {
-    const token = await this.accessToken();
+    const as: Role = path.startsWith('/v1/audit/') && path !== '/v1/audit/reports' ? 'auditor' : 'system';
+    return this.preparedAs(as, { method, path, body, at });
+  }
+
+  async preparedAs(
+    as: Role,
+    { method, path, body, at = this.hub.gateway }: { method: string; path: string; body?: unknown; at?: string },
+  ): Promise<PreparedCall> {
+    const token = await this.accessToken(as);
     const url = `${this.hub.gateway}${path.split('?')[0]}`;
     const proof = await this.proof(method, url, { ath: sha256(token), nonce: this.nonces.get(at) });
     return {
@@ -334,6 +382,7 @@ export class HubAgency {
       headers: {
         authorization: `DPoP ${token}`,
         dpop: proof,
+        ...(as === 'auditor' && body === undefined ? { 'audit-look': await this.look(method, path) } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -611,6 +660,11 @@ const present = <T>(members: Record<string, T | undefined>): Record<string, T> =
 export async function send<T>({ path, ...call }: PreparedCall, to: string): Promise<HttpAnswer<T>> {
   const response = await fetch(`${to}${path}`, call);
   return { status: response.status, body: (await response.json()) as T, headers: response.headers };
+}
+
+async function newClient(): Promise<{ key: CryptoKeyOf; jwk: JWK }> {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  return { key: pair.privateKey, jwk: await exportJWK(pair.publicKey) };
 }
 
 type CryptoKeyOf = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];

@@ -8,12 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
 import type { DisclosureReport } from '#disclosure-report';
 import { type HoldScope, type LogBody, signStatement, type Statements } from '#envelope';
-import { agencyId, numericDate, type Sha256, systemClock } from '#kernel';
-import { PublicHub } from '../../apps/cli/src/infra/public-hub.js';
-import { makeAuditorKeys } from '../../apps/cli/src/make-auditor-keys/make-auditor-keys.js';
-import { publishAuditorKeys } from '../../apps/cli/src/publish-auditor-keys/publish-auditor-keys.js';
+import { createKeyFile, createVault } from '#key-vault';
+import { numericDate, type Sha256, unwrap } from '#kernel';
 import { compiled } from '../../deploy/src/clone.js';
-import { aPseudonym, type HttpAnswer, type HubAgency, statute } from './hub-agency.js';
+import { aPseudonym, type HttpAnswer, type HubAgency, send, statute } from './hub-agency.js';
 import { type RunningHub, startTestHub, until } from './running-hub.js';
 
 interface Ran {
@@ -50,6 +48,7 @@ let running: RunningHub;
 let municipality: HubAgency;
 let county: HubAgency;
 let kela: HubAgency;
+let employment: HubAgency;
 let ombudsman: HubAgency;
 let folder: string;
 
@@ -57,14 +56,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kotovayla-oversight-'));
   running = await startTestHub({ ALERTS_EVERY_MS: '300', RATE_PER_SECOND: '1000' });
   await writeFile(join(folder, 'hub.json'), JSON.stringify(running.hub));
-  const ids = ['K-235', 'H-03', 'L-KELA', 'A-TSV'];
-  [municipality, county, kela, ombudsman] = (await Promise.all(ids.map((id) => running.agency(id)))) as [
+  const ids = ['K-235', 'H-03', 'L-KELA', 'A-TSV', 'T-01'];
+  [municipality, county, kela, ombudsman, employment] = (await Promise.all(ids.map((id) => running.agency(id)))) as [
+    HubAgency,
     HubAgency,
     HubAgency,
     HubAgency,
     HubAgency,
   ];
-  ombudsman.askFor('exchange supervise');
+  ombudsman.askFor('audit supervise');
 }, 180_000);
 
 afterAll(async () => {
@@ -85,7 +85,7 @@ function signed<T extends Acting>(by: HubAgency, type: T, said: Omit<Statements[
     jti: randomBytes(16).toString('base64url'),
     iat: numericDate(new Date()),
   };
-  return signStatement(type, { ...said, ...who } as Statements[T], by.signing);
+  return signStatement(type, { ...said, ...who } as Statements[T], by.auditing);
 }
 
 async function alertsOf(asked: HubAgency, closed = false): Promise<Alert[]> {
@@ -115,6 +115,90 @@ async function asksAboutManyPersons(agency: HubAgency): Promise<void> {
   }
 }
 
+describe('the log over HTTP', () => {
+  const questions = [
+    '/v1/audit/entries',
+    `/v1/audit/transfers/${randomUUID()}`,
+    '/v1/audit/retention?count=true',
+    '/v1/audit/erasures',
+    '/v1/audit/holds',
+    '/v1/audit/alerts',
+    '/v1/audit/break-glass',
+    `/v1/audit/break-glass/${noHash}/entries?askedBy=tarkastaja-1`,
+    '/v1/audit/reconciliation',
+  ];
+  const acts: [path: string, member: string][] = [
+    ['/v1/audit/erasures', 'proposal'],
+    ['/v1/audit/erasures/approvals', 'approval'],
+    ['/v1/audit/holds', 'hold'],
+    ['/v1/audit/holds/lifts', 'lift'],
+    ['/v1/audit/alerts/acts', 'act'],
+    ['/v1/audit/break-glass', 'opening'],
+    ['/v1/audit/break-glass/reviews', 'review'],
+  ];
+  const asSystem = async (method: string, path: string, body?: unknown): Promise<string> => {
+    const sent = async () =>
+      send(await employment.preparedAs('system', { method, path, body }), employment.hub.gateway);
+    await employment.call('GET', '/v1/mailbox?after=0&wait=0');
+    return coded(await sent());
+  };
+
+  it.each(questions)('does not tell the same agency’s own systems %s', async (path) => {
+    expect(await asSystem('GET', path)).toBe('403 INSUFFICIENT_SCOPE');
+  });
+
+  it.each(acts)('takes no act from them: %s', async (path, member) => {
+    expect(await asSystem('POST', path, { [member]: 'a.b.c' })).toBe('403 INSUFFICIENT_SCOPE');
+    expect(await asSystem('POST', '/v1/audit/erasures/runs')).toBe('403 INSUFFICIENT_SCOPE');
+  });
+
+  it('notes that they tried', async () => {
+    await until(async () => (await logged('edge-refused')).some(({ code }) => code === 'INSUFFICIENT_SCOPE'));
+  });
+
+  it('is all that an auditor comes to: no mail of the agency, no message, no release, no client’s account', async () => {
+    const asAuditor = async (method: string, path: string, body?: unknown): Promise<string> =>
+      coded(await send(await employment.preparedAs('auditor', { method, path, body }), employment.hub.gateway));
+    await holdsLook();
+    expect(await asAuditor('GET', '/v1/mailbox?after=0&wait=0')).toBe('403 INSUFFICIENT_SCOPE');
+    for (const path of ['/v1/messages', '/v1/releases', '/v1/consents', '/v1/audit/reports'])
+      expect(await asAuditor('POST', path, {})).toBe('403 INSUFFICIENT_SCOPE');
+  });
+
+  it('is not opened by an act that the agency’s agent signed', async () => {
+    const who = { v: 1 as const, agency: employment.id, worker: 'w', jti: randomUUID(), iat: numericDate(new Date()) };
+    const hold = await signStatement(
+      'legal-hold',
+      { ...who, scope: { by: 'agency', agency: employment.id }, matter: 'Dnro 8/2026' },
+      employment.signing,
+    );
+    expect(coded(await employment.call('POST', '/v1/audit/holds', { hold }))).toBe('422 KEY_NOT_LOGGED');
+  });
+
+  it('answers the question that was signed, no other, and once', async () => {
+    const asked = async (look: string | undefined, path = '/v1/audit/holds'): Promise<string> => {
+      await holdsLook();
+      const call = await employment.preparedAs('auditor', { method: 'GET', path });
+      const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => name !== 'audit-look'));
+      const signedHeaders = look === undefined ? headers : { ...headers, 'audit-look': look };
+      return coded(await send({ ...call, headers: signedHeaders }, employment.hub.gateway));
+    };
+    expect(await asked(undefined)).toBe('403 LOOK_UNPROVED');
+    expect(await asked(await employment.look('GET', '/v1/audit/alerts'))).toBe('403 LOOK_UNPROVED');
+    expect(await asked(await employment.look('GET', '/v1/audit/holds', { scope: 'all' }))).toBe('403 FORBIDDEN');
+    expect(await asked(await employment.look('GET', '/v1/audit/holds', {}, employment.signing))).toBe(
+      '422 KEY_NOT_LOGGED',
+    );
+    expect(await asked(await kela.look('GET', '/v1/audit/holds'))).toBe('403 SENDER_MISMATCH');
+    const look = await employment.look('GET', '/v1/audit/holds');
+    expect(await asked(look)).toBe('OK');
+    expect(await asked(look)).toBe('403 LOOK_UNPROVED');
+  });
+
+  /** With the newest nonce of the edge. */
+  const holdsLook = () => employment.call('GET', '/v1/audit/holds');
+});
+
 describe('alerts over HTTP', () => {
   let alert: Alert;
 
@@ -138,10 +222,10 @@ describe('alerts over HTTP', () => {
   });
 
   it('are not seen by an authority that has not asked for a token to supervise', async () => {
-    ombudsman.askFor('exchange');
+    ombudsman.askFor('audit');
     expect(await alertsOf(ombudsman)).toEqual([]);
     expect(await act(ombudsman, 'close')).toBe('403 FORBIDDEN');
-    ombudsman.askFor('exchange supervise');
+    ombudsman.askFor('audit supervise');
   });
 
   it('leave an entry for each look', async () => {
@@ -171,7 +255,7 @@ describe('alerts over HTTP', () => {
       await signStatement(
         'alert-act',
         { v: 1, ...said, agency: county.id, worker: 'w', jti: randomUUID(), iat: numericDate(new Date()) },
-        municipality.signing,
+        municipality.auditing,
       ),
     ];
     expect(coded(await municipality.call('POST', '/v1/audit/alerts/acts', { act: ofCounty }))).toBe(
@@ -309,7 +393,7 @@ describe('an erasure over HTTP', () => {
     const inTheirName = await signStatement(
       'erasure-approval',
       { v: 1, ...said, agency: ombudsman.id, worker: 'w', jti: randomUUID(), iat: numericDate(new Date()) },
-      kela.signing,
+      kela.auditing,
     );
     const answer = await ombudsman.call('POST', '/v1/audit/erasures/approvals', { approval: inTheirName });
     expect(coded(answer)).toMatch(/^4/);
@@ -504,19 +588,7 @@ describe('the compiled command line', () => {
   });
 
   it('opens the log in an emergency as a municipality, which two authorities see and one reviews', async () => {
-    const files = { vault: join(folder, 'K-049.vault'), keyFile: join(folder, 'K-049.key') };
-    const { data } = await makeAuditorKeys(agencyId('K-049'), files, systemClock);
-    const operator = [
-      '--agency',
-      'K-049',
-      '--business-id',
-      '0101263-6',
-      '--thumbprint',
-      String((data as Record<string, unknown>)['thumbprint']),
-    ];
-    expect(await kotovayla('agency', 'add', ...operator)).toMatchObject({ code: 0 });
-    const hub = new PublicHub(running.addresses.gateway);
-    await publishAuditorKeys(agencyId('K-049'), { files, hub, waitSeconds: 30 });
+    await appointed('K-049');
     const asked = ['--of', 'H-03', '--matter', 'Dnro 5', '--minutes', '5'];
     const unreasoned = await kotovayla('break-glass', 'open', ...signedBy('K-049'), ...asked, '--reason', 'curiosity');
     expect(unreasoned).toMatchObject({ code: 1, data: { problem: { code: 'REASON_UNKNOWN' } } });
@@ -538,6 +610,37 @@ describe('the compiled command line', () => {
       data: { access: { state: 'reviewed', reviewedBy: 'A-LVV' } },
     });
   });
+
+  it('is an auditor’s whose keys the agency vouched for, until it dismisses that auditor', async () => {
+    const thumbprints = await appointed('K-092');
+    const list = () => kotovayla('alerts', 'list', ...as('K-092'));
+    expect(await list()).toMatchObject({ code: 0 });
+    const dismissed = await kotovayla('auditor', 'dismiss', ...thumbprints, ...byAgency('K-092'));
+    expect(dismissed).toMatchObject({ code: 0 });
+    await until(async () => (await list()).code === 1);
+    expect(await list()).toMatchObject({ data: { problem: { code: 'UNAUTHENTICATED' } } });
+  });
+
+  /** The vault that the agency's agent would hold. */
+  const byAgency = (agency: string): string[] => [
+    ...['--agency', agency],
+    ...['--vault', `${agency}.agency.vault`, '--key-file', `${agency}.agency.key`],
+  ];
+
+  /** An agency joins and appoints an auditor, who made the keys. Gives their thumbprints. */
+  async function appointed(id: string): Promise<string[]> {
+    const agency = await running.agency(id);
+    const secret = { keyFile: join(folder, `${id}.agency.key`) };
+    await createKeyFile(secret.keyFile);
+    const path = join(folder, `${id}.agency.vault`);
+    await unwrap(await createVault({ path, secret, agency: agency.id })).put('signing', agency.signing, {});
+    const { data } = await kotovayla('auditor', 'keys', ...as(id));
+    await writeFile(join(folder, `${id}.json`), JSON.stringify(data));
+    expect(await kotovayla('break-glass', 'list', ...as(id))).toMatchObject({ code: 1 });
+    expect(await kotovayla('auditor', 'appoint', `${id}.json`, ...byAgency(id))).toMatchObject({ code: 0 });
+    await until(async () => (await kotovayla('break-glass', 'list', ...as(id))).code === 0);
+    return (data['keys'] as { thumbprint: string }[]).map(({ thumbprint }) => thumbprint);
+  }
 
   it('tells how long what is kept, and how much of it there is', async () => {
     const { data } = await kotovayla('retention', 'list', ...auditor);

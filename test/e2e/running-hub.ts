@@ -71,6 +71,7 @@ export async function hubOn(stack: Stack, environment: Record<string, string> = 
     agency: async (id) => {
       const agency = await HubAgency.create(agencyId(id), addresses);
       await agency.onboard(businessIds[id.charAt(0)]!);
+      await until(() => agency.accessToken('auditor').then(Boolean, () => false));
       await until(() => agency.accessToken().then(Boolean, () => false));
       await until(async () => (await agency.call('GET', '/v1/mailbox?after=0&wait=0')).status === 200);
       return agency;

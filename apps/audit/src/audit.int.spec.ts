@@ -57,6 +57,7 @@ import { AuditConfig } from './audit.config.js';
 import { serviceOptions } from './audit.module.js';
 import { databaseSpec } from './infra/database.js';
 import { acceptedEvent, emptyRecord, eventually, releaseItem } from './testing/audit.fixture.js';
+import { askedBy, signedSearch } from './testing/looks.fixture.js';
 import { type Party, directorySnapshot, keyRecords, party, sealedMessage } from './testing/parties.fixture.js';
 
 interface ShowingDirectory {
@@ -138,6 +139,8 @@ describe('the audit service', () => {
   let kafka: KafkaLog;
   let sender: Party;
   let recipient: Party;
+  let stranger: Party;
+  let ombudsman: Party;
   let permitKey: SigningKey;
   let gatewayKey: SigningKey;
   let address: string;
@@ -152,7 +155,12 @@ describe('the audit service', () => {
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
     folder = await mkdtemp(join(tmpdir(), 'audit-'));
     cleanups.push(() => rm(folder, { recursive: true }));
-    [sender, recipient] = await Promise.all([party('H-03'), party('K-235')]);
+    [sender, recipient, stranger, ombudsman] = (await Promise.all(['H-03', 'K-235', 'L-KELA', 'A-1'].map(party))) as [
+      Party,
+      Party,
+      Party,
+      Party,
+    ];
     directory = await startDirectory();
     cleanups.push(() => directory.stop());
     permitKey = await generateSigningKey();
@@ -199,8 +207,9 @@ describe('the audit service', () => {
 
   /** The agencies with their keys, after the clear leaves of these are in the log. */
   const loggedKeys = async (): Promise<Snapshot> => {
-    const snapshot = directorySnapshot([sender, recipient]);
-    const records = await keyRecords(snapshot, [sender, recipient]);
+    const parties = [sender, recipient, stranger, ombudsman];
+    const snapshot = directorySnapshot(parties);
+    const records = await keyRecords(snapshot, parties);
     const facts = records.map((record) => ({
       ...emptyRecord(),
       type: 'key-published',
@@ -369,33 +378,12 @@ describe('the audit service', () => {
 
   it('lets a supervising authority search all and a municipality its own, and logs each search', async () => {
     const before = await audit.getCheckpoint({});
-    const all = await audit.searchEntries({
-      agency: 'A-1',
-      supervising: true,
-      from: 0n,
-      limit: 100,
-      worker: '',
-      filter: undefined,
-      cursor: '',
-    });
-    const own = await audit.searchEntries({
-      agency: recipient.id,
-      supervising: false,
-      from: 0n,
-      limit: 100,
-      worker: '',
-      filter: undefined,
-      cursor: '',
-    });
-    const foreign = await audit.searchEntries({
-      agency: 'L-KELA',
-      supervising: false,
-      from: 0n,
-      limit: 100,
-      worker: '',
-      filter: undefined,
-      cursor: '',
-    });
+    const question = { from: 0n, limit: 100, worker: '', filter: undefined, cursor: '' };
+    const search = async (by: Party, supervising = false) =>
+      audit.searchEntries(await signedSearch(by, { agency: by.id, supervising, ...question }));
+    const all = await search(ombudsman, true);
+    const own = await search(recipient);
+    const foreign = await search(stranger);
     expect(all.entries.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
       'message-accepted',
       'message-accepted',
@@ -404,17 +392,7 @@ describe('the audit service', () => {
     ]);
     expect(own.entries).toHaveLength(4);
     expect(foreign.entries).toHaveLength(0);
-    await expect(
-      audit.searchEntries({
-        agency: recipient.id,
-        supervising: true,
-        from: 0n,
-        limit: 1,
-        worker: '',
-        filter: undefined,
-        cursor: '',
-      }),
-    ).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(search(recipient, true)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     const after = await audit.getCheckpoint({});
     expect(Number(after.checkpoint.split('\n')[1])).toBe(Number(before.checkpoint.split('\n')[1]) + 3);
   });
@@ -428,9 +406,10 @@ describe('the audit service', () => {
       worker: '',
       filter: undefined,
       cursor: '',
+      look: '',
     };
     const sizeNow = async (): Promise<number> => Number((await audit.getCheckpoint({})).checkpoint.split('\n')[1]);
-    const who = { agency: 'A-1', supervising: true, worker: '' };
+    const who = { agency: 'A-1', supervising: true, worker: '', look: '' };
     const calls: Readonly<Record<string, (client: GrpcClient<AuditServiceClient>) => Promise<unknown>>> = {
       searchEntries: (client) => client.searchEntries(search),
       showTransfer: (client) => client.showTransfer({ ...who, exchangeId: newExchangeId(), from: 0n }),
@@ -464,6 +443,15 @@ describe('the audit service', () => {
       await expect(calls[name]!(forger)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     });
 
+    it.each(Object.keys(calls).filter((name) => /^(list(?!ConsentWords)|look|search|show|run)/.test(name)))(
+      'to a gateway that asks in an auditor’s name: %s',
+      async (name) => {
+        const before = await sizeNow();
+        await expect(calls[name]!(audit)).rejects.toMatchObject({ code: 'LOOK_UNPROVED' });
+        expect(await sizeNow()).toBe(before);
+      },
+    );
+
     it('to a service that may make other calls', async () => {
       const consent = signedBy('consent', permitKey);
       await expect(calls['searchEntries']!(consent)).rejects.toMatchObject({ code: 'FORBIDDEN' });
@@ -482,14 +470,17 @@ describe('the audit service', () => {
       const raw = new AuditServiceClient(address, credentials.createInsecure());
       cleanups.push(() => raw.close());
       const { path, requestSerialize } = AuditServiceService.listHolds;
-      const signed = await callSigner('gateway', gatewayKey, systemClock)(path, requestSerialize(who));
+      const asked = await askedBy(ombudsman, { call: 'GET /v1/audit/holds' }, { all: true });
+      const signed = await callSigner('gateway', gatewayKey, systemClock)(path, requestSerialize(asked));
       const metadata = new Metadata();
       metadata.set('kotovayla-call', signed);
       const detail = (call: (done: (error: { details?: string } | null) => void) => unknown): Promise<string> =>
         new Promise((resolve) => call((error) => resolve(error?.details?.split(':')[0] ?? 'OK')));
-      expect(await detail((done) => raw.listHolds(who, metadata, done))).toBe('OK');
-      expect(await detail((done) => raw.listErasures(who, metadata, done))).toBe('UNAUTHENTICATED');
-      expect(await detail((done) => raw.listHolds({ ...who, agency: 'A-2' }, metadata, done))).toBe('UNAUTHENTICATED');
+      expect(await detail((done) => raw.listHolds(asked, metadata, done))).toBe('OK');
+      expect(await detail((done) => raw.listErasures(asked, metadata, done))).toBe('UNAUTHENTICATED');
+      expect(await detail((done) => raw.listHolds({ ...asked, agency: 'A-2' }, metadata, done))).toBe(
+        'UNAUTHENTICATED',
+      );
     });
   });
 });

@@ -58,8 +58,8 @@ describe('exit codes', () => {
       ['agency', 'add', '--agency', 'K-235', '--business-id', '0203026-2', '--thumbprint', 'x'],
     ],
     [
-      'keys of an agency that has an agent',
-      ['auditor', 'keys', '--agency', 'K-235', '--vault', 'v', '--key-file', 'k'],
+      'an auditor whose keys stand in no file',
+      ['auditor', 'appoint', 'none.json', '--agency', 'K-235', '--vault', 'v', '--key-file', 'k'],
     ],
     ['a vault without its agency', ['log', 'export', 'export', '--vault', 'v']],
     ['an address that stands nowhere', ['agency', 'list']],
@@ -71,6 +71,13 @@ describe('exit codes', () => {
       expect(err).not.toBe('');
     }),
   );
+
+  it('takes a hash for what it is, also where it begins as an option does', () =>
+    withTemporaryFolder(async (folder) => {
+      const by = ['--agency', 'A-TSV', '--vault', 'none', '--key-file', 'none', '--worker', 'w-1', '--json'];
+      const { out } = await kotovayla(folder, 'hold', 'lift', ...by.slice(0, 2), `-${'x'.repeat(42)}`, ...by.slice(2));
+      expect(JSON.parse(out)).toMatchObject({ problem: { code: 'NOT_FOUND' } });
+    }));
 
   it('0 for help', () =>
     withTemporaryFolder(async (folder) => {

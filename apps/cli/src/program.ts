@@ -1,15 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Chain } from '#envelope';
 import {
   type AgencyId,
   AppError,
-  type PartyKind,
   isAgencyId,
   isExchangeId,
   isPseudonym,
   isThumbprint,
-  partyKindOf,
   problemOf,
   systemClock,
 } from '#kernel';
@@ -216,15 +215,15 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     },
   );
 
-  const auditor = program.command('auditor').description('supervising authority: its own keys, without an agent');
+  const auditor = program.command('auditor').description('keys of auditors, which no agent holds');
   const vault = (command: Command): Command =>
     command
-      .requiredOption('--agency <id>', 'such as A-TSV', kindArgument('A'))
+      .requiredOption('--agency <id>', 'whose auditor it is, such as K-235 or A-TSV', agencyArgument)
       .requiredOption('--vault <file>', 'encrypted key vault')
       .requiredOption('--key-file <file>', 'file that opens the vault');
   const filesOf = ({ vault: file, keyFile }: VaultOptions) => ({ vault: path(file), keyFile: path(keyFile) });
   run<HubFlags & VaultOptions & { agency: AgencyId }>(
-    vault(auditor.command('keys')).description('make the keys that are missing and show the thumbprint'),
+    vault(auditor.command('keys')).description('make the keys that are missing and show their thumbprints'),
     async ({ options }) => {
       const { makeAuditorKeys } = await import('./make-auditor-keys/make-auditor-keys.js');
       return makeAuditorKeys(options.agency, filesOf(options), systemClock);
@@ -232,7 +231,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
   );
   run<HubFlags & VaultOptions & { agency: AgencyId; wait: number }>(
     vault(auditor.command('publish'))
-      .description('publish the key records and wait until the log shows them')
+      .description('supervising authority: publish the key records and wait until the log shows them')
       .option('--gateway <url>', 'edge of the hub (GATEWAY_URL)')
       .option('--wait <seconds>', '0 to return at once', secondsArgument, 30),
     async ({ options, hub }) => {
@@ -245,6 +244,31 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       });
     },
   );
+
+  const appointing = (command: Command): Command =>
+    vault(command).option('--gateway <url>', 'edge of the hub (GATEWAY_URL)');
+  const appoint = appointing(auditor.command('appoint'))
+    .description('an agency, with its own vault: vouch for the keys that its auditor made')
+    .argument('<file>', 'what `auditor keys --json` printed');
+  run<HubFlags & VaultOptions & { agency: AgencyId }>(appoint, async ({ options, hub }) => {
+    const { appointAuditor } = await import('./appoint-auditor/appoint-auditor.js');
+    const made = await readFile(path(firstArgument(appoint)), 'utf8').catch(() => {
+      throw new UsageError('There is no such file.');
+    });
+    return appointAuditor(made, await appointedBy(options, hub));
+  });
+  const dismiss = appointing(auditor.command('dismiss'))
+    .description('an agency, with its own vault: revoke its auditor’s keys')
+    .argument('<thumbprints...>');
+  run<HubFlags & VaultOptions & { agency: AgencyId }>(dismiss, async ({ options, hub }) => {
+    const { dismissAuditor } = await import('./appoint-auditor/appoint-auditor.js');
+    return dismissAuditor(dismiss.processedArgs[0] as string[], await appointedBy(options, hub));
+  });
+  const appointedBy = async (options: VaultOptions & { agency: AgencyId }, hub: HubSettings) => {
+    const { PublicHub } = await import('./infra/public-hub.js');
+    const gateway = new PublicHub(await hub.get('gateway'));
+    return { agency: options.agency, files: filesOf(options), hub: gateway, clock: systemClock };
+  };
 
   const log = program.command('log').description('everybody: the audit log');
   const exported = log
@@ -603,7 +627,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
   addRetentionCommands(program, { run, path, agencyArgument, wholeArgument });
 
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(withOperandsLast(args), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     if (!(error instanceof UsageError)) throw error;
@@ -611,6 +635,16 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     return exitCodes.usage;
   }
   return exitCode;
+}
+
+/** A hash as base64url may begin with a hyphen, and no option is as long as it. */
+const hashLikeOption = /^-[A-Za-z0-9_-]{42}$/;
+
+function withOperandsLast(args: readonly string[]): string[] {
+  const isOperand = (arg: string, at: number): boolean =>
+    hashLikeOption.test(arg) && args[at - 1]?.startsWith('-') !== true;
+  const operands = args.filter(isOperand);
+  return operands.length === 0 ? [...args] : [...args.filter((arg, at) => !isOperand(arg, at)), '--', ...operands];
 }
 
 /** An expected failure is a result too: its code and what can be done. */
@@ -639,14 +673,6 @@ function chainArgument(value: string): Chain {
   if (isAgencyId(value) || isPseudonym(value)) return value;
   throw new InvalidArgumentError('Entries are those of an agency or of a client’s pseudonym.');
 }
-
-const kindArgument =
-  (kind: PartyKind) =>
-  (value: string): AgencyId => {
-    const agency = agencyArgument(value);
-    if (partyKindOf(agency) !== kind) throw new InvalidArgumentError(`It must be of kind ${kind}.`);
-    return agency;
-  };
 
 function thumbprintArgument(value: string): string {
   if (!isThumbprint(value)) throw new InvalidArgumentError('A thumbprint has 43 characters of base64url.');

@@ -11,7 +11,8 @@ import { type Check, also, closed, oneOf, optional } from './shape.js';
 export interface KeyRecord {
   v: 1;
   agency: AgencyId;
-  use: 'signing' | 'receiving' | 'recovery' | 'client-auth';
+  /** Those of an auditor are the auditor's own: no agent holds them, and no other key does what they do. */
+  use: 'signing' | 'receiving' | 'recovery' | 'client-auth' | 'auditor-signing' | 'auditor-auth';
   jwk: PublicJwk;
   /** Instants between which it may be used. */
   notBefore: string;
@@ -67,7 +68,7 @@ export const keyRecord: Check<KeyRecord> = also(
   closed<KeyRecord>({
     v: oneOf(1),
     agency,
-    use: oneOf('signing', 'receiving', 'recovery', 'client-auth'),
+    use: oneOf('signing', 'receiving', 'recovery', 'client-auth', 'auditor-signing', 'auditor-auth'),
     jwk: publicJwkShape,
     notBefore: instant,
     notAfter: instant,

@@ -1,4 +1,5 @@
 import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
+import { type AuditLook, auditLook } from './audit-look.js';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
 import { type BreakGlassOpening, type BreakGlassReview, breakGlassOpening, breakGlassReview } from './break-glass.js';
 import {
@@ -43,6 +44,7 @@ import { type ReportDecision, reportDecision } from './report-decision.js';
 import { type ServiceCall, serviceCall } from './service-call.js';
 import { type Check, parseAs } from './shape.js';
 
+export type { AuditLook } from './audit-look.js';
 export type * from './break-glass.js';
 export type * from './consent-record.js';
 export {
@@ -86,6 +88,7 @@ export interface Statements {
   'break-glass': BreakGlassOpening;
   'break-glass-review': BreakGlassReview;
   'service-call': ServiceCall;
+  'audit-look': AuditLook;
 }
 export type StatementType = keyof Statements;
 
@@ -111,6 +114,7 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'break-glass': breakGlassOpening,
   'break-glass-review': breakGlassReview,
   'service-call': serviceCall,
+  'audit-look': auditLook,
 };
 
 /** Throws TypeError on a payload that no reader would take. */

@@ -8,6 +8,10 @@ export const errorCodes = {
   UNAUTHENTICATED: [401, 'Get an access token from the identity service and send it with a DPoP proof.'],
   DPOP_INVALID: [401, 'Make a fresh DPoP proof for this method, URL and token.'],
   USE_DPOP_NONCE: [401, 'Repeat the request with the nonce of the DPoP-Nonce header.'],
+  INSUFFICIENT_SCOPE: [
+    403,
+    'The token is of another client of the agency than this call is for: the log is the auditor’s, everything else the agency’s own. Ask for a token as that client.',
+  ],
   FORBIDDEN: [403, 'This caller has no right to this. Ask the operator of your organisation.'],
   NOT_FOUND: [404, 'There is no such thing among those that you may see. Check the identifier.'],
   CONFLICT: [409, 'The state has changed. Read it again, then decide.'],
@@ -110,6 +114,10 @@ export const errorCodes = {
     'Not enough operators have cosigned the log. Ask the hub and the witnesses; compare checkpoints with others.',
   ],
   // erasure, holds, alerts
+  LOOK_UNPROVED: [
+    403,
+    'The auditor has not signed this question: this call with these parameters, a moment ago, once. Sign it anew.',
+  ],
   ENTRY_KEPT: [422, 'The floor of their retention class keeps these entries. See `kotovayla retention due`.'],
   GROUND_UNKNOWN: [422, 'The retention data has no such ground or class. See `kotovayla retention list`.'],
   NOTHING_TO_ERASE: [422, 'No entry that may be erased is selected.'],

@@ -9,7 +9,15 @@ import {
 } from '#envelope';
 
 /** Purposes of asymmetric keys: one key, one use. */
-export const keyPairPurposes = ['signing', 'receiving', 'recovery', 'client-auth', 'witness'] as const;
+export const keyPairPurposes = [
+  'signing',
+  'receiving',
+  'recovery',
+  'client-auth',
+  'witness',
+  'auditor-signing',
+  'auditor-auth',
+] as const;
 export type KeyPairPurpose = (typeof keyPairPurposes)[number];
 export type KeyPurpose = KeyPairPurpose | 'pseudonym';
 

@@ -33,6 +33,9 @@ export interface KeysByPurpose {
   'client-auth': SigningKey;
   /** Ed25519: cosigns checkpoints of the log, and signs nothing else. */
   witness: SigningKey;
+  /** Of an auditor, in the auditor's own vault: signs looks at the log and acts upon it. */
+  'auditor-signing': SigningKey;
+  'auditor-auth': SigningKey;
   pseudonym: PseudonymKey;
 }
 

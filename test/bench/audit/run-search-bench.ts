@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { EntryFilter, SearchEntriesRequest } from '#contracts';
-import { agencyId, systemClock } from '#kernel';
+import { agencyId } from '#kernel';
 import { plainProposal } from '../../../apps/audit/src/append-entries/proposal.js';
 import { SearchEntriesController } from '../../../apps/audit/src/search-entries/search-entries.controller.js';
+import { looksOf, signedSearch } from '../../../apps/audit/src/testing/looks.fixture.js';
+import { type Party, party } from '../../../apps/audit/src/testing/parties.fixture.js';
 import { type Distribution, distributionOf } from '../measure/percentiles.js';
 import { showProgress } from '../measure/progress.js';
 import { type BenchLog, BodySource, largestAgency, subjectOf, withBenchLog } from './bench-log.js';
@@ -33,15 +35,13 @@ export async function runSearchBench(args: readonly string[]): Promise<number> {
   const entries = Number(values.entries);
   return withBenchLog(async (log) => {
     const sought = await fill(log, entries);
-    const search = new SearchEntriesController(
-      log.audit.appender,
-      log.audit.database,
-      log.audit.openings,
-      log.ground.kek,
-      systemClock,
-    );
+    const auditors = await Promise.all([party(largestAgency), party('A-TSV')]);
+    const { kek } = log.ground;
+    const looks = looksOf(auditors, { appender: log.audit.appender, kek });
+    const search = new SearchEntriesController(log.audit.database, log.audit.openings, kek, looks);
     const figures: { kind: string; found: number; ms: Distribution | undefined }[] = [];
-    for (const kind of kindsOver(entries, sought)) figures.push(await measure(search, kind, Number(values.queries)));
+    for (const kind of kindsOver(entries, sought))
+      figures.push(await measure({ search, auditors }, kind, Number(values.queries)));
     const { length: cores } = cpus();
     console.log(`${cores} cores, load ${loadavg()[0]!.toFixed(1)}; ${entries} entries, pages of ${pageOf}`);
     for (const { kind, found, ms } of figures)
@@ -106,12 +106,23 @@ function kindsOver(entries: number, { exchangeIds, messageIds, middle }: Sought)
   ];
 }
 
-async function measure(search: SearchEntriesController, kind: Kind, queries: number) {
+interface Searched {
+  readonly search: SearchEntriesController;
+  readonly auditors: readonly Party[];
+}
+
+/** Signing is the asker's work. */
+async function measure({ search, auditors }: Searched, kind: Kind, queries: number) {
   const latencies: number[] = [];
   let found = 0;
   for (let n = -warmUp; n < queries; n += 1) {
+    const request = requestOf(kind, n + warmUp);
+    const signed = await signedSearch(
+      auditors.find(({ id }) => id === request.agency)!,
+      request,
+    );
     const begun = performance.now();
-    const { entries } = await search.searchEntries(requestOf(kind, n + warmUp));
+    const { entries } = await search.searchEntries(signed);
     if (n < 0) continue;
     latencies.push(performance.now() - begun);
     found += entries.length;
@@ -119,7 +130,7 @@ async function measure(search: SearchEntriesController, kind: Kind, queries: num
   return { kind: kind.name, found: Math.round(found / queries), ms: distributionOf(latencies) };
 }
 
-const requestOf = ({ own, filter }: Kind, n: number): SearchEntriesRequest => ({
+const requestOf = ({ own, filter }: Kind, n: number): Omit<SearchEntriesRequest, 'look'> => ({
   agency: own ? largestAgency : agencyId('A-TSV'),
   supervising: !own,
   from: 0n,

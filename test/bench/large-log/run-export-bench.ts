@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { SearchEntriesRequest } from '#contracts';
 import { parsePlaceOpening } from '#envelope';
-import { agencyId, systemClock, unwrap } from '#kernel';
+import { agencyId, unwrap } from '#kernel';
 import { LogKey } from '../../../apps/audit/src/infra/log-key.js';
 import { SearchEntriesController } from '../../../apps/audit/src/search-entries/search-entries.controller.js';
 import {
@@ -14,6 +14,8 @@ import {
   logKeyPathIn,
   publicLogIn,
 } from '../../../apps/audit/src/testing/erasing-hub.fixture.js';
+import { looksOf, signedSearch } from '../../../apps/audit/src/testing/looks.fixture.js';
+import { party } from '../../../apps/audit/src/testing/parties.fixture.js';
 import { AuditEntriesController } from '../../../apps/gateway/src/audit-entries/audit-entries.controller.js';
 import type { AuditClient } from '../../../apps/gateway/src/infra/peers.js';
 import type { Boundary, ChainPage } from '../../../apps/cli/src/domain/entries-export.js';
@@ -74,9 +76,11 @@ async function exportLargest(log: LargeLog, folder: string): Promise<Exported> {
   try {
     hub.publisher.wake();
     while (!hub.appender.active || ((await hub.publisher.published())?.size ?? 0) < log.entries) await delay(50);
-    const search = new SearchEntriesController(hub.appender, hub.database, hub.openings, hub.kek, systemClock);
+    const auditor = await party(asker);
+    const search = new SearchEntriesController(hub.database, hub.openings, hub.kek, looksOf([auditor], hub));
     const audit: Pick<AuditClient, 'searchEntries'> = {
-      searchEntries: (request: SearchEntriesRequest) => search.searchEntries(request),
+      searchEntries: async (request: SearchEntriesRequest) =>
+        search.searchEntries(await signedSearch(auditor, request)),
     };
     const edge = new AuditEntriesController(audit as AuditClient);
     const { verifier, verifierKey } = await LogKey.load(erasingOrigin, logKeyPathIn(log.places.folder));
@@ -113,7 +117,7 @@ async function pageOf(
   { from, until, cursor }: { readonly from: string; readonly until: string; readonly cursor: string | undefined },
 ): Promise<ChainPage> {
   const answer = await edge.entries(
-    { agency: asker, scopes: ['exchange', 'supervise'] },
+    { agency: asker, scopes: ['audit', 'supervise'], look: '' },
     {
       from: 0,
       limit: pageSize,

@@ -28,7 +28,7 @@ export function rotateFrom({ notBefore, notAfter }: KeyInTime, { rotateEveryDays
 /**
  * From when the private half of a key is of no use any more. What only signs is done when it ends. What receives is kept
  * until the last message that can have been sealed to it has ended, for no message outlives the release key that its
- * capsule is sealed to. The recovery key is never destroyed by itself.
+ * capsule is sealed to. The recovery key is never destroyed by itself, and auditors' keys are in no agent's vault.
  *
  * @param capsulesEnd until when capsules made before an instant can be opened; undefined while the log shows no release key
  */
@@ -47,6 +47,8 @@ export function destroyFrom(
       return last && (last > unused ? last : unused);
     }
     case 'recovery':
+    case 'auditor-signing':
+    case 'auditor-auth':
       return undefined;
   }
 }

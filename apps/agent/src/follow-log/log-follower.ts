@@ -328,7 +328,9 @@ export class LogFollower {
   private async alarmsOf(change: ClearChange): Promise<Alarm[]> {
     if (change.type === 'key' && this.log.madeHere(change.key.agency, change.key.kid) === false) {
       const { agency, leafIndex, use } = change.key;
-      return [{ agency, code: 'KEY_UNTRUSTED', detail: `a ${use} key of this agency was not made here`, leafIndex }];
+      return [
+        { agency, code: 'KEY_UNTRUSTED', detail: `this agency has a key (${use}) that was not made here`, leafIndex },
+      ];
     }
     if (change.type === 'revocation' && this.log.revokedHere(change.key.agency, change.key.kid) === false) {
       const { agency, kid, use } = change.key;

@@ -125,11 +125,6 @@ export class HubClient {
     return this.get(`/v1/exchanges/${encodeURIComponent(id)}`);
   }
 
-  /** Log entries of this agency, opened; all agencies' for a supervising authority. The query itself is logged. */
-  auditEntries(from: number, limit: number): Promise<unknown> {
-    return this.get(`/v1/audit/entries?from=${from}&limit=${limit}`);
-  }
-
   private get(path: string, signal?: AbortSignal): Promise<unknown> {
     return this.authorized('GET', path, undefined, signal);
   }

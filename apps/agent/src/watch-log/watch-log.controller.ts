@@ -1,13 +1,10 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError, type Clock } from '#kernel';
 import { CLOCK } from '#platform';
-import { Type } from 'class-transformer';
-import { IsInt, Max, Min } from 'class-validator';
 import { Caller, type CallingSystem } from '../authenticate-system/calling-system.js';
 import { Nested, OfficerDto, OptionalText } from '../describe-api/shared.dto.js';
 import { LogFollower } from '../follow-log/log-follower.js';
-import { member } from '../hub-client/hub-http.js';
 import { type Acknowledgement, LogStore, type RaisedAlarm } from '../infra/log-store.js';
 import { WitnessedLog } from './witnessed-log.js';
 
@@ -55,34 +52,6 @@ class LogDto extends AlarmsDto {
   @ApiProperty({ description: 'False once a fork was seen: then nothing is released or opened' }) consistent: boolean;
   @ApiPropertyOptional({ type: WitnessedDto, description: 'Absent without a witness policy, and before the first one' })
   witnessed?: WitnessedDto;
-}
-
-export class EntriesQuery {
-  @ApiPropertyOptional({ default: 0 })
-  @Type(() => Number)
-  @IsInt()
-  @Min(0)
-  @Max(Number.MAX_SAFE_INTEGER)
-  from: number = 0;
-
-  @ApiPropertyOptional({ default: 100, maximum: 500 })
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(500)
-  limit: number = 100;
-}
-
-class EntryDto {
-  @ApiProperty() leafIndex: number;
-  @ApiProperty({ description: 'Canonical JSON of the entry’s body' }) body: string;
-  @ApiProperty({ description: 'Base64; opens the leaf’s commitment' }) commitmentKey: string;
-  @ApiPropertyOptional({ description: 'Base64; what the leaf says of the entry’s places' }) places?: string;
-}
-
-class EntriesDto {
-  @ApiProperty({ type: [EntryDto] }) entries: EntryDto[];
-  @ApiPropertyOptional({ description: 'First index of the next page' }) next?: number;
 }
 
 @ApiTags('log')
@@ -137,24 +106,6 @@ export class WatchLogController {
     if (!alarm) throw new AppError('NOT_FOUND', 'there is no such alarm');
     if (!taken) throw new AppError('CONFLICT', 'somebody has looked at it already');
     return shown(alarm);
-  }
-
-  @Get('log/entries')
-  @ApiOperation({ summary: 'Log entries in which this agency is a party, opened. The query itself is logged.' })
-  @ApiResponse({ status: 200, type: EntriesDto })
-  async entries(@Caller() { agency }: CallingSystem, @Query() { from, limit }: EntriesQuery): Promise<EntriesDto> {
-    const answer = await agency.hub.auditEntries(from, limit);
-    const entries = member(answer, 'entries');
-    const next = member(answer, 'next');
-    return {
-      entries: (Array.isArray(entries) ? (entries as unknown[]) : []).map((entry) => ({
-        leafIndex: Number(member(entry, 'leafIndex')),
-        body: String(member(entry, 'body')),
-        commitmentKey: String(member(entry, 'commitmentKey')),
-        ...(typeof member(entry, 'places') === 'string' && { places: String(member(entry, 'places')) }),
-      })),
-      ...(typeof next === 'number' ? { next } : {}),
-    };
   }
 }
 

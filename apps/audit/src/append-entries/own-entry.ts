@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type LogBody, parseLogBody } from '#envelope';
-import { type AgencyId, type EventId, type Sha256, isEventId, newEventId, unwrap } from '#kernel';
-import type { Caller } from '../domain/caller.js';
+import { type AgencyId, type EventId, type Sha256, isEventId, unwrap } from '#kernel';
 import type { EntryKek } from '../infra/entry-kek.js';
+import type { SignedLook } from '../infra/signed-look.js';
 import { type PreparedEntry, prepareOpaque } from './prepared-entry.js';
 
 /**
@@ -59,27 +59,32 @@ export interface Look extends Partial<Pick<LogBody, 'type' | 'subjects' | 'purpo
   readonly told?: readonly AgencyId[];
 }
 
-/** That somebody looked into the log or into what audit keeps beside it: one entry a look (design 3). */
+/** One question is one entry. */
+export const eventIdOfLook = ({ hash }: Pick<SignedLook, 'hash'>): EventId => eventIdOf(['audit-look', hash]);
+
+/** That somebody looked into the log or into what audit keeps beside it: one entry a look (design 3), with the signed question. */
 export function entryOfLook(
-  { agency, supervising, worker }: Caller,
-  { query, found, told, ...members }: Look,
+  { caller, hash, token }: SignedLook,
+  { query, found, told, evidence, ...members }: Look,
   { kek, at }: { readonly kek: EntryKek; readonly at: Date },
 ): PreparedEntry {
+  const { agency, supervising, worker } = caller;
   const leaves = typeof found === 'number' ? [] : found;
   const body = {
     v: 1,
-    eventId: newEventId(),
+    eventId: eventIdOfLook({ hash }),
     type: 'log-search',
     at: at.toISOString(),
     actor: { agency, ...(worker !== undefined && { worker }) },
     ...members,
+    evidence: { ...evidence, 'audit-look': hash },
     search: {
       scope: supervising ? 'all' : 'own',
       query,
       found: typeof found === 'number' ? found : found.length,
       ...(leaves.length > 0 && { first: leaves[0], last: leaves.at(-1) }),
     },
-    assertedBy: 'hub',
+    assertedBy: 'agency',
   };
-  return prepareOpaque(unwrap(parseLogBody(body)), kek, { ...(told && { told }) });
+  return prepareOpaque(unwrap(parseLogBody(body)), kek, { tokens: { 'audit-look': token }, ...(told && { told }) });
 }

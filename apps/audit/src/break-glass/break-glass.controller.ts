@@ -37,10 +37,11 @@ export class BreakGlassController {
 
   @GrpcMethod('AuditService', 'lookBreakGlass')
   async lookBreakGlass({ grant, limit, ...request }: LookBreakGlassRequest): Promise<LookBreakGlassResponse> {
-    const caller = unwrap(callerOf(request));
     const from = Number(request.from);
     if (!Number.isSafeInteger(from)) throw new AppError('MALFORMED', undefined, { field: 'from' });
-    const { access, entries, next, lookLeaf } = await this.breakGlass.look(caller, { grant, from, limit });
+    const call = `GET /v1/audit/break-glass/${grant}/entries`;
+    const asked = await this.looks.asked(request, call, { from: String(from), limit: String(limit) });
+    const { access, entries, next, lookLeaf } = await this.breakGlass.look(asked, { grant, from, limit });
     return {
       entries: entries.map(({ leafIndex, ...opening }) => ({
         leafIndex: BigInt(leafIndex),
@@ -61,9 +62,9 @@ export class BreakGlassController {
 
   @GrpcMethod('AuditService', 'listBreakGlass')
   async listBreakGlass(who: ListBreakGlassRequest): Promise<ListBreakGlassResponse> {
-    const caller = unwrap(callerOf(who));
-    const grants = await this.breakGlass.list(caller);
-    await this.looks.record(caller, { query: { list: 'break-glass' }, found: grants.length });
+    const asked = await this.looks.asked(who, 'GET /v1/audit/break-glass');
+    const grants = await this.breakGlass.list(asked.caller);
+    await this.looks.record(asked, { query: { list: 'break-glass' }, found: grants.length });
     return { grants: grants.map((access) => this.viewOf(access)) };
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CompactSign } from 'jose';
 import { type BreakGlassOpening, type BreakGlassReview, type LogBody, parseLogBody, signStatement } from '#envelope';
-import { AppError, FixedClock, canonicalJson, numericDate, unwrap } from '#kernel';
+import { AppError, canonicalJson, FixedClock, newEventId, numericDate, sha256, unwrap } from '#kernel';
 import { createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
 import type { Appender } from '../append-entries/appender.js';
@@ -82,12 +82,15 @@ function emergency(parts: Partial<BreakGlassContext> & { readonly limits?: Parti
   const opening = (members: Partial<BreakGlassOpening> = {}): Promise<string> => {
     const wanted = { reason: 'data-breach', matter: 'Dnro 3/2026', minutes: 30 };
     const scope = { by: 'agency' as const, agency: county.id };
-    return signStatement('break-glass', { ...said(user), scope, ...wanted, ...members }, user.signing);
+    return signStatement('break-glass', { ...said(user), scope, ...wanted, ...members }, user.auditing);
   };
   const review = (by: Party, { grant }: BreakGlassAccess, finding: BreakGlassReview['finding'] = 'justified') =>
-    signStatement('break-glass-review', { ...said(by), grant, finding }, by.signing);
+    signStatement('break-glass-review', { ...said(by), grant, finding }, by.auditing);
   const look = (access: BreakGlassAccess, { worker = 'w-1', from = 0, limit = 100, agency = user.id } = {}) =>
-    breakGlass.look({ agency, supervising: false, worker }, { grant: access.grant, from, limit });
+    breakGlass.look(
+      { caller: { agency, supervising: false, worker }, hash: sha256(newEventId()), token: 'a.b.c' },
+      { grant: access.grant, from, limit },
+    );
   const alertsOf = (agency = ombudsman.id, supervising = true): Promise<StoredAlert[]> =>
     alerts.list({ agency, supervising }, { closed: false });
   return { user, clock, store, breakGlass, alerts, said, opening, review, look, alertsOf };
@@ -240,8 +243,8 @@ describe('access in an emergency', () => {
     const { user, breakGlass, opening, said, alertsOf } = emergency();
     const unsaid = { ...said(user), scope: { by: 'agency', agency: county.id }, matter: 'Dnro 3/2026', minutes: 30 };
     const withoutReason = await new CompactSign(Buffer.from(canonicalJson(unsaid)))
-      .setProtectedHeader({ alg: 'ES256', kid: user.signing.kid, typ: 'kotovayla-break-glass+jws' })
-      .sign(user.signing.privateKey);
+      .setProtectedHeader({ alg: 'ES256', kid: user.auditing.kid, typ: 'kotovayla-break-glass+jws' })
+      .sign(user.auditing.privateKey);
     expect(await codeOf(breakGlass.open(withoutReason))).toBe('MALFORMED');
     expect(await codeOf(breakGlass.open(await opening({ reason: 'curiosity' })))).toBe('REASON_UNKNOWN');
     const byOther = await signStatement(
@@ -253,7 +256,7 @@ describe('access in an emergency', () => {
         matter: 'Dnro 3/2026',
         minutes: 30,
       },
-      kela.signing,
+      kela.auditing,
     );
     expect(await codeOf(breakGlass.open(byOther))).not.toBe('OK');
     expect((await alertsOf()).filter(({ agency }) => agency === user.id)).toEqual([]);
@@ -276,7 +279,7 @@ describe('the review of an access', () => {
     expect(await codeOf(breakGlass.review(await review(user, access)))).toBe('SAME_HAND');
     expect(await codeOf(breakGlass.review(await review(county, access)))).toBe('FORBIDDEN');
     const closing = { ...said(ombudsman), alert: access.alert, act: 'close' as const, reason: 'nothing-found' };
-    expect(await codeOf(alerts.act(await signStatement('alert-act', closing, ombudsman.signing)))).toBe(
+    expect(await codeOf(alerts.act(await signStatement('alert-act', closing, ombudsman.auditing)))).toBe(
       'REVIEW_NEEDED',
     );
     expect((await alertsOf()).map(({ id }) => id)).toContain(access.alert);

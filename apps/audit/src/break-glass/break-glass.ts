@@ -20,6 +20,7 @@ import type { BreakGlassStore } from '../infra/break-glass-store.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import type { LeafOpenings, ReadOpening } from '../infra/leaf-openings.js';
 import { findEntries, indicesLogged } from '../infra/search-store.js';
+import type { SignedLook } from '../infra/signed-look.js';
 import { signedWord } from '../infra/signed-word.js';
 
 export interface BreakGlassContext {
@@ -108,10 +109,11 @@ export class BreakGlass {
    * FORBIDDEN, ACCESS_ENDED, UNAVAILABLE.
    */
   async look(
-    caller: Caller,
+    asked: SignedLook,
     { grant, from, limit }: { readonly grant: string; readonly from: number; readonly limit: number },
   ): Promise<BreakGlassLook> {
     const { store, rule, database, openings, appender, kek, clock } = this.context;
+    const { caller } = asked;
     const access = await store.find(grant);
     if (!access || access.agency !== caller.agency) throw new AppError('NOT_FOUND');
     const left = unwrap(judgeLook(access, caller, clock.now()));
@@ -130,7 +132,7 @@ export class BreakGlass {
     const at = clock.now();
     if (!(await store.take(access.grant, { entries: leaves.length, told, at }))) throw new AppError('ACCESS_ENDED');
     const entry = entryOfLook(
-      { ...caller, supervising: true },
+      { ...asked, caller: { ...caller, supervising: true } },
       {
         type: 'break-glass-used',
         query: { from: String(from) },

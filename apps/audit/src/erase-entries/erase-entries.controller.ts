@@ -46,7 +46,7 @@ export class EraseEntriesController {
   /** As long as it takes: the caller gives it minutes, and it goes on without. Errors: as `mayRun` and `ErasureRun.run`. */
   @GrpcMethod('AuditService', 'runErasure')
   async runErasure(who: RunErasureRequest): Promise<RunErasureResponse> {
-    await this.erasures.mayRun(unwrap(callerOf(who)));
+    await this.erasures.mayRun(await this.looks.asked(who, 'POST /v1/audit/erasures/runs'));
     const { tombstones, erased, persons, rewrapped, destroyedKek, transportForgetsAt, held } =
       await this.erasureRun.run();
     return {
@@ -62,9 +62,9 @@ export class EraseEntriesController {
 
   @GrpcMethod('AuditService', 'listErasures')
   async listErasures(who: ListErasuresRequest): Promise<ListErasuresResponse> {
-    const caller = unwrap(callerOf(who));
-    const erasures = await this.erasures.list(caller);
-    await this.looks.record(caller, { query: { list: 'erasures' }, found: erasures.length });
+    const asked = await this.looks.asked(who, 'GET /v1/audit/erasures');
+    const erasures = await this.erasures.list(asked.caller);
+    await this.looks.record(asked, { query: { list: 'erasures' }, found: erasures.length });
     return { erasures: erasures.map(viewOf) };
   }
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
-import { importSigningKey, generateReceivingKey } from '#envelope';
+import { generateReceivingKey, generateSigningKey, importSigningKey } from '#envelope';
 import { agencyId } from '#kernel';
 import { EntryKek } from '../infra/entry-kek.js';
 import { ErasureStore } from '../infra/erasure-store.js';
@@ -52,7 +52,8 @@ const parties = await Promise.all(
   (JSON.parse(await readFile(partiesFile, 'utf8')) as { id: string; jwk: object }[]).map(
     async ({ id, jwk }): Promise<Party> => ({
       id: agencyId(id),
-      signing: await importSigningKey(jwk),
+      signing: await generateSigningKey(),
+      auditing: await importSigningKey(jwk),
       receiving: await generateReceivingKey(),
     }),
   ),

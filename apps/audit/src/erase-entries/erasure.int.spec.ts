@@ -37,6 +37,8 @@ let database: TestDatabase;
 let folder: string;
 let places: HubPlaces;
 let city: Party;
+/** Has the city's auditor. */
+let neighbour: Party;
 let county: Party;
 let ombudsman: Party;
 let parties: Party[];
@@ -51,6 +53,8 @@ beforeAll(async () => {
   places = { databaseUrl: servicePlace(database.url), folder };
   parties = await Promise.all(['K-235', 'H-03', 'A-TSV'].map((id) => party(id)));
   [city, county, ombudsman] = parties as [Party, Party, Party];
+  neighbour = { ...(await party('K-049')), auditing: city.auditing };
+  parties.push(neighbour);
 });
 afterEach(async () => {
   for (const hub of running.splice(0)) await hub.stop();
@@ -289,8 +293,16 @@ describe('who may erase', () => {
 
   it('nobody by a key that is not the agency’s', async () => {
     const hub = await start();
-    const token = await hub.proposal({ ...city, signing: county.signing }, bySubject(somebody()));
+    const token = await hub.proposal({ ...city, auditing: county.auditing }, bySubject(somebody()));
     expect(await codeOf(hub.erasures.propose(token))).toBe('KEY_NOT_LOGGED');
+  });
+
+  it('nobody with the key by which it was proposed, whichever agency has that auditor too', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person, { recipient: neighbour.id }));
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, bySubject(person)));
+    expect(await codeOf(hub.approval(neighbour, erasure).then((t) => hub.erasures.approve(t)))).toBe('SAME_HAND');
   });
 
   it('each statement has one leaf, however often it is posted', async () => {
@@ -450,7 +462,7 @@ describe('a run that was killed with kill -9', () => {
       const leaves = await threeApproved(hub);
       await stop(hub);
       const partiesFile = join(folder, 'parties.json');
-      const secrets = parties.map(({ id, signing }) => ({ id, jwk: exportPrivateJwk(signing) }));
+      const secrets = parties.map(({ id, auditing }) => ({ id, jwk: exportPrivateJwk(auditing) }));
       await writeFile(partiesFile, JSON.stringify(secrets));
       const died = await runProcess(process.execPath, [
         program,

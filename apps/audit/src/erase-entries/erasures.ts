@@ -1,7 +1,15 @@
-import { type IndexRange, countOf, indicesOf, maxTombstoneRanges, parseLogBody, rangesOf } from '#envelope';
-import { AppError, type Clock, type Sha256, canonicalJson, newEventId, sha256, unwrap } from '#kernel';
+import {
+  type IndexRange,
+  countOf,
+  indicesOf,
+  maxTombstoneRanges,
+  parseLogBody,
+  rangesOf,
+  readStatement,
+} from '#envelope';
+import { AppError, type Clock, type Sha256, type Thumbprint, canonicalJson, sha256, unwrap } from '#kernel';
 import type { Appender } from '../append-entries/appender.js';
-import { entryOfWord } from '../append-entries/own-entry.js';
+import { entryOfWord, eventIdOfLook } from '../append-entries/own-entry.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import { type Caller, isSupervising } from '../domain/caller.js';
@@ -11,6 +19,7 @@ import { type RetentionClass, type RetentionData, after, groundOf } from '../dom
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type ErasureStore, type SelectOptions, type StoredErasure, type StoredHold } from '../infra/erasure-store.js';
+import type { SignedLook } from '../infra/signed-look.js';
 import { signedWord } from '../infra/signed-word.js';
 
 export interface ErasureContext {
@@ -30,6 +39,10 @@ export interface SeenErasure extends StoredErasure {
   readonly state: ErasureState;
   readonly holds: readonly Sha256[];
 }
+
+/** By which key it was proposed: two agencies may have one auditor, who is one person all the same. */
+const kidOf = ({ proposal }: Pick<StoredErasure, 'proposal'>): Thumbprint | undefined =>
+  proposal === null ? undefined : unwrap(readStatement('erasure-proposal', proposal)).kid;
 
 /** Hash of what is to be erased, which proposal and approval name alike. */
 export const targetsHash = (ranges: readonly IndexRange[]): Sha256 => sha256(canonicalJson(ranges));
@@ -85,7 +98,7 @@ export class Erasures {
     const erasure = await store.erasure(proposal);
     if (!erasure) throw new AppError('NOT_FOUND');
     if (erasure.approvalHash === word.hash) return this.seen(erasure);
-    if (erasure.proposer === agency) throw new AppError('SAME_HAND');
+    if (erasure.proposer === agency || kidOf(erasure) === word.kid) throw new AppError('SAME_HAND');
     if (erasure.targets !== targets || erasure.entries !== count) throw new AppError('TARGETS_DIFFER');
     if (erasure.approvalHash !== null || this.lapsed(erasure)) throw new AppError('CONFLICT');
     if (!isSupervising(agency) && (await store.ownAmong(agency, erasure.indices)) < count)
@@ -121,7 +134,8 @@ export class Erasures {
    * Who may have what is approved erased: a supervising authority, or an agency that proposed or approved some of it. It stands in
    * the log that they asked. Errors: FORBIDDEN.
    */
-  async mayRun({ agency, supervising, worker }: Caller): Promise<void> {
+  async mayRun({ caller, hash, token }: SignedLook): Promise<void> {
+    const { agency, supervising, worker } = caller;
     const { store, appender, kek, clock } = this.context;
     const theirs = (await store.erasures()).some(
       ({ proposer, approver, erasedAt }) =>
@@ -130,13 +144,15 @@ export class Erasures {
     if (!supervising && !theirs) throw new AppError('FORBIDDEN');
     const body = {
       v: 1,
-      eventId: newEventId(),
+      eventId: eventIdOfLook({ hash }),
       type: 'erasure-run-asked',
       at: clock.now().toISOString(),
       actor: { agency, ...(worker !== undefined && { worker }) },
-      assertedBy: 'hub',
+      evidence: { 'audit-look': hash },
+      assertedBy: 'agency',
     };
-    await appender.append(plainProposal([prepareOpaque(unwrap(parseLogBody(body)), kek)]));
+    const entry = prepareOpaque(unwrap(parseLogBody(body)), kek, { tokens: { 'audit-look': token } });
+    await appender.append(plainProposal([entry]));
   }
 
   /** What of these entries may go now. */

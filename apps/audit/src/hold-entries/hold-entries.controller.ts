@@ -40,9 +40,9 @@ export class HoldEntriesController {
 
   @GrpcMethod('AuditService', 'listHolds')
   async listHolds(who: ListHoldsRequest): Promise<ListHoldsResponse> {
-    const caller = unwrap(callerOf(who));
-    const holds = await this.holds.list(caller);
-    await this.looks.record(caller, { query: { list: 'holds' }, found: holds.length });
+    const asked = await this.looks.asked(who, 'GET /v1/audit/holds');
+    const holds = await this.holds.list(asked.caller);
+    await this.looks.record(asked, { query: { list: 'holds' }, found: holds.length });
     return { holds: holds.map(viewOf) };
   }
 }

@@ -15,9 +15,21 @@ export class AgencyKeys {
   ) {}
 
   /** Signing key of this agency, judged at the moment of signing. Errors: KEY_NOT_LOGGED, SIGNATURE_INVALID, ALG_NOT_ALLOWED. */
-  async signing(agency: AgencyId, kid: Thumbprint, at: Date): Promise<Result<VerificationKey>> {
+  signing(agency: AgencyId, kid: Thumbprint, at: Date): Promise<Result<VerificationKey>> {
+    return this.ofUse('signing', { agency, kid, at });
+  }
+
+  /** The same of the agency's auditors, whose keys no agent holds. */
+  auditing(agency: AgencyId, kid: Thumbprint, at: Date): Promise<Result<VerificationKey>> {
+    return this.ofUse('auditor-signing', { agency, kid, at });
+  }
+
+  private async ofUse(
+    use: 'signing' | 'auditor-signing',
+    { agency, kid, at }: { readonly agency: AgencyId; readonly kid: Thumbprint; readonly at: Date },
+  ): Promise<Result<VerificationKey>> {
     const key = this.directory.key(agency, kid);
-    if (key?.use !== 'signing') return err(new AppError('KEY_NOT_LOGGED'));
+    if (key?.use !== use) return err(new AppError('KEY_NOT_LOGGED'));
     if (!keyUsableAt(key, at)) return err(new AppError('SIGNATURE_INVALID', 'the key was not valid at that time'));
     return this.loaded(this.verification, key, importVerificationKey);
   }

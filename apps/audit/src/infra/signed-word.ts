@@ -1,9 +1,9 @@
 import { type Statements, readStatement, statementHash, verifyStatement } from '#envelope';
-import { type AgencyId, AppError, type Clock, type Sha256, fromNumericDate, unwrap } from '#kernel';
+import { type AgencyId, AppError, type Clock, type Sha256, type Thumbprint, fromNumericDate, unwrap } from '#kernel';
 import { type Caller, isSupervising } from '../domain/caller.js';
 import type { AgencyKeys } from './agency-keys.js';
 
-/** Statements by which an agency acts on the log itself. */
+/** Statements by which an agency's auditor acts on the log itself. */
 type ActingStatement =
   | 'erasure-proposal'
   | 'erasure-approval'
@@ -15,6 +15,8 @@ type ActingStatement =
 
 export interface SignedWord<T> {
   readonly payload: T;
+  /** Of the auditor's key: whose hand it is. */
+  readonly kid: Thumbprint;
   /** Names what was signed. */
   readonly hash: Sha256;
 }
@@ -23,7 +25,7 @@ const SKEW_MS = 60_000;
 /** A statement is posted when it is signed; one that turns up later is not what the agency wants now. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1_000;
 
-/** Verified by the agency's logged key. Throws the errors of a statement, SIGNATURE_INVALID also for one of long ago. */
+/** Verified by the logged key of the agency's auditor. Throws the errors of a statement, SIGNATURE_INVALID also for one of long ago. */
 export async function signedWord<T extends ActingStatement>(
   type: T,
   token: string,
@@ -36,8 +38,8 @@ export async function signedWord<T extends ActingStatement>(
   if (age < -SKEW_MS) throw new AppError('IAT_IN_FUTURE');
   if (age > MAX_AGE_MS)
     throw new AppError('SIGNATURE_INVALID', 'The statement was signed too long ago. Sign it again.');
-  const key = unwrap(await keys.signing(payload.agency, kid, signedAt));
-  return { payload: unwrap(await verifyStatement(type, token, key)), hash: statementHash(token) };
+  const key = unwrap(await keys.auditing(payload.agency, kid, signedAt));
+  return { payload: unwrap(await verifyStatement(type, token, key)), kid, hash: statementHash(token) };
 }
 
 /**

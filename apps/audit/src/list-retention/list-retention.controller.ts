@@ -1,10 +1,9 @@
 import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ListRetentionRequest, ListRetentionResponse, RetentionCount } from '#contracts';
-import { type Clock, unwrap } from '#kernel';
+import type { Clock } from '#kernel';
 import { CLOCK, CalledBy, ServiceCalls } from '#platform';
 import { Looks } from '../append-entries/looks.js';
-import { callerOf } from '../domain/caller.js';
 import { type RetentionData, classOf, erasabilityOf } from '../domain/retention.js';
 import { ErasureStore } from '../infra/erasure-store.js';
 
@@ -24,11 +23,12 @@ export class ListRetentionController {
 
   /**
    * Of the agency's own entries, or of all for a supervising authority. An entry counts from the beginning of its day, so that
-   * the count of the last day runs ahead by hours. Errors: MALFORMED, FORBIDDEN, UNAVAILABLE.
+   * the count of the last day runs ahead by hours. Errors: as `Looks.asked`, UNAVAILABLE.
    */
   @GrpcMethod('AuditService', 'listRetention')
   async listRetention({ count, ...who }: ListRetentionRequest): Promise<ListRetentionResponse> {
-    const caller = unwrap(callerOf(who));
+    const asked = await this.looks.asked(who, 'GET /v1/audit/retention', { count: String(count) });
+    const { caller } = asked;
     const now = this.clock.now();
     const counts = new Map<string, RetentionCount>(
       this.data.classes.map(({ id }) => [id, { classId: id, kept: 0n, erasable: 0n, due: 0n }]),
@@ -41,7 +41,7 @@ export class ListRetentionController {
       found[erasability === 'for-good' ? 'kept' : erasability] += BigInt(group.count);
     }
     // The data themselves are no look at any entry.
-    if (count) await this.looks.record(caller, { query: { list: 'retention' }, found: groups.length });
+    if (count) await this.looks.record(asked, { query: { list: 'retention' }, found: groups.length });
     return { dataJson: JSON.stringify(this.data), counts: count ? [...counts.values()] : [] };
   }
 }

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsentEvent, topics } from '#contracts';
-import { type AgencyId, newConsentId, systemClock } from '#kernel';
+import { type AgencyId, newConsentId } from '#kernel';
 import { SearchEntriesController } from '../search-entries/search-entries.controller.js';
 import { AuditGround, AuditInstance, emptyRecord } from '../testing/audit.fixture.js';
+import { looksOf, signedSearch } from '../testing/looks.fixture.js';
 import { directoryOf, type Party, party } from '../testing/parties.fixture.js';
 
 describe('an entry about a consent', () => {
@@ -15,7 +16,8 @@ describe('an entry about a consent', () => {
     ground = await AuditGround.lay();
     parties = await Promise.all((['K-235', 'H-07', 'L-1', 'T-12'] as AgencyId[]).map(party));
     audit = await AuditInstance.start(ground, directoryOf(parties));
-    search = new SearchEntriesController(audit.appender, audit.database, audit.openings, ground.kek, systemClock);
+    const looks = looksOf(parties, { appender: audit.appender, kek: ground.kek });
+    search = new SearchEntriesController(audit.database, audit.openings, ground.kek, looks);
   });
   afterAll(async () => {
     await audit.stop();
@@ -23,15 +25,18 @@ describe('an entry about a consent', () => {
   });
 
   const found = async (agency: string): Promise<string[]> => {
-    const { entries } = await search.searchEntries({
-      agency,
-      supervising: false,
-      from: 0n,
-      limit: 100,
-      worker: '',
-      filter: undefined,
-      cursor: '',
-    });
+    const by = parties.find(({ id }) => id === agency)!;
+    const { entries } = await search.searchEntries(
+      await signedSearch(by, {
+        agency,
+        supervising: false,
+        from: 0n,
+        limit: 100,
+        worker: '',
+        filter: undefined,
+        cursor: '',
+      }),
+    );
     return entries
       .map(({ body }) => (JSON.parse(body) as { type: string }).type)
       .filter((type) => type !== 'log-search');

@@ -161,7 +161,7 @@ describe('who sees an alert', () => {
 
 describe('the end of an alert', () => {
   const said = (by: Party, alert: string, act: AlertAct['act'], at: Date): Promise<string> =>
-    signStatement('alert-act', { v: 1, alert, act, reason: 'planned-work', ...signedBy(by.id, at) }, by.signing);
+    signStatement('alert-act', { v: 1, alert, act, reason: 'planned-work', ...signedBy(by.id, at) }, by.auditing);
   const code = (work: Promise<unknown>): Promise<string> =>
     work.then(
       () => 'OK',

@@ -19,12 +19,12 @@ export class RaiseAlertsController {
     @Inject(Looks) private readonly looks: Looks,
   ) {}
 
-  /** Errors: MALFORMED, FORBIDDEN, UNAVAILABLE. */
+  /** Errors: as `Looks.asked`, UNAVAILABLE. */
   @GrpcMethod('AuditService', 'listAlerts')
   async listAlerts({ closed, ...who }: ListAlertsRequest): Promise<ListAlertsResponse> {
-    const caller = unwrap(callerOf(who));
-    const alerts = await this.alerts.list(caller, { closed });
-    await this.looks.record(caller, { query: { list: 'alerts', closed: String(closed) }, found: alerts.length });
+    const asked = await this.looks.asked(who, 'GET /v1/audit/alerts', { closed: String(closed) });
+    const alerts = await this.alerts.list(asked.caller, { closed });
+    await this.looks.record(asked, { query: { list: 'alerts', closed: String(closed) }, found: alerts.length });
     return { alerts: alerts.map(viewOf) };
   }
 

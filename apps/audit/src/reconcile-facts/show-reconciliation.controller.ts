@@ -1,10 +1,8 @@
 import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { GetReconciliationRequest, GetReconciliationResponse } from '#contracts';
-import { unwrap } from '#kernel';
 import { CalledBy, ServiceCalls } from '#platform';
 import { Looks } from '../append-entries/looks.js';
-import { callerOf } from '../domain/caller.js';
 import { ReconciliationState } from './reconciliation-state.js';
 
 /** How it stands, for every agency; which differences, for supervising authorities. */
@@ -17,13 +15,13 @@ export class ShowReconciliationController {
     @Inject(Looks) private readonly looks: Looks,
   ) {}
 
-  /** Errors: MALFORMED, FORBIDDEN, UNAVAILABLE. */
+  /** Errors: as `Looks.asked`, UNAVAILABLE. */
   @GrpcMethod('AuditService', 'getReconciliation')
   async getReconciliation(who: GetReconciliationRequest): Promise<GetReconciliationResponse> {
-    const caller = unwrap(callerOf(who));
+    const asked = await this.looks.asked(who, 'GET /v1/audit/reconciliation');
     const state = await this.state.look();
-    const open = caller.supervising ? state.open : [];
-    await this.looks.record(caller, { query: { list: 'reconciliation' }, found: open.length });
+    const open = asked.caller.supervising ? state.open : [];
+    await this.looks.record(asked, { query: { list: 'reconciliation' }, found: open.length });
     return { ...state, open };
   }
 }

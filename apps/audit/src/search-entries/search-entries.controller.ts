@@ -8,24 +8,23 @@ import type {
   SearchEntriesResponse,
 } from '#contracts';
 import type { Chain, PlaceOpening } from '#envelope';
-import { AppError, type Clock, unwrap } from '#kernel';
-import { CLOCK, CalledBy, Database, ServiceCalls } from '#platform';
-import { Appender } from '../append-entries/appender.js';
-import { entryOfLook } from '../append-entries/own-entry.js';
-import { plainProposal } from '../append-entries/proposal.js';
-import { type Caller, callerOf } from '../domain/caller.js';
+import { AppError, unwrap } from '#kernel';
+import { CalledBy, Database, ServiceCalls } from '#platform';
+import { Looks } from '../append-entries/looks.js';
+import type { Look } from '../append-entries/own-entry.js';
 import { type EntryFilter, chainOf, filterWords, parseFilter } from '../domain/entry-filter.js';
 import { readCursor, writeCursor } from '../domain/search-cursor.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { type OpenedPlace, openPlaces } from '../infra/place-openings.js';
+import type { SignedLook } from '../infra/signed-look.js';
 import { boundOf, erasedOf, findEntries, indicesLogged } from '../infra/search-store.js';
 
 const maxResults = 500;
 
 /** A question, and the part of the log that its next page looks at. */
 interface Question {
-  readonly caller: Caller;
+  readonly asked: SignedLook;
   readonly filter: EntryFilter;
   readonly limit: number;
   readonly from: number;
@@ -41,21 +40,21 @@ interface Question {
 @CalledBy('gateway')
 export class SearchEntriesController {
   constructor(
-    @Inject(Appender) private readonly appender: Appender,
     @Inject(Database) private readonly database: Database,
     @Inject(LeafOpenings) private readonly openings: LeafOpenings,
     @Inject(EntryKek) private readonly kek: EntryKek,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Looks) private readonly looks: Looks,
   ) {}
 
   /**
    * Answers only when the search itself is in the log, in the chains of who asks and of the subject that is asked about.
-   * Errors: MALFORMED, FORBIDDEN, UNAVAILABLE.
+   * Errors: as `Looks.asked`, UNAVAILABLE.
    */
   @GrpcMethod('AuditService', 'searchEntries')
   async searchEntries(request: SearchEntriesRequest): Promise<SearchEntriesResponse> {
     const question = await this.questionOf(request);
-    const { caller, filter, limit, from, end } = question;
+    const { asked, filter, limit, from, end } = question;
+    const { caller } = asked;
     const own = caller.supervising ? undefined : caller.agency;
     const { leaves, next } = await findEntries(this.database, { filter, own, from, end, limit });
     const chain = chainOf(own, filter);
@@ -63,7 +62,7 @@ export class SearchEntriesController {
       this.openings.read(leaves),
       chain === undefined ? new Map<number, OpenedPlace>() : openPlaces(this.database, this.kek, chain, leaves),
     ]);
-    const searchLeaf = await this.record(question, leaves);
+    const searchLeaf = await this.looks.record(asked, lookOf(question, leaves));
     return {
       entries: leaves.flatMap((leafIndex) => {
         const opening = found.get(leafIndex);
@@ -81,35 +80,20 @@ export class SearchEntriesController {
 
   private async questionOf(request: SearchEntriesRequest): Promise<Question> {
     const { cursor } = request;
-    const caller = unwrap(callerOf(request));
-    const { agency, supervising } = caller;
-    const asked = Number(request.from);
-    if (!Number.isSafeInteger(asked) || asked < 0) throw new AppError('MALFORMED');
+    const first = Number(request.from);
+    if (!Number.isSafeInteger(first) || first < 0) throw new AppError('MALFORMED');
     const filter = unwrap(parseFilter(request.filter));
+    const asked = await this.looks.asked(request, 'GET /v1/audit/entries', queryOf(request, filter));
+    const { agency, supervising } = asked.caller;
     const limit = Math.min(Math.max(request.limit || maxResults, 1), maxResults);
     const identity = { agency, supervising, filter: { ...filterWords(filter), subject: filter.subject ?? '' } };
-    const question = { caller, filter, limit, identity };
+    const question = { asked, filter, limit, identity };
     if (cursor !== '') {
       const { next, end } = unwrap(readCursor(cursor, identity));
       return { ...question, from: next, end, isFirstPage: false };
     }
     const logged = await indicesLogged(this.database, { from: filter.loggedFrom, until: filter.loggedUntil });
-    return { ...question, from: Math.max(asked, logged.first), end: logged.end, isFirstPage: true };
-  }
-
-  /** One entry a query: the query, the number of results, the range of indices (design 3). */
-  private async record(question: Question, leaves: readonly number[]): Promise<number> {
-    const { caller, filter, from, limit } = question;
-    const look = {
-      ...(filter.subject !== undefined && { subjects: [filter.subject] }),
-      query: { ...filterWords(filter), from: String(from), limit: String(limit) },
-      found: leaves,
-    };
-    const entry = entryOfLook(caller, look, { kek: this.kek, at: this.clock.now() });
-    const appended = await this.appender.append(plainProposal([entry]));
-    const [leaf] = appended.leaves;
-    if (leaf === undefined) throw new Error('a search without a leaf');
-    return leaf;
+    return { ...question, from: Math.max(first, logged.first), end: logged.end, isFirstPage: true };
   }
 
   /**
@@ -141,6 +125,22 @@ export class SearchEntriesController {
     };
   }
 }
+
+/** One entry a query: the query, the number of results, the range of indices (design 3). */
+const lookOf = ({ filter, from, limit }: Question, leaves: readonly number[]): Look => ({
+  ...(filter.subject !== undefined && { subjects: [filter.subject] }),
+  query: { ...filterWords(filter), from: String(from), limit: String(limit) },
+  found: leaves,
+});
+
+/** As the API has it. */
+const queryOf = ({ from, limit, cursor }: SearchEntriesRequest, filter: EntryFilter): Record<string, string> => ({
+  ...filterWords(filter),
+  subject: filter.subject ?? '',
+  from: String(from),
+  limit: String(limit),
+  cursor,
+});
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'base64url');
 

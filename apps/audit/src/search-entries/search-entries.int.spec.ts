@@ -16,12 +16,13 @@ import {
   parsePlaceOpening,
   verifyComplete,
 } from '#envelope';
-import { type Pseudonym, agencyId, newEventId, newExchangeId, newMessageId, systemClock, unwrap } from '#kernel';
+import { type Pseudonym, agencyId, newEventId, newExchangeId, newMessageId, unwrap } from '#kernel';
 import { leafHash } from '#merkle';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import { AuditGround, AuditInstance, eventually } from '../testing/audit.fixture.js';
-import { directoryOf } from '../testing/parties.fixture.js';
+import { askedBy, looksOf, signedSearch } from '../testing/looks.fixture.js';
+import { type Party, directoryOf, party } from '../testing/parties.fixture.js';
 import { SearchEntriesController } from './search-entries.controller.js';
 
 const [asker, holder, other, supervisor] = ['K-235', 'H-03', 'L-KELA', 'A-TSV'].map(agencyId) as [
@@ -37,12 +38,21 @@ const [exchangeId, messageId] = [newExchangeId(), newMessageId()];
 let ground: AuditGround;
 let audit: AuditInstance;
 let search: SearchEntriesController;
+let auditors: Map<string, Party>;
 
 beforeAll(async () => {
   ground = await AuditGround.lay();
-  audit = await AuditInstance.start(ground, directoryOf([]));
-  search = new SearchEntriesController(audit.appender, audit.database, audit.openings, ground.kek, systemClock);
+  const parties = await Promise.all([asker, holder, other, supervisor, 'T-01', 'E-01'].map(party));
+  auditors = new Map(parties.map((one) => [one.id, one]));
+  await start();
 });
+
+async function start(): Promise<void> {
+  audit = await AuditInstance.start(ground, directoryOf([]));
+  const looks = looksOf([...auditors.values()], { appender: audit.appender, kek: ground.kek });
+  search = new SearchEntriesController(audit.database, audit.openings, ground.kek, looks);
+}
+
 afterAll(async () => {
   await audit.stop();
   await ground.clear();
@@ -75,11 +85,11 @@ const emptyFilter: EntryFilter = {
   messageId: '',
 };
 
-const ask = (
+const asked = (
   asking: Partial<SearchEntriesRequest>,
   filter: Partial<EntryFilter> = {},
-): Promise<SearchEntriesResponse> =>
-  search.searchEntries({
+): Promise<SearchEntriesRequest> =>
+  signedSearch(auditors.get(asking.agency ?? asker)!, {
     agency: asker,
     supervising: false,
     from: 0n,
@@ -89,6 +99,8 @@ const ask = (
     ...asking,
     filter: { ...emptyFilter, ...filter },
   });
+const ask = async (...asking: Parameters<typeof asked>): Promise<SearchEntriesResponse> =>
+  search.searchEntries(await asked(...asking));
 const indices = ({ entries }: SearchEntriesResponse): number[] => entries.map(({ leafIndex }) => Number(leafIndex));
 const bodyOf = ({ body }: OpenedEntry): LogBody => JSON.parse(body) as LogBody;
 const all = { agency: supervisor, supervising: true };
@@ -186,6 +198,68 @@ describe('a search', () => {
       actor: { agency: holder, worker: 'w-99' },
       subjects: [boris],
       search: { scope: 'own', query: { code: 'CONSENT_WITHDRAWN' }, found: 1, first: refused, last: refused },
+    });
+  });
+
+  describe('of which audit believes nobody but who signed it', () => {
+    const codeOf = async (request: SearchEntriesRequest): Promise<string> =>
+      search.searchEntries(request).then(
+        () => 'OK',
+        (error: { code?: string }) => String(error.code),
+      );
+    const size = (): number => audit.appender.current().checkpoint.size;
+
+    it.each<[string, string, (request: SearchEntriesRequest) => Partial<SearchEntriesRequest>]>([
+      ['is not signed', 'LOOK_UNPROVED', () => ({ look: '' })],
+      ['is signed by another agency’s auditor', 'SENDER_MISMATCH', () => ({ agency: other })],
+      ['looks for somebody else', 'LOOK_UNPROVED', () => ({ filter: { ...emptyFilter, subject: anna } })],
+      ['looks for more', 'LOOK_UNPROVED', () => ({ filter: emptyFilter })],
+      ['looks from elsewhere on', 'LOOK_UNPROVED', () => ({ from: 7n })],
+      ['names another worker', 'LOOK_UNPROVED', () => ({ worker: 'w-7' })],
+    ])('where it %s: %s', async (_what, code, changed) => {
+      const before = size();
+      const request = await asked({ agency: asker, worker: 'w-1' }, { subject: boris });
+      expect(await codeOf({ ...request, ...changed(request) })).toBe(code);
+      expect(size()).toBe(before);
+    });
+
+    it('where the edge makes an agency a supervising one, which asked for its own', async () => {
+      const request = await asked({ agency: supervisor });
+      const { entries } = await search.searchEntries({ ...request, supervising: true });
+      expect(entries.every((entry) => bodyOf(entry).actor?.agency === supervisor)).toBe(true);
+      const all = await asked({ agency: supervisor, supervising: true });
+      expect(await codeOf({ ...all, supervising: false })).toBe('FORBIDDEN');
+    });
+
+    it('where the question was answered before', async () => {
+      const request = await asked({ agency: asker });
+      expect(await codeOf(request)).toBe('OK');
+      expect(await codeOf(request)).toBe('LOOK_UNPROVED');
+    });
+
+    it('where it was signed long ago, or will be', async () => {
+      for (const offsetMs of [-61_000, 61_000]) {
+        const call = { call: 'GET /v1/audit/entries', query: { limit: '500' } };
+        const late = await askedBy(auditors.get(asker)!, call, { at: new Date(Date.now() + offsetMs) });
+        expect(await codeOf({ ...(await asked({ agency: asker })), ...late })).toBe('LOOK_UNPROVED');
+      }
+    });
+
+    it('where it is signed by the agency’s own key, or by one that the log does not show', async () => {
+      const { signing } = auditors.get(asker)!;
+      const strangers = await party(asker);
+      for (const auditing of [signing, strangers.auditing]) {
+        const question = { call: 'GET /v1/audit/entries', query: { limit: '500' } };
+        const forged = await askedBy({ id: asker, auditing }, question);
+        expect(await codeOf({ ...(await asked({ agency: asker })), ...forged })).toBe('KEY_NOT_LOGGED');
+      }
+    });
+
+    it('and keeps what was signed with the entry', async () => {
+      const request = await asked({ agency: asker });
+      const { searchLeaf } = await search.searchEntries(request);
+      const evidence = await audit.openings.evidence([Number(searchLeaf)]);
+      expect(evidence.get(Number(searchLeaf))).toEqual({ 'audit-look': request.look });
     });
   });
 
@@ -338,8 +412,7 @@ describe('the counting', () => {
   it('goes on where it stood after a restart, and with two appenders after each other', async () => {
     const before = await ask({ agency: other });
     await audit.stop();
-    audit = await AuditInstance.start(ground, directoryOf([]));
-    search = new SearchEntriesController(audit.appender, audit.database, audit.openings, ground.kek, systemClock);
+    await start();
     const { rows } = await audit.database.query<{ numbers: string[] }>({
       text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place
              WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,

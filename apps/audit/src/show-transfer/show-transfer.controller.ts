@@ -2,14 +2,10 @@ import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ShowTransferRequest, ShowTransferResponse } from '#contracts';
 import { consentsNamedBy, parseLogBody } from '#envelope';
-import { AppError, type Clock, isExchangeId, unwrap } from '#kernel';
-import { CLOCK, CalledBy, Database, ServiceCalls } from '#platform';
-import { Appender } from '../append-entries/appender.js';
-import { entryOfLook } from '../append-entries/own-entry.js';
+import { AppError, isExchangeId } from '#kernel';
+import { CalledBy, Database, ServiceCalls } from '#platform';
+import { Looks } from '../append-entries/looks.js';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
-import { plainProposal } from '../append-entries/proposal.js';
-import { callerOf } from '../domain/caller.js';
-import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { leavesOfConsents, leavesOfExchange } from '../infra/log-store.js';
 
@@ -23,23 +19,23 @@ const mostOfExchange = 1_000;
 @CalledBy('gateway')
 export class ShowTransferController {
   constructor(
-    @Inject(Appender) private readonly appender: Appender,
     @Inject(Database) private readonly database: Database,
     @Inject(LeafOpenings) private readonly openings: LeafOpenings,
-    @Inject(EntryKek) private readonly kek: EntryKek,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Looks) private readonly looks: Looks,
   ) {}
 
   /**
    * Answers only when the look itself is in the log. An exchange of others looks like one that never was.
-   * Errors: MALFORMED, FORBIDDEN, NOT_FOUND, UNAVAILABLE.
+   * Errors: as `Looks.asked`, NOT_FOUND, UNAVAILABLE.
    */
   @GrpcMethod('AuditService', 'showTransfer')
   async showTransfer(request: ShowTransferRequest): Promise<ShowTransferResponse> {
-    const caller = unwrap(callerOf({ agency: request.agency, supervising: request.supervising }));
     const { exchangeId } = request;
     const from = Number(request.from);
     if (!isExchangeId(exchangeId) || !Number.isSafeInteger(from) || from < 0) throw new AppError('MALFORMED');
+    const call = `GET /v1/audit/transfers/${exchangeId}`;
+    const asked = await this.looks.asked(request, call, { from: String(from) });
+    const { caller } = asked;
     const whose = caller.supervising ? {} : { agency: caller.agency };
     const ofExchange = await leavesOfExchange(this.database, exchangeId, { ...whose, from: 0, limit: mostOfExchange });
     const openings = await this.openings.read(ofExchange);
@@ -53,7 +49,7 @@ export class ShowTransferController {
     const [found, evidence] = await Promise.all([this.openings.read(shown), this.openings.evidence(shown)]);
     // Also where nothing is found: whose exchange it is nobody may try out unseen.
     const look = { query: { evidenceOf: exchangeId }, found: shown };
-    await this.appender.append(plainProposal([entryOfLook(caller, look, { kek: this.kek, at: this.clock.now() })]));
+    await this.looks.record(asked, look);
     if (ofExchange.length === 0) throw new AppError('NOT_FOUND');
     return {
       entries: shown.flatMap((leafIndex) => {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { topics } from '#contracts';
 import { statementHash } from '#envelope';
-import { newConsentId, newExchangeId, systemClock, unwrap } from '#kernel';
+import { newConsentId, newExchangeId, unwrap } from '#kernel';
 import { plainProposal } from '../append-entries/proposal.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { AuditGround, AuditInstance, emptyRecord, releaseItem } from '../testing/audit.fixture.js';
+import { askedBy, looksOf } from '../testing/looks.fixture.js';
 import {
   type Party,
   type SealedFor,
@@ -20,6 +21,7 @@ describe('the evidence of a transfer', () => {
   let audit: AuditInstance;
   let sender: Party;
   let recipient: Party;
+  let auditors: Map<string, Party>;
   let controller: ShowTransferController;
   let message: SealedFor;
   const consentId = newConsentId();
@@ -27,9 +29,12 @@ describe('the evidence of a transfer', () => {
   beforeAll(async () => {
     ground = await AuditGround.lay();
     [sender, recipient] = await Promise.all([party('H-03'), party('K-235')]);
-    const third = await party('L-KELA');
-    audit = await AuditInstance.start(ground, directoryOf([sender, recipient, third]));
-    controller = new ShowTransferController(audit.appender, audit.database, audit.openings, ground.kek, systemClock);
+    const [third, ombudsman] = await Promise.all([party('L-KELA'), party('A-TSV')]);
+    const parties = [sender, recipient, third, ombudsman];
+    auditors = new Map(parties.map((one) => [one.id, one]));
+    audit = await AuditInstance.start(ground, directoryOf(parties));
+    const looks = looksOf(parties, { appender: audit.appender, kek: ground.kek });
+    controller = new ShowTransferController(audit.database, audit.openings, looks);
     const consent = {
       ...emptyRecord(),
       type: 'consent-recorded',
@@ -57,8 +62,11 @@ describe('the evidence of a transfer', () => {
     await ground.clear();
   });
 
-  const show = (agency: string, supervising = false, exchangeId: string = message.context.exchangeId) =>
-    controller.showTransfer({ agency, supervising, exchangeId, from: 0n });
+  const show = async (agency: string, supervising = false, exchangeId: string = message.context.exchangeId) => {
+    const call = `GET /v1/audit/transfers/${exchangeId}`;
+    const { look } = await askedBy(auditors.get(agency)!, { call }, { all: supervising });
+    return controller.showTransfer({ agency, supervising, look, exchangeId, from: 0n });
+  };
   const shown = async (agency: string, supervising = false) =>
     (await show(agency, supervising)).entries.map(({ entry, evidence }) => ({
       body: JSON.parse(entry?.body ?? '') as { type: string; evidence?: Record<string, string> },

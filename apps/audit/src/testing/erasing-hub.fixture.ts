@@ -154,7 +154,11 @@ export class ErasingHub {
   }
 
   proposal(proposer: Party, selection: ErasureProposal['selection'], ground = 'unlawful'): Promise<string> {
-    return signStatement('erasure-proposal', { v: 1, selection, ground, ...this.signedBy(proposer) }, proposer.signing);
+    return signStatement(
+      'erasure-proposal',
+      { v: 1, selection, ground, ...this.signedBy(proposer) },
+      proposer.auditing,
+    );
   }
 
   approval(
@@ -162,15 +166,15 @@ export class ErasingHub {
     { proposalHash, targets, entries }: Pick<SeenErasure, 'proposalHash' | 'targets' | 'entries'>,
   ): Promise<string> {
     const said = { v: 1 as const, proposal: proposalHash, targets, count: entries, ...this.signedBy(approver) };
-    return signStatement('erasure-approval', said, approver.signing);
+    return signStatement('erasure-approval', said, approver.auditing);
   }
 
   hold(by: Party, scope: HoldScope): Promise<string> {
-    return signStatement('legal-hold', { v: 1, scope, matter: 'Dnro 7', ...this.signedBy(by) }, by.signing);
+    return signStatement('legal-hold', { v: 1, scope, matter: 'Dnro 7', ...this.signedBy(by) }, by.auditing);
   }
 
   lift(by: Party, hold: Sha256): Promise<string> {
-    return signStatement('legal-hold-lift', { v: 1, hold, ...this.signedBy(by) }, by.signing);
+    return signStatement('legal-hold-lift', { v: 1, hold, ...this.signedBy(by) }, by.auditing);
   }
 
   /** Leaves of which anything of a person is left, and those that open. */

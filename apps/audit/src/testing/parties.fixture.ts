@@ -24,11 +24,18 @@ import { SnapshotView } from '#platform';
 export interface Party {
   readonly id: AgencyId;
   readonly signing: SigningKey;
+  /** Of its auditor. */
+  readonly auditing: SigningKey;
   readonly receiving: ReceivingKey;
 }
 
 export async function party(id: string): Promise<Party> {
-  return { id: agencyId(id), signing: await generateSigningKey(), receiving: await generateReceivingKey() };
+  const [signing, auditing, receiving] = await Promise.all([
+    generateSigningKey(),
+    generateSigningKey(),
+    generateReceivingKey(),
+  ]);
+  return { id: agencyId(id), signing, auditing, receiving };
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -71,8 +78,9 @@ export function directorySnapshot(
       status: 'active',
       contact: undefined,
     })),
-    keys: parties.flatMap(({ id, signing, receiving }) => [
+    keys: parties.flatMap(({ id, signing, auditing, receiving }) => [
       key(id, 'signing', signing),
+      key(id, 'auditor-signing', auditing),
       key(id, 'receiving', receiving),
     ]),
     catalogue: { version: 1, json: '{}' },

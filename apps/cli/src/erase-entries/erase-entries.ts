@@ -56,7 +56,7 @@ export async function approveErasure(hub: HubSettings, proposal: string, signer:
  */
 export async function runErasure(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
   const session = await lookingSession(auditor, hub);
-  const done = await session.post(`v1/audit/erasures/runs${lookBy(auditor)}`);
+  const done = await session.start(`v1/audit/erasures/runs${lookBy(auditor)}`);
   if (!Array.isArray(done['tombstones'])) throw unexpected();
   const data = {
     tombstones: done['tombstones'].map(indexOf),

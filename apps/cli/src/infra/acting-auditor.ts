@@ -6,7 +6,7 @@ import { type VaultFiles, openAgencyVault } from './auditor-vault.js';
 import type { HubSettings } from './hub-settings.js';
 import { openSession } from './open-session.js';
 
-/** Who looks or acts, with the agency's keys. */
+/** Who looks or acts, with keys that no agent holds. */
 export interface Auditor {
   readonly agency: AgencyId;
   /** Case worker, by the pseudonym that the agency knows. */
@@ -41,5 +41,8 @@ export async function signatureOf(signer: Signer, clock: Clock): Promise<{ key: 
   const { agency, worker, files } = signer;
   const vault = await openAgencyVault(agency, files);
   const jti = randomBytes(16).toString('base64url');
-  return { key: unwrap(vault.current('signing')), said: { v: 1, agency, worker, jti, iat: numericDate(clock.now()) } };
+  return {
+    key: unwrap(vault.current('auditor-signing')),
+    said: { v: 1, agency, worker, jti, iat: numericDate(clock.now()) },
+  };
 }

@@ -1,7 +1,14 @@
-import { webcrypto } from 'node:crypto';
+import { randomBytes, webcrypto } from 'node:crypto';
 import * as oauth from 'openid-client';
-import { type Chain, type PlaceOpening, type SigningKey, exportPrivateJwk, parsePlaceOpening } from '#envelope';
-import { type AgencyId, AppError, type ExchangeId, isAgencyId, partyKindOf } from '#kernel';
+import {
+  type Chain,
+  type PlaceOpening,
+  type SigningKey,
+  exportPrivateJwk,
+  parsePlaceOpening,
+  signStatement,
+} from '#envelope';
+import { type AgencyId, AppError, type ExchangeId, isAgencyId, numericDate, partyKindOf } from '#kernel';
 import type { BodyLine, EvidencedLine } from '../domain/body-line.js';
 import type { Boundary, ChainPage } from '../domain/entries-export.js';
 import { answerOf, withSlash } from './public-hub.js';
@@ -17,6 +24,12 @@ export interface AuditSessionSettings {
   readonly gateway: string;
 }
 
+/** The auditor's: one for tokens, one for what is asked and done. */
+export interface AuditorKeys {
+  readonly client: SigningKey;
+  readonly signing: SigningKey;
+}
+
 interface OpenedPage {
   readonly entries: readonly BodyLine[];
   /** First index of the next page; undefined where there is none. */
@@ -24,8 +37,9 @@ interface OpenedPage {
 }
 
 /**
- * Reads opened log entries: all of them as a supervising authority, one's own as another agency. Client credentials by
- * `private_key_jwt` and a DPoP-bound token (FAPI 2.0), under a DPoP key that lives as long as this process.
+ * Reads opened log entries as an agency's auditor: all of them as a supervising authority's, else the agency's own. Client
+ * credentials by `private_key_jwt` and a DPoP-bound token (FAPI 2.0), under a DPoP key that lives as long as this process;
+ * each question is signed, for audit itself to verify (decision 0039).
  */
 export class AuditSession {
   private token: { readonly value: string; readonly renewAt: number } | undefined;
@@ -34,20 +48,21 @@ export class AuditSession {
     private readonly settings: AuditSessionSettings,
     private readonly client: oauth.Configuration,
     private readonly dpop: oauth.DPoPHandle,
+    private readonly signing: SigningKey,
   ) {}
 
   /** @throws AppError UNAUTHENTICATED, UNAVAILABLE, FORBIDDEN (plain http to another machine) */
-  static async open(settings: AuditSessionSettings, clientKey: SigningKey): Promise<AuditSession> {
+  static async open(settings: AuditSessionSettings, keys: AuditorKeys): Promise<AuditSession> {
     const issuer = new URL(settings.issuer);
     if (issuer.protocol === 'http:' && !isLoopback(issuer.hostname))
       throw new AppError('FORBIDDEN', 'Tokens are fetched over HTTPS, except from this machine itself.');
-    const authentication = oauth.PrivateKeyJwt({ key: await cryptoKeyOf(clientKey), kid: clientKey.kid });
+    const authentication = oauth.PrivateKeyJwt({ key: await cryptoKeyOf(keys.client), kid: keys.client.kid });
     const execute = issuer.protocol === 'http:' ? [oauth.allowInsecureRequests] : [];
     const client = await asAppErrors(() =>
-      oauth.discovery(issuer, settings.agency, undefined, authentication, { execute }),
+      oauth.discovery(issuer, `${settings.agency}:auditor`, undefined, authentication, { execute }),
     );
     const dpop = oauth.getDPoPHandle(client, await oauth.randomDPoPKeyPair('ES256'));
-    return new AuditSession(settings, client, dpop);
+    return new AuditSession(settings, client, dpop, keys.signing);
   }
 
   /** Does it see the entries of all agencies? */
@@ -115,7 +130,11 @@ export class AuditSession {
 
   /** One page of opened entries, as the gateway answers it. The query is logged. */
   entries(query: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
-    return this.get(`v1/audit/entries?${new URLSearchParams(query).toString()}`);
+    const asked = Object.entries(query).map(([name, value]): [string, string] => [
+      name,
+      instants.has(name) ? instantOf(value) : value,
+    ]);
+    return this.get(`v1/audit/entries?${new URLSearchParams(asked).toString()}`);
   }
 
   /** What the gateway answers to a look. @throws AppError with its code */
@@ -123,26 +142,53 @@ export class AuditSession {
     return this.call('GET', path);
   }
 
-  /** What it answers to an act. The same again is harmless: signed statements count once. @throws AppError with its code */
-  post(path: string, body: Readonly<Record<string, string>> = {}): Promise<Record<string, unknown>> {
+  /** What it answers to a signed statement. The same again is harmless: it counts once. @throws AppError with its code */
+  post(path: string, body: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
     return this.call('POST', path, JSON.stringify(body));
+  }
+
+  /** What it answers to an act for which there is no statement but the question itself. @throws AppError with its code */
+  start(path: string): Promise<Record<string, unknown>> {
+    return this.call('POST', path);
   }
 
   private call(method: 'GET' | 'POST', path: string, body?: string): Promise<Record<string, unknown>> {
     const url = new URL(path, withSlash(this.settings.gateway));
-    const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' });
     return answerOf(async () => {
       const token = await this.accessToken();
+      // Signed for each try: a question is answered once.
+      const headers = new Headers(
+        body === undefined ? { 'audit-look': await this.lookOf(method, path) } : { 'content-type': 'application/json' },
+      );
       return asAppErrors(() =>
         oauth.fetchProtectedResource(this.client, token, url, method, body, headers, { DPoP: this.dpop }),
       );
     });
   }
 
+  private lookOf(method: string, path: string): Promise<string> {
+    const { pathname, searchParams } = new URL(path, 'http://edge');
+    const { askedBy, ...query } = Object.fromEntries(searchParams);
+    return signStatement(
+      'audit-look',
+      {
+        v: 1,
+        call: `${method} ${pathname}`,
+        query,
+        scope: this.supervising ? 'all' : 'own',
+        agency: this.settings.agency,
+        ...(askedBy !== undefined && { worker: askedBy }),
+        jti: randomBytes(16).toString('base64url'),
+        iat: numericDate(new Date()),
+      },
+      this.signing,
+    );
+  }
+
   private async accessToken(): Promise<string> {
     if (this.token !== undefined && Date.now() < this.token.renewAt) return this.token.value;
     const parameters = {
-      scope: this.supervising ? 'exchange supervise' : 'exchange',
+      scope: this.supervising ? 'audit supervise' : 'audit',
       resource: this.settings.audience,
     };
     const grant = await asAppErrors(() => oauth.clientCredentialsGrant(this.client, parameters, { DPoP: this.dpop }));
@@ -150,6 +196,14 @@ export class AuditSession {
     this.token = { value: grant.access_token, renewAt };
     return grant.access_token;
   }
+}
+
+const instants: ReadonlySet<string> = new Set(['loggedFrom', 'loggedUntil']);
+
+/** As it is signed; what is no instant is left to the hub to refuse. */
+function instantOf(value: string): string {
+  const at = new Date(value);
+  return Number.isNaN(at.getTime()) ? value : at.toISOString();
 }
 
 interface ChainQuestion {

@@ -3,13 +3,13 @@ import { AuditSession } from './audit-session.js';
 import { type VaultFiles, openAgencyVault } from './auditor-vault.js';
 import type { HubSettings } from './hub-settings.js';
 
-/** Whose vault opens the session: an agency reads its own entries, a supervising authority all. */
+/** Whose auditor's vault opens the session: an agency's reads its own entries, a supervising authority's all. */
 export interface SessionReader {
   readonly agency: AgencyId;
   readonly files: VaultFiles;
 }
 
-/** Errors: as `openAgencyVault` and `AuditSession.open`. */
+/** Errors: as `openAgencyVault` and `AuditSession.open`, VAULT_KEY_MISSING. */
 export async function openSession({ agency, files }: SessionReader, hub: HubSettings): Promise<AuditSession> {
   const vault = await openAgencyVault(agency, files);
   const settings = {
@@ -18,5 +18,6 @@ export async function openSession({ agency, files }: SessionReader, hub: HubSett
     issuer: await hub.get('issuer'),
     audience: await hub.get('audience'),
   };
-  return AuditSession.open(settings, unwrap(vault.current('client-auth')));
+  const keys = { client: unwrap(vault.current('auditor-auth')), signing: unwrap(vault.current('auditor-signing')) };
+  return AuditSession.open(settings, keys);
 }

@@ -90,6 +90,15 @@ export class PublicHub {
     });
   }
 
+  /** @throws AppError with the directory's code */
+  async revokeKey(revocation: string): Promise<void> {
+    await this.ask('v1/keys/revocations', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ revocation }),
+    });
+  }
+
   private get(path: string): Promise<Record<string, unknown>> {
     return this.ask(path, { headers: { accept: 'application/json' } });
   }

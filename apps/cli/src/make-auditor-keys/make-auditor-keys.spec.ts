@@ -18,7 +18,13 @@ describe('the keys of a supervising authority', () => {
     withVault(async (files) => {
       const { data } = await makeAuditorKeys(agency, files, clock);
       const listed = (await openAgencyVault(agency, files)).list();
-      expect(listed.map(({ purpose }) => purpose)).toEqual(['signing', 'receiving', 'client-auth']);
+      expect(listed.map(({ purpose }) => purpose)).toEqual([
+        'signing',
+        'receiving',
+        'client-auth',
+        'auditor-signing',
+        'auditor-auth',
+      ]);
       const first = unwrap(await importVerificationKey(listed[0]!.publicJwk));
       expect(data).toMatchObject({ thumbprint: first.kid });
       for (const { purpose, publicJwk, meta } of listed) {

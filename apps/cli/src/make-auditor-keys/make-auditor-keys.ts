@@ -1,43 +1,58 @@
 import { type KeyRecord, type SigningKey, generateReceivingKey, generateSigningKey, signStatement } from '#envelope';
-import { type AgencyId, type Clock, numericDate, unwrap } from '#kernel';
+import { type AgencyId, type Clock, numericDate, partyKindOf, unwrap } from '#kernel';
 import type { KeyPairPurpose, Vault } from '#key-vault';
+import { auditorUses, keyPeriod } from '../domain/auditor-keys.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { type VaultFiles, openOrCreateAgencyVault } from '../infra/auditor-vault.js';
 
-/** What a supervising authority needs: it sends nothing, but signs its records, gets receipts and signs in. */
-const purposes = ['signing', 'receiving', 'client-auth'] as const satisfies readonly KeyPairPurpose[];
-type AuditorPurpose = (typeof purposes)[number];
-
-/** How long a key may be used; renewed before. */
-const keyLifetimeMs = 2 * 365 * 86_400_000;
-/** A clock that is a little ahead must not make a key that nobody may use yet. */
-const backdatedMs = 5 * 60_000;
+/** What a supervising authority needs: it sends nothing, but signs its records, gets receipts, signs in, and audits. */
+const authoritysPurposes = [
+  'signing',
+  'receiving',
+  'client-auth',
+  ...auditorUses,
+] as const satisfies readonly KeyPairPurpose[];
+type AuditorPurpose = (typeof authoritysPurposes)[number];
 
 /**
- * Makes the keys that are missing in the vault, and the vault itself. The thumbprint of the first signing key is what the
- * operator of the hub compares with the authority by another way than this network. Errors: VAULT_LOCKED, VAULT_DAMAGED.
+ * Makes the keys that are missing in the vault, and the vault itself. A supervising authority's has all keys of that agency; the
+ * thumbprint of the first signing key is what the operator of the hub compares with it by another way than this network. Another
+ * agency's auditor gets keys of its own beside the agency's, which count when the agency has appointed it
+ * (`auditor appoint`). Errors: VAULT_LOCKED, VAULT_DAMAGED.
  */
 export async function makeAuditorKeys(agency: AgencyId, files: VaultFiles, clock: Clock): Promise<CommandOutcome> {
   const vault = await openOrCreateAgencyVault(agency, files);
-  for (const purpose of purposes) {
-    if (!vault.current(purpose).ok) await makeKey(vault, purpose, clock.now());
+  const supervises = partyKindOf(agency) === 'A';
+  for (const purpose of supervises ? authoritysPurposes : auditorUses) {
+    if (!vault.current(purpose).ok) await makeKey(vault, purpose, { now: clock.now(), recorded: supervises });
   }
-  const keys = vault
-    .list()
-    .map(({ purpose, kid, addedAt, current }) => ({ use: purpose, thumbprint: kid, addedAt, current }));
+  const keys = vault.list().map(({ purpose, kid, publicJwk, addedAt, current }) => ({
+    use: purpose,
+    thumbprint: kid,
+    jwk: publicJwk,
+    addedAt,
+    current,
+  }));
   const thumbprint = keys.find(({ use }) => use === 'signing')?.thumbprint;
   return {
     ok: true,
-    data: { agency, thumbprint, keys },
+    data: { agency, ...(thumbprint !== undefined && { thumbprint }), keys },
     lines: [
-      `Thumbprint of the first signing key of ${agency}: ${thumbprint}`,
-      ...keys.map((key) => `  ${key.use.padEnd(12)}${key.thumbprint}`),
+      supervises
+        ? `Thumbprint of the first signing key of ${agency}: ${thumbprint}`
+        : `Keys of an auditor of ${agency}. They count when the agency appoints it, with this list as JSON: auditor appoint.`,
+      ...keys.map((key) => `  ${key.use.padEnd(16)}${key.thumbprint}`),
     ],
   };
 }
 
 /** Key and record go into the vault at once: a crash leaves neither without the other. */
-async function makeKey(vault: Vault, purpose: AuditorPurpose, now: Date): Promise<void> {
+async function makeKey(
+  vault: Vault,
+  purpose: AuditorPurpose,
+  { now, recorded }: { readonly now: Date; readonly recorded: boolean },
+): Promise<void> {
+  if (!recorded && purpose !== 'receiving') return vault.put(purpose, await generateSigningKey(), {});
   if (purpose === 'receiving') {
     const key = await generateReceivingKey();
     const record = await signRecord(vault, { purpose, jwk: key.publicJwk, signer: signerOf(vault), now });
@@ -63,8 +78,7 @@ const signRecord = (
       agency: vault.agency,
       use: purpose,
       jwk,
-      notBefore: new Date(now.getTime() - backdatedMs).toISOString(),
-      notAfter: new Date(now.getTime() + keyLifetimeMs).toISOString(),
+      ...keyPeriod(now),
       iat: numericDate(now),
     },
     signer,

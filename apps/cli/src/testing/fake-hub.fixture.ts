@@ -12,6 +12,8 @@ import type { SmallLog } from './small-log.fixture.js';
 export class FakeHub {
   /** Queries for opened entries that were answered. */
   readonly asked: string[] = [];
+  /** What was signed of the questions that came. */
+  readonly looks: string[] = [];
   /** Scopes of the tokens that were given. */
   readonly scopes: string[] = [];
   /** How often the edge says 503 before it works. */
@@ -101,6 +103,7 @@ export class FakeHub {
       response.setHeader('www-authenticate', `DPoP error="${error}", algs="ES256"`);
       return send(response, 401, { code: 'UNAUTHENTICATED' });
     }
+    this.looks.push(String(request.headers['audit-look']));
     if (this.busyTimes > 0) {
       this.busyTimes -= 1;
       response.setHeader('retry-after', '0.01');

@@ -5,6 +5,7 @@ import { EndSupersededKeys1795300000000 } from './migrations/1795300000000-end-s
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
+import { TakeAuditorsKeys1795800000000 } from './migrations/1795800000000-take-auditors-keys.js';
 
 export const SCHEMA = 'directory';
 
@@ -16,6 +17,7 @@ export const databaseSpec: DatabaseSpec = {
     ReconcileWithLog1795500000000,
     ResendFairly1795600000000,
     NameEventsOfRows1795700000000,
+    TakeAuditorsKeys1795800000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

@@ -6,7 +6,7 @@ import type { Alert } from '#contracts';
 import { AppError } from '#kernel';
 import { LookQuery, whoAsks, whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 export class AlertsQuery extends LookQuery {
@@ -45,11 +45,13 @@ class AlertsDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/alerts')
 export class AlertsController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'Alerts on unusual access: about one’s own agency, or all for a supervising authority. The look is logged.',

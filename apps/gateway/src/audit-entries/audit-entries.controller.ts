@@ -6,7 +6,7 @@ import type { BoundaryEntry, EntryFilter, OpenedEntry, PlaceOpening } from '#con
 import { agencyIdPattern } from '#kernel';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { LookQuery, WORKER, whoAsks } from './who-asks.js';
 
 const MAX_PAGE = 500;
@@ -112,6 +112,8 @@ export class AuditEntriesController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get('audit/entries')
+  @ForAuditors()
+  @SignedLook()
   @ApiOperation({
     summary: 'Opened log entries: one’s own agency’s, or all for a supervising authority. The query is logged.',
   })

@@ -19,4 +19,9 @@ export const whoCalls = ({ agency, scopes }: Caller): { agency: string; supervis
   supervising: scopes.includes('supervise'),
 });
 
-export const whoAsks = (caller: Caller, { askedBy = '' }: LookQuery) => ({ ...whoCalls(caller), worker: askedBy });
+/** The same, with what the auditor signed of the question. */
+export const whoAsks = (caller: Caller, { askedBy = '' }: LookQuery = {}) => ({
+  ...whoCalls(caller),
+  worker: askedBy,
+  look: caller.look,
+});

@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../gateway.config.js';
 import { RefusalLog } from '../log-refusals/refusal-log.js';
 import { AgencyRateLimit } from '../limit-rate/agency-rate-limit.js';
 import { AccessTokens } from './access-token.js';
-import type { Caller } from './caller.js';
+import type { Caller, Scope } from './caller.js';
 import { DpopNonces } from './dpop-nonce.js';
 import { DpopProofs } from './dpop-proof.js';
 
@@ -47,8 +47,16 @@ export class AuthenticateCaller {
       await this.refusals.record(token.value.agency, [refused]);
       throw refused;
     }
-    return { agency: token.value.agency, scopes: token.value.scopes };
+    const { agency, scopes } = token.value;
+    const look = request.headers['audit-look'];
+    return { agency, scopes, look: typeof look === 'string' ? look : '' };
   }
+}
+
+/** RFC 6750 §3.1. That somebody tried is logged. */
+export function insufficientScope(reply: FastifyReply, needed: Scope): AppError {
+  void reply.header('www-authenticate', `DPoP error="insufficient_scope", scope="${needed}", algs="ES256 EdDSA"`);
+  return new AppError('INSUFFICIENT_SCOPE', undefined, { scope: needed });
 }
 
 function challenge(reply: FastifyReply, error: AppError): AppError {

@@ -7,7 +7,7 @@ import { AppError } from '#kernel';
 import { OpenedEntryDto, openedEntryOf } from '../audit-entries/audit-entries.controller.js';
 import { LookQuery, WORKER, whoAsks, whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 const MAX_PAGE = 100;
@@ -67,11 +67,13 @@ class BreakGlassLookDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/break-glass')
 export class BreakGlassController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'Accesses to the log in an emergency: one’s own agency’s and those to its entries, or all for a supervising authority. The look is logged.',
@@ -93,6 +95,7 @@ export class BreakGlassController {
   }
 
   @Get(':grant/entries')
+  @SignedLook()
   @ApiOperation({
     summary:
       'Entries by such an access, while it lasts. Each look is logged with its reason, where the agencies concerned find it.',

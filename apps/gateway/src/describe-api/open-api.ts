@@ -1,6 +1,7 @@
 import { applyDecorators, type INestApplication } from '@nestjs/common';
-import { ApiExtraModels, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiExtension, ApiExtraModels, ApiHeader, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { ForScope } from '../authenticate-caller/caller.js';
 import { ProblemDto } from './problem.dto.js';
 
 const SECURITY = 'dpop';
@@ -19,6 +20,23 @@ export const OpenRoutes = (tag: string): ClassDecorator =>
 
 /** A controller whose routes need an agency's access token and DPoP proof. */
 export const AgencyRoutes = (tag: string): ClassDecorator => applyDecorators(OpenRoutes(tag), ApiSecurity(SECURITY));
+
+/** For an agency's auditors: with the token of their own client (`AGENCY:auditor`, scope `audit`). */
+export const ForAuditors = (): ClassDecorator & MethodDecorator =>
+  applyDecorators(ForScope('audit'), ApiExtension('x-scope', 'audit'));
+
+/** A look at the log: audit answers the question that the auditor has signed, and no other. */
+export const SignedLook = (): MethodDecorator =>
+  applyDecorators(
+    ApiHeader({
+      name: 'Audit-Look',
+      required: true,
+      description:
+        'Compact JWS of typ `kotovayla-audit-look+jws` by an `auditor-signing` key of the agency: method and path as `call`, ' +
+        'the parameters of the query as `query` (without `askedBy` and without those that have their default; instants in UTC with ' +
+        'milliseconds), `scope` own or all, agency, worker, jti, iat. Good once, within a minute.',
+    }),
+  );
 
 /** The document that is served at /openapi.json and checked in as gateway.openapi.json. */
 export function describeGateway(app: INestApplication): OpenAPIObject {

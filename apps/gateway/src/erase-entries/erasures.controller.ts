@@ -5,7 +5,7 @@ import type { Erasure } from '#contracts';
 import { AppError } from '#kernel';
 import { LookQuery, whoAsks, whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 const DEADLINE_MS = 60_000;
@@ -70,11 +70,13 @@ class ErasureRunDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/erasures')
 export class ErasuresController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'Erasures that one’s own agency proposed, approved or may approve, or all for a supervising authority. The look is logged.',
@@ -107,6 +109,7 @@ export class ErasuresController {
   }
 
   @Post('runs')
+  @SignedLook()
   @HttpCode(200)
   @ApiOperation({
     summary:

@@ -5,7 +5,7 @@ import type { Hold } from '#contracts';
 import { AppError } from '#kernel';
 import { LookQuery, whoAsks, whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 export class PlaceHoldDto {
@@ -39,11 +39,13 @@ class HoldsDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/holds')
 export class HoldsController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'Legal holds, lifted ones too: those that one’s own agency placed or that hold its entries, or all for a supervising authority. The look is logged.',

@@ -4,7 +4,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean } from 'class-validator';
 import { LookQuery, whoAsks } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 /** Reads the whole index. */
@@ -31,11 +31,13 @@ class RetentionDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/retention')
 export class RetentionController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'How long the log keeps what, and how many entries of each class are kept or due: one’s own agency’s, or all for a supervising authority',

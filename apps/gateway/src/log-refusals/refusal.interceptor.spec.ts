@@ -6,7 +6,7 @@ import { type Caller, callerKey } from '../authenticate-caller/caller.js';
 import type { RefusalLog } from './refusal-log.js';
 import { RefusalInterceptor } from './refusal.interceptor.js';
 
-const caller: Caller = { agency: agencyId('K-235'), scopes: ['exchange'] };
+const caller: Caller = { agency: agencyId('K-235'), scopes: ['exchange'], look: '' };
 
 describe('what a call was refused', () => {
   const record = jest.fn<RefusalLog['record']>();

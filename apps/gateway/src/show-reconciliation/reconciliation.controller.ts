@@ -3,7 +3,7 @@ import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@ne
 import type { OpenDifference } from '#contracts';
 import { LookQuery, whoAsks } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 class ProducerDto {
@@ -35,11 +35,13 @@ class ReconciliationDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/reconciliation')
 export class ReconciliationController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get()
+  @SignedLook()
   @ApiOperation({
     summary:
       'Whether every event of the hub’s services has its leaf and every leaf its event, and how far that is known. The look is logged.',

@@ -2,9 +2,9 @@ import { Controller, Get, Inject, Param, ParseUUIDPipe, Query } from '@nestjs/co
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
-import { whoCalls } from '../audit-entries/who-asks.js';
+import { whoAsks } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
-import { AgencyRoutes } from '../describe-api/open-api.js';
+import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 export class TransferQuery {
@@ -32,11 +32,13 @@ class TransferDto {
 }
 
 @AgencyRoutes('audit')
+@ForAuditors()
 @Controller('v1/audit/transfers')
 export class ShowTransferController {
   constructor(@Inject(AUDIT) private readonly audit: AuditClient) {}
 
   @Get(':exchangeId')
+  @SignedLook()
   @ApiOperation({
     summary:
       'The opened entries of one exchange and of the consents that it names, with the signed statements behind them: for its parties and supervising authorities. The query is logged.',
@@ -48,7 +50,7 @@ export class ShowTransferController {
     @Query() query: TransferQuery,
   ): Promise<TransferDto> {
     const { entries, next } = await this.audit.showTransfer({
-      ...whoCalls(caller),
+      ...whoAsks(caller),
       exchangeId,
       from: BigInt(query.from),
     });

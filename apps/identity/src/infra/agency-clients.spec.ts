@@ -26,6 +26,32 @@ const viewOf = (agency: { kind?: string; status?: string }, keys: readonly Parti
 const clientOf = (agency: { kind?: string; status?: string } = {}, keys = [key()], id = 'K-235') =>
   new AgencyClients(viewOf(agency, keys), new FixedClock(now)).find(id);
 
+describe('the client of an agency’s auditors', () => {
+  const auditors = key({ use: 'auditor-auth', kid: 'B'.repeat(43) });
+
+  it('has the auditors’ keys alone, and may look into the log and nothing else', async () => {
+    const client = await clientOf({}, [key(), auditors], 'K-235:auditor');
+    expect(client).toMatchObject({ client_id: 'K-235:auditor', scope: 'audit', dpop_bound_access_tokens: true });
+    expect(client?.['jwks']).toEqual({ keys: [{ ...jwk, kid: 'B'.repeat(43), use: 'sig' }] });
+  });
+
+  it('of a supervising authority may supervise', async () => {
+    expect((await clientOf({ kind: 'A' }, [auditors], 'K-235:auditor'))?.scope).toBe('audit supervise');
+  });
+
+  it.each<[string, Partial<AgencyKey>]>([
+    ['revoked', { revokedAt: now }],
+    ['past', { notAfter: now }],
+    ['one that signs', { use: 'auditor-signing' }],
+  ])('is none when the auditor’s key is %s', async (_what, given) => {
+    expect(await clientOf({}, [{ ...auditors, ...given }], 'K-235:auditor')).toBeUndefined();
+  });
+
+  it('does not open the agency’s own client', async () => {
+    expect(await clientOf({}, [auditors])).toBeUndefined();
+  });
+});
+
 describe('the client of an agency', () => {
   it('has its logged client-authentication keys and may do nothing but client credentials with DPoP', async () => {
     expect(await clientOf()).toEqual({
@@ -41,8 +67,8 @@ describe('the client of an agency', () => {
     });
   });
 
-  it('of a supervising authority may supervise', async () => {
-    expect((await clientOf({ kind: 'A' }))?.scope).toBe('exchange supervise');
+  it('may not look into the log, nor supervise, whoever the agency is', async () => {
+    expect((await clientOf({ kind: 'A' }))?.scope).toBe('exchange');
   });
 
   it.each(['onboarding', 'suspended'])('is none while the agency is %s', async (status) => {
@@ -58,8 +84,15 @@ describe('the client of an agency', () => {
     expect(await clientOf({}, [key(given)])).toBeUndefined();
   });
 
-  it.each(['K-236', '', 'k-235', 'constructor'])('is none for %p', async (id) => {
-    expect(await clientOf({}, [key()], id)).toBeUndefined();
+  it.each(['K-236', '', 'k-235', 'constructor', ':auditor', 'K-235:', 'K-235:auditor:auditor', 'K-235:clerk'])(
+    'is none for %p',
+    async (id) => {
+      expect(await clientOf({}, [key()], id)).toBeUndefined();
+    },
+  );
+
+  it('is none for an auditor that it does not have', async () => {
+    expect(await clientOf({}, [key()], 'K-235:auditor')).toBeUndefined();
   });
 
   it('is not told from a stale directory', async () => {

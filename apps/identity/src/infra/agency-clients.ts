@@ -1,10 +1,25 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import { type Clock, isAgencyId, unwrap } from '#kernel';
+import { type AgencyId, type Clock, isAgencyId, unwrap } from '#kernel';
 import { type DirectoryView, keyUsableAt } from '#platform';
 
+/** An agency's own systems, or its auditors (decision 0039). */
+interface AgencyClient {
+  readonly agency: AgencyId;
+  readonly auditor: boolean;
+}
+
+const AUDITOR = ':auditor';
+
+/** Of whom a `client_id` is: `K-235` is the agency's, `K-235:auditor` its auditors'. */
+export function clientOf(id: string): AgencyClient | undefined {
+  const auditor = id.endsWith(AUDITOR);
+  const agency = auditor ? id.slice(0, -AUDITOR.length) : id;
+  return isAgencyId(agency) ? { agency, auditor } : undefined;
+}
+
 /**
- * The client registry is the directory's snapshot: one client per active agency, its keys those that the log proves.
- * Suspended today means no token today.
+ * The client registry is the directory's snapshot: for each active agency one client of its systems and one of its auditors,
+ * each with the logged keys of that use. Suspended today means no token today, and so does a revoked auditor's key.
  */
 export class AgencyClients implements Adapter {
   constructor(
@@ -14,11 +29,13 @@ export class AgencyClients implements Adapter {
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     unwrap(this.directory.fresh());
-    if (!isAgencyId(id)) return undefined;
-    const agency = this.directory.agency(id);
+    const client = clientOf(id);
+    if (!client) return undefined;
+    const agency = this.directory.agency(client.agency);
     if (agency?.status !== 'active') return undefined;
     const now = this.clock.now();
-    const keys = this.directory.keysOf(id).filter((key) => key.use === 'client-auth' && keyUsableAt(key, now));
+    const use = client.auditor ? 'auditor-auth' : 'client-auth';
+    const keys = this.directory.keysOf(client.agency).filter((key) => key.use === use && keyUsableAt(key, now));
     if (keys.length === 0) return undefined;
     return {
       client_id: id,
@@ -26,7 +43,7 @@ export class AgencyClients implements Adapter {
       grant_types: ['client_credentials'],
       response_types: [],
       redirect_uris: [],
-      scope: agency.kind === 'A' ? 'exchange supervise' : 'exchange',
+      scope: client.auditor ? (agency.kind === 'A' ? 'audit supervise' : 'audit') : 'exchange',
       dpop_bound_access_tokens: true,
       id_token_signed_response_alg: 'ES256',
       jwks: { keys: keys.map((key) => ({ ...(JSON.parse(key.jwkJson) as object), kid: key.kid, use: 'sig' })) },

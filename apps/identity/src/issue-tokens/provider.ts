@@ -3,7 +3,7 @@ import Provider, { type Configuration, errors } from 'oidc-provider';
 import type { Clock } from '#kernel';
 import type { Database, DirectoryView } from '#platform';
 import type { IdentityConfig } from '../identity.config.js';
-import { AgencyClients } from '../infra/agency-clients.js';
+import { AgencyClients, clientOf } from '../infra/agency-clients.js';
 import { ProviderRecords } from '../infra/provider-records.js';
 
 /** A client assertion lives at most this long (FAPI 2.0 asks for short ones; RFC 7523 §3). */
@@ -24,7 +24,7 @@ export function createProvider(
       model === 'Client' ? new AgencyClients(parts.directory, parts.clock) : new ProviderRecords(model, parts.database),
     jwks: { keys: [{ ...parts.signingKey, use: 'sig' }] },
     clientAuthMethods: ['private_key_jwt'],
-    scopes: ['exchange', 'supervise'],
+    scopes: ['exchange', 'audit', 'supervise'],
     clockTolerance: CLOCK_TOLERANCE_S,
     enabledJWA: {
       clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
@@ -48,7 +48,7 @@ export function createProvider(
         getResourceServerInfo: (_ctx, resource) => {
           if (resource !== config.AUDIENCE) throw new errors.InvalidTarget();
           return {
-            scope: 'exchange supervise',
+            scope: 'exchange audit supervise',
             audience: config.AUDIENCE,
             accessTokenTTL: config.ACCESS_TOKEN_SECONDS,
             accessTokenFormat: 'jwt',
@@ -58,7 +58,7 @@ export function createProvider(
       },
     },
     ttl: { ClientCredentials: config.ACCESS_TOKEN_SECONDS },
-    extraTokenClaims: (_ctx, token) => ({ agency: token.clientId }),
+    extraTokenClaims: (_ctx, token) => ({ agency: clientOf(token.clientId ?? '')?.agency }),
     assertJwtClientAuthClaimsAndHeader: (_ctx, claims, header, client) => {
       // An array could name another server as well, which could then use the assertion here (FAPI 2.0 §5.3.2.1).
       if (claims['aud'] !== config.IDENTITY_ISSUER)

@@ -140,6 +140,8 @@ export interface SearchEntriesRequest {
     | undefined;
   /** Of an earlier answer to the same question. */
   cursor: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 /** What is empty filters nothing; an entry fits when it fits all that is given. */
@@ -230,6 +232,8 @@ export interface ShowTransferRequest {
   exchangeId: string;
   /** First index, inclusive. */
   from: bigint;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ShowTransferResponse {
@@ -293,6 +297,8 @@ export interface ListRetentionRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ListRetentionResponse {
@@ -371,6 +377,8 @@ export interface RunErasureRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface RunErasureResponse {
@@ -396,6 +404,8 @@ export interface ListErasuresRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ListErasuresResponse {
@@ -442,6 +452,8 @@ export interface ListHoldsRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ListHoldsResponse {
@@ -478,6 +490,8 @@ export interface ListAlertsRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ListAlertsResponse {
@@ -544,6 +558,8 @@ export interface LookBreakGlassRequest {
   limit: number;
   /** Who looks: the one who opened it. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface LookBreakGlassResponse {
@@ -573,6 +589,8 @@ export interface ListBreakGlassRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface ListBreakGlassResponse {
@@ -720,6 +738,8 @@ export interface GetReconciliationRequest {
   supervising: boolean;
   /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
   worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
 }
 
 export interface GetReconciliationResponse {
@@ -2448,7 +2468,7 @@ export const GetLogFileResponse: MessageFns<GetLogFileResponse> = {
 };
 
 function createBaseSearchEntriesRequest(): SearchEntriesRequest {
-  return { agency: "", supervising: false, from: 0n, limit: 0, worker: "", filter: undefined, cursor: "" };
+  return { agency: "", supervising: false, from: 0n, limit: 0, worker: "", filter: undefined, cursor: "", look: "" };
 }
 
 export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
@@ -2476,6 +2496,9 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
     }
     if (message.cursor !== "") {
       writer.uint32(58).string(message.cursor);
+    }
+    if (message.look !== "") {
+      writer.uint32(66).string(message.look);
     }
     return writer;
   },
@@ -2549,6 +2572,14 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2570,6 +2601,7 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
       filter: isSet(object.filter) ? EntryFilter.fromJSON(object.filter) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -2596,6 +2628,9 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
     if (message.cursor !== "") {
       obj.cursor = message.cursor;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -2613,6 +2648,7 @@ export const SearchEntriesRequest: MessageFns<SearchEntriesRequest> = {
       ? EntryFilter.fromPartial(object.filter)
       : undefined;
     message.cursor = object.cursor ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -3619,7 +3655,7 @@ export const ErasedEntry: MessageFns<ErasedEntry> = {
 };
 
 function createBaseShowTransferRequest(): ShowTransferRequest {
-  return { agency: "", supervising: false, exchangeId: "", from: 0n };
+  return { agency: "", supervising: false, exchangeId: "", from: 0n, look: "" };
 }
 
 export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
@@ -3638,6 +3674,9 @@ export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
         throw new globalThis.Error("value provided for field message.from of type uint64 too large");
       }
       writer.uint32(32).uint64(message.from);
+    }
+    if (message.look !== "") {
+      writer.uint32(42).string(message.look);
     }
     return writer;
   },
@@ -3687,6 +3726,14 @@ export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
             message.from = reader.uint64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3709,6 +3756,7 @@ export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
         ? globalThis.String(object.exchange_id)
         : "",
       from: isSet(object.from) ? BigInt(object.from) : 0n,
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -3726,6 +3774,9 @@ export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
     if (message.from !== 0n) {
       obj.from = message.from.toString();
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -3738,6 +3789,7 @@ export const ShowTransferRequest: MessageFns<ShowTransferRequest> = {
     message.supervising = object.supervising ?? false;
     message.exchangeId = object.exchangeId ?? "";
     message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -4436,7 +4488,7 @@ export const ConsentWord: MessageFns<ConsentWord> = {
 };
 
 function createBaseListRetentionRequest(): ListRetentionRequest {
-  return { count: false, agency: "", supervising: false, worker: "" };
+  return { count: false, agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
@@ -4452,6 +4504,9 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(34).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(42).string(message.look);
     }
     return writer;
   },
@@ -4501,6 +4556,14 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4519,6 +4582,7 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -4536,6 +4600,9 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -4548,6 +4615,7 @@ export const ListRetentionRequest: MessageFns<ListRetentionRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -5532,7 +5600,7 @@ export const ApproveErasureResponse: MessageFns<ApproveErasureResponse> = {
 };
 
 function createBaseRunErasureRequest(): RunErasureRequest {
-  return { agency: "", supervising: false, worker: "" };
+  return { agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const RunErasureRequest: MessageFns<RunErasureRequest> = {
@@ -5545,6 +5613,9 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
     }
     return writer;
   },
@@ -5586,6 +5657,14 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5603,6 +5682,7 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -5617,6 +5697,9 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -5628,6 +5711,7 @@ export const RunErasureRequest: MessageFns<RunErasureRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -5834,7 +5918,7 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
 };
 
 function createBaseListErasuresRequest(): ListErasuresRequest {
-  return { agency: "", supervising: false, worker: "" };
+  return { agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
@@ -5847,6 +5931,9 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
     }
     return writer;
   },
@@ -5888,6 +5975,14 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5905,6 +6000,7 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -5919,6 +6015,9 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -5930,6 +6029,7 @@ export const ListErasuresRequest: MessageFns<ListErasuresRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -6517,7 +6617,7 @@ export const LiftHoldResponse: MessageFns<LiftHoldResponse> = {
 };
 
 function createBaseListHoldsRequest(): ListHoldsRequest {
-  return { agency: "", supervising: false, worker: "" };
+  return { agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
@@ -6530,6 +6630,9 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
     }
     return writer;
   },
@@ -6571,6 +6674,14 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6588,6 +6699,7 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -6602,6 +6714,9 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -6613,6 +6728,7 @@ export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -6997,7 +7113,7 @@ export const Alert: MessageFns<Alert> = {
 };
 
 function createBaseListAlertsRequest(): ListAlertsRequest {
-  return { closed: false, agency: "", supervising: false, worker: "" };
+  return { closed: false, agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
@@ -7013,6 +7129,9 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(34).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(42).string(message.look);
     }
     return writer;
   },
@@ -7062,6 +7181,14 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7080,6 +7207,7 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -7097,6 +7225,9 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -7109,6 +7240,7 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -7865,7 +7997,7 @@ export const OpenBreakGlassResponse: MessageFns<OpenBreakGlassResponse> = {
 };
 
 function createBaseLookBreakGlassRequest(): LookBreakGlassRequest {
-  return { grant: "", agency: "", supervising: false, from: 0n, limit: 0, worker: "" };
+  return { grant: "", agency: "", supervising: false, from: 0n, limit: 0, worker: "", look: "" };
 }
 
 export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
@@ -7890,6 +8022,9 @@ export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(50).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(58).string(message.look);
     }
     return writer;
   },
@@ -7955,6 +8090,14 @@ export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7975,6 +8118,7 @@ export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
       from: isSet(object.from) ? BigInt(object.from) : 0n,
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -7998,6 +8142,9 @@ export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -8012,6 +8159,7 @@ export const LookBreakGlassRequest: MessageFns<LookBreakGlassRequest> = {
     message.from = (object.from !== undefined && object.from !== null) ? BigInt(object.from) : 0n;
     message.limit = object.limit ?? 0;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -8316,7 +8464,7 @@ export const ReviewBreakGlassResponse: MessageFns<ReviewBreakGlassResponse> = {
 };
 
 function createBaseListBreakGlassRequest(): ListBreakGlassRequest {
-  return { agency: "", supervising: false, worker: "" };
+  return { agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
@@ -8329,6 +8477,9 @@ export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
     }
     return writer;
   },
@@ -8370,6 +8521,14 @@ export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8387,6 +8546,7 @@ export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -8401,6 +8561,9 @@ export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -8412,6 +8575,7 @@ export const ListBreakGlassRequest: MessageFns<ListBreakGlassRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };
@@ -10174,7 +10338,7 @@ export const ReportReconciliationResponse: MessageFns<ReportReconciliationRespon
 };
 
 function createBaseGetReconciliationRequest(): GetReconciliationRequest {
-  return { agency: "", supervising: false, worker: "" };
+  return { agency: "", supervising: false, worker: "", look: "" };
 }
 
 export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
@@ -10187,6 +10351,9 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
     }
     return writer;
   },
@@ -10228,6 +10395,14 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10245,6 +10420,7 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
       agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
       supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
     };
   },
 
@@ -10259,6 +10435,9 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
     return obj;
   },
 
@@ -10270,6 +10449,7 @@ export const GetReconciliationRequest: MessageFns<GetReconciliationRequest> = {
     message.agency = object.agency ?? "";
     message.supervising = object.supervising ?? false;
     message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
     return message;
   },
 };

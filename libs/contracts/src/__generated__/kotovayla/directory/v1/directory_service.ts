@@ -64,7 +64,7 @@ export interface Contact {
 
 export interface AgencyKey {
   agency: string;
-  /** signing, receiving, recovery, client-auth */
+  /** signing, receiving, recovery, client-auth, auditor-signing, auditor-auth */
   use: string;
   kid: string;
   jwkJson: string;
