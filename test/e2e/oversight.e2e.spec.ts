@@ -217,6 +217,8 @@ describe('alerts over HTTP', () => {
 
   it('are seen by the agency that they are about and by a supervising authority, by nobody else', async () => {
     expect(alert).toMatchObject({ rule: 'many-subjects', agency: county.id, owner: 'agency', state: 'raised' });
+    const names = { fi: expect.any(String), sv: expect.any(String), en: 'Unusually many persons by one worker' };
+    expect(alert).toMatchObject({ names, end: 'act' });
     expect((await alertsOf(ombudsman)).map(({ id }) => id)).toContain(alert.id);
     expect(await alertsOf(municipality)).toEqual([]);
   });

@@ -210,7 +210,7 @@ describe('a producer that holds its outbox against the log', () => {
   it('logs an alert that was raised just before the service stopped', async () => {
     const eventId = newEventId();
     const found = { kind: 'leaf-without-event', eventId, leafIndex: 0n, type: 'message-delivered', manifestHash: '' };
-    const raised = { id: newEventId(), rule: 'log-difference', at: new Date() };
+    const raised = { id: newEventId(), rule: hub.rules.logDifference, at: new Date() };
     expect(await hub.store.raise(raised, topics.exchangeEvents, [found])).toBe(1);
     expect(await alertsNaming(eventId)).toEqual([]);
     await exchange.reconciler({}).round();

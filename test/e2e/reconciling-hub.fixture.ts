@@ -21,6 +21,8 @@ import {
 import { Database, type DatabaseSpec, callSigner, createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
 import { databaseSpec as auditDatabase } from '../../apps/audit/src/infra/database.js';
+import type { AlertRules } from '../../apps/audit/src/domain/alert-rules.js';
+import { readAlertRules } from '../../apps/audit/src/infra/alert-rules-data.js';
 import { AgencyKeys } from '../../apps/audit/src/infra/agency-keys.js';
 import { tileSource } from '../../apps/audit/src/infra/log-store.js';
 import { ReconciliationStore } from '../../apps/audit/src/infra/reconciliation-store.js';
@@ -67,12 +69,13 @@ export class ReconcilingHub {
     readonly log: KafkaLog,
     private readonly folder: string,
     private readonly parties: readonly Party[],
+    readonly rules: AlertRules,
   ) {
     this.store = new ReconciliationStore(audit.database);
     this.state = new ReconciliationState(audit.database, this.store);
     this.controller = new ReconcileFactsController(
       new FactsInLog(audit.database, this.store, audit.openings),
-      new Differences(this.store, audit.appender, audit.kek, systemClock),
+      new Differences(this.store, audit.appender, audit.kek, systemClock, rules.logDifference),
       new OwedReceipts({
         store: this.store,
         openings: audit.openings,
@@ -100,7 +103,8 @@ export class ReconcilingHub {
       { databaseUrl: serviceDatabaseUrl(database.url, auditDatabase.schema), folder },
       parties,
     );
-    const hub = new ReconcilingHub(audit, database, log, folder, parties);
+    const rules = await readAlertRules('apps/audit/data/alert-rules.json');
+    const hub = new ReconcilingHub(audit, database, log, folder, parties, rules);
     hub.relay.start();
     return hub;
   }

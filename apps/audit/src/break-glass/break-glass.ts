@@ -1,3 +1,4 @@
+import type { NamedRule } from '../domain/alert-rules.js';
 import { parseLogBody } from '#envelope';
 import { AppError, type Clock, type EventId, type Sha256, isEventId, newEventId, unwrap } from '#kernel';
 import type { Database, Logger } from '#platform';
@@ -26,7 +27,7 @@ import { signedWord } from '../infra/signed-word.js';
 export interface BreakGlassContext {
   readonly store: BreakGlassStore;
   readonly alerts: AlertStore;
-  readonly rule: BreakGlassRule;
+  readonly rule: BreakGlassRule & NamedRule;
   readonly database: Database;
   readonly openings: Pick<LeafOpenings, 'read'>;
   readonly keys: AgencyKeys;
@@ -83,7 +84,7 @@ export class BreakGlass {
           mostEntries: rule.mostEntries,
           alert: newEventId(),
         };
-        await store.open(opened, rule.id);
+        await store.open(opened, rule);
         logger.warn(
           { agency, reason, alert: opened.alert, endsAt: opened.endsAt },
           'the log is opened in an emergency',

@@ -1,9 +1,18 @@
 import type { BreakGlassRule } from './break-glass.js';
 
-/** A rule of unusual access, as data. Counts by agency and case worker's pseudonym; no rule looks at a name. */
-export interface AlertRule {
+/** What each rule of an alert has, whoever raises it. */
+export interface NamedRule {
   readonly id: string;
   readonly names: { readonly fi: string; readonly sv: string; readonly en: string };
+  /** Who has to end its alerts: the agency whose worker it is, or the supervising authorities. */
+  readonly owner: 'agency' | 'supervising';
+  /** By what an alert ends: its owner's signed act with a reason, or the review of what was done. */
+  readonly end: 'act' | 'review';
+  readonly source: string;
+}
+
+/** A rule of unusual access, as data. Counts by agency and case worker's pseudonym; no rule looks at a name. */
+export interface AlertRule extends NamedRule {
   /** What is counted: entries, or the different subjects that they are about. */
   readonly measure: 'entries' | 'subjects';
   readonly types: readonly string[];
@@ -12,17 +21,20 @@ export interface AlertRule {
   readonly windowMinutes: number;
   /** Raised from so many on. */
   readonly threshold: number;
-  /** Who has to end it: the agency whose worker it is, or the supervising authorities. */
-  readonly owner: 'agency' | 'supervising';
-  readonly source: string;
 }
 
 export interface AlertRules {
   readonly version: number;
   readonly timeZone: string;
   readonly rules: readonly AlertRule[];
-  readonly breakGlass: BreakGlassRule;
+  /** Of what the hub's services find of the log and their own records (decision 0037). */
+  readonly logDifference: NamedRule;
+  readonly breakGlass: BreakGlassRule & NamedRule;
 }
+
+/** The rule by which an alert was raised; none where the rules have it no more. */
+export const ruleNamed = ({ rules, logDifference, breakGlass }: AlertRules, id: string): NamedRule | undefined =>
+  [...rules, logDifference, breakGlass].find((rule) => rule.id === id);
 
 export interface AlertWindow {
   readonly from: Date;

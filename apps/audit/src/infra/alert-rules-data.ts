@@ -15,6 +15,7 @@ const exactly = (properties: Record<string, object>, optional: Record<string, ob
 
 const id = { type: 'string', pattern: '^[a-z]+(-[a-z]+)*$' };
 const names = exactly({ fi: text, sv: text, en: text });
+const owner = { enum: ['agency', 'supervising'] };
 
 const shape = exactly({
   version: { type: 'integer', minimum: 1 },
@@ -25,19 +26,29 @@ const shape = exactly({
       {
         id,
         names,
+        owner,
+        end: { const: 'act' },
         measure: { enum: ['entries', 'subjects'] },
         types: { type: 'array', minItems: 1, items: text },
         windowMinutes: { type: 'integer', minimum: 1, maximum: 44_640 },
         threshold: { type: 'integer', minimum: 1 },
-        owner: { enum: ['agency', 'supervising'] },
         source: text,
       },
       { outside: exactly({ fromHour: hour, untilHour: hour }) },
     ),
   },
+  logDifference: exactly({
+    id: { const: 'log-difference' },
+    names,
+    owner: { const: 'supervising' },
+    end: { const: 'act' },
+    source: text,
+  }),
   breakGlass: exactly({
     id: { const: 'break-glass' },
     names,
+    owner: { const: 'supervising' },
+    end: { const: 'review' },
     mostMinutes: { type: 'integer', minimum: 1, maximum: 1_440 },
     mostEntries: { type: 'integer', minimum: 1, maximum: 10_000 },
     lookbackDays: { type: 'integer', minimum: 1, maximum: 3_660 },

@@ -1,4 +1,5 @@
 import type { QueryResultRow } from 'pg';
+import type { NamedRule } from '../domain/alert-rules.js';
 import type { AgencyId, Sha256 } from '#kernel';
 import type { BreakGlassAccess } from '../domain/break-glass.js';
 import type { Queryable } from './log-store.js';
@@ -14,19 +15,19 @@ export class BreakGlassStore {
   constructor(private readonly client: Queryable) {}
 
   /** Access and alert in one statement: neither is there without the other, whatever fails afterwards. */
-  async open(opened: Opened, rule: string): Promise<void> {
+  async open(opened: Opened, rule: Pick<NamedRule, 'id' | 'owner'>): Promise<void> {
     await this.client.query({
       text: `WITH raised AS (
                INSERT INTO ${s}.alert
                  (id, rule, owner, agency, worker, window_from, window_to, measured, threshold, raised_at)
-               VALUES ($1, $2, 'supervising', $3, $4, $5, $6, 1, 1, $5) RETURNING id
+               VALUES ($1, $2, $13, $3, $4, $5, $6, 1, 1, $5) RETURNING id
              )
              INSERT INTO ${s}.break_glass
                (grant_hash, agency, worker, concerned, subject, reason, matter, opened_at, ends_at, most_entries, alert)
              SELECT $7, $3, $4, $8, $9, $10, $11, $5, $6, $12, id FROM raised`,
       values: [
         opened.alert,
-        rule,
+        rule.id,
         opened.agency,
         opened.worker,
         opened.openedAt,
@@ -37,6 +38,7 @@ export class BreakGlassStore {
         opened.reason,
         opened.matter,
         opened.mostEntries,
+        rule.owner,
       ],
     });
   }

@@ -1,6 +1,7 @@
 import type { QueryResultRow } from 'pg';
 import type { LogDifference } from '#contracts';
 import type { EventId } from '#kernel';
+import type { NamedRule } from '../domain/alert-rules.js';
 import { messageTypes } from '../domain/entry-types.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s, chainNamed } from './schema.js';
@@ -153,7 +154,7 @@ export class ReconciliationStore {
 
   /** Keeps those that are new, under one alert that waits to be logged. Gives how many: none, and there is no alert. */
   async raise(
-    alert: { readonly id: string; readonly rule: string; readonly at: Date },
+    alert: { readonly id: string; readonly rule: Pick<NamedRule, 'id' | 'owner'>; readonly at: Date },
     topic: string,
     found: readonly LogDifference[],
   ): Promise<number> {
@@ -169,7 +170,7 @@ export class ReconciliationStore {
                ON CONFLICT DO NOTHING RETURNING 1
              ), raised AS (
                INSERT INTO ${s}.alert (id, rule, owner, window_from, window_to, measured, threshold, raised_at)
-               SELECT $2, $9, 'supervising', clock_timestamp(), clock_timestamp(), count(*), 1, $3 FROM fresh
+               SELECT $2, $9, $10, clock_timestamp(), clock_timestamp(), count(*), 1, $3 FROM fresh
                HAVING count(*) > 0
              )
              SELECT count(*)::integer AS raised FROM fresh`,
@@ -182,7 +183,8 @@ export class ReconciliationStore {
         found.map(({ leafIndex }) => leafIndex?.toString() ?? null),
         found.map(({ type }) => type),
         found.map(({ manifestHash }) => manifestHash),
-        alert.rule,
+        alert.rule.id,
+        alert.rule.owner,
       ],
     });
     return rows[0]?.raised ?? 0;

@@ -18,7 +18,8 @@ import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { Alerts } from './alerts.js';
 
-const RULES = Symbol('AlertRules');
+/** The rules of all alerts, as data. */
+export const ALERT_RULES = Symbol('AlertRules');
 const LOOK_EVERY_MS = Symbol('AlertLookEveryMs');
 
 /** Looks at the instance that appends. */
@@ -54,11 +55,11 @@ class AlertWatch implements OnApplicationBootstrap, OnApplicationShutdown {
 /** @param rulesFile rules as data */
 export const alertProviders = (rulesFile: string, everyMs: number): Provider[] => [
   { provide: LOOK_EVERY_MS, useValue: everyMs },
-  { provide: RULES, useFactory: () => readAlertRules(rulesFile) },
+  { provide: ALERT_RULES, useFactory: () => readAlertRules(rulesFile) },
   { provide: AlertStore, inject: [Database], useFactory: (database: Database) => new AlertStore(database) },
   {
     provide: Alerts,
-    inject: [AlertStore, RULES, AgencyKeys, EntryKek, Appender, CLOCK],
+    inject: [AlertStore, ALERT_RULES, AgencyKeys, EntryKek, Appender, CLOCK],
     useFactory: (
       store: AlertStore,
       rules: AlertRules,
@@ -71,7 +72,7 @@ export const alertProviders = (rulesFile: string, everyMs: number): Provider[] =
   AlertWatch,
   {
     provide: BreakGlass,
-    inject: [Database, AlertStore, RULES, LeafOpenings, AgencyKeys, EntryKek, Appender, CLOCK, LOGGER],
+    inject: [Database, AlertStore, ALERT_RULES, LeafOpenings, AgencyKeys, EntryKek, Appender, CLOCK, LOGGER],
     useFactory: (
       database: Database,
       alerts: AlertStore,

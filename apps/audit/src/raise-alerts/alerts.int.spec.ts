@@ -1,12 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AlertAct, type LogBody, signStatement } from '#envelope';
 import { type AgencyId, FixedClock, agencyId, newMessageId, numericDate } from '#kernel';
 import { prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
-import type { AlertRules } from '../domain/alert-rules.js';
+import { type AlertRules, ruleNamed } from '../domain/alert-rules.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { readAlertRules } from '../infra/alert-rules-data.js';
 import { AlertStore, type StoredAlert } from '../infra/alert-store.js';
@@ -202,3 +202,24 @@ async function typesOf(worker: string, types = ['alert-raised']): Promise<string
   });
   return rows.map(({ type }) => type);
 }
+
+describe('the rules of alerts', () => {
+  it('have each a name in fi, sv and en, an owner and an end, those of other parts of audit too', () => {
+    const all = [...rules.rules, rules.logDifference, rules.breakGlass];
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    for (const rule of all) {
+      expect(ruleNamed(rules, rule.id)).toBe(rule);
+      expect(new Set([rule.names.fi, rule.names.sv, rule.names.en]).size).toBe(3);
+      expect(['agency', 'supervising']).toContain(rule.owner);
+      expect(['act', 'review']).toContain(rule.end);
+    }
+  });
+
+  it('are refused without the one about differences, whose alerts would have no owner', async () => {
+    const without = { ...rules, logDifference: undefined };
+    const path = join(await mkdtemp(join(tmpdir(), 'rules-')), 'rules.json');
+    await writeFile(path, JSON.stringify(without));
+    await expect(readAlertRules(path)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await rm(dirname(path), { recursive: true });
+  });
+});

@@ -5,7 +5,15 @@ import { entryOfWord } from '../append-entries/own-entry.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import { type Caller, isSupervising } from '../domain/caller.js';
-import { type AlertRule, type AlertRules, type AlertWindow, afterAct, windowsAt } from '../domain/alert-rules.js';
+import {
+  type AlertRule,
+  type AlertRules,
+  type AlertWindow,
+  type NamedRule,
+  afterAct,
+  ruleNamed,
+  windowsAt,
+} from '../domain/alert-rules.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { AlertStore, Measured, StoredAlert } from '../infra/alert-store.js';
 import type { EntryKek } from '../infra/entry-kek.js';
@@ -39,6 +47,11 @@ export class Alerts {
     return this.context.store.list({ ...options, ...(!supervising && { agency }) });
   }
 
+  /** None where the rules have it no more. */
+  ruleOf({ rule }: Pick<StoredAlert, 'rule'>): NamedRule | undefined {
+    return ruleNamed(this.context.rules, rule);
+  }
+
   /**
    * Errors: those of a statement, NOT_FOUND, FORBIDDEN (not its owner), CONFLICT (closed, or acknowledged already), REVIEW_NEEDED
    * (an access in an emergency ends by its review).
@@ -51,7 +64,7 @@ export class Alerts {
     if (!alert) throw new AppError('NOT_FOUND');
     if (!isSupervising(agency) && (alert.owner !== 'agency' || alert.agency !== agency))
       throw new AppError('FORBIDDEN');
-    if (act === 'close' && alert.rule === rules.breakGlass.id) throw new AppError('REVIEW_NEEDED');
+    if (act === 'close' && ruleNamed(rules, alert.rule)?.end === 'review') throw new AppError('REVIEW_NEEDED');
     const state = afterAct(alert.state, act);
     if (state === undefined) throw new AppError('CONFLICT');
     const at = clock.now();

@@ -25,22 +25,27 @@ export class RaiseAlertsController {
     const asked = await this.looks.asked(who, 'GET /v1/audit/alerts', { closed: String(closed) });
     const alerts = await this.alerts.list(asked.caller, { closed });
     await this.looks.record(asked, { query: { list: 'alerts', closed: String(closed) }, found: alerts.length });
-    return { alerts: alerts.map(viewOf) };
+    return { alerts: alerts.map((one) => this.viewOf(one)) };
   }
 
   /** Errors: as `spokenBy` and `Alerts.act`. */
   @GrpcMethod('AuditService', 'actOnAlert')
   async actOnAlert({ act, ...who }: ActOnAlertRequest): Promise<ActOnAlertResponse> {
     spokenBy(unwrap(callerOf(who)), 'alert-act', act);
-    return { alert: viewOf(await this.alerts.act(act)) };
+    return { alert: this.viewOf(await this.alerts.act(act)) };
+  }
+
+  private viewOf({ agency, worker, actedBy, actedAt, reason, ...alert }: StoredAlert): Alert {
+    const rule = this.alerts.ruleOf(alert);
+    return {
+      ...alert,
+      names: rule?.names,
+      end: rule?.end ?? 'act',
+      agency: agency ?? '',
+      worker: worker ?? '',
+      actedBy: actedBy ?? '',
+      actedAt: actedAt ?? undefined,
+      reason: reason ?? '',
+    };
   }
 }
-
-const viewOf = ({ agency, worker, actedBy, actedAt, reason, ...alert }: StoredAlert): Alert => ({
-  ...alert,
-  agency: agency ?? '',
-  worker: worker ?? '',
-  actedBy: actedBy ?? '',
-  actedAt: actedAt ?? undefined,
-  reason: reason ?? '',
-});

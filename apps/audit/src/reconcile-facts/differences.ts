@@ -8,12 +8,10 @@ import { AppError, type Clock, type EventId, isEventId, isSha256, newEventId, un
 import type { Appender } from '../append-entries/appender.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import type { NamedRule } from '../domain/alert-rules.js';
 import { isReconcilingTopic } from '../domain/facts-of-producers.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import type { ReconciliationStore, StoredDifference } from '../infra/reconciliation-store.js';
-
-/** Rule of the alerts about differences; their owners are the supervising authorities. */
-export const differenceRule = 'log-difference';
 
 /** What one report brings at most, and so one entry names. */
 const mostReported = 100;
@@ -28,6 +26,7 @@ export class Differences {
     private readonly appender: Appender,
     private readonly kek: EntryKek,
     private readonly clock: Clock,
+    private readonly rule: NamedRule,
   ) {}
 
   /**
@@ -51,7 +50,7 @@ export class Differences {
   }: ReportReconciliationRequest): Promise<ReportReconciliationResponse> {
     if (!isReconcilingTopic(topic) || differences.length > mostReported || !differences.every(isDifference))
       throw new AppError('MALFORMED');
-    const alert = { id: newEventId(), rule: differenceRule, at: this.clock.now() };
+    const alert = { id: newEventId(), rule: this.rule, at: this.clock.now() };
     const refused = await this.refusedAmong(topic, differences);
     const raised =
       differences.length === 0
@@ -74,7 +73,7 @@ export class Differences {
   /** Also those of a report that was stopped half-way. */
   private async logRaised(): Promise<void> {
     const byAlert = new Map<string, StoredDifference[]>();
-    for (const found of await this.store.unlogged(differenceRule))
+    for (const found of await this.store.unlogged(this.rule.id))
       byAlert.set(found.alert, [...(byAlert.get(found.alert) ?? []), found]);
     for (const [alert, found] of byAlert) {
       const body = {
@@ -82,7 +81,7 @@ export class Differences {
         eventId: alert as EventId,
         type: 'alert-raised',
         at: (found[0]?.foundAt ?? this.clock.now()).toISOString(),
-        purpose: differenceRule,
+        purpose: this.rule.id,
         differences: found.map(loggedDifference),
         assertedBy: 'hub',
       };

@@ -3,6 +3,8 @@ import { Gauge } from 'prom-client';
 import type { Clock } from '#kernel';
 import { CLOCK, Database, Readiness, metrics } from '#platform';
 import { Appender } from '../append-entries/appender.js';
+import type { AlertRules } from '../domain/alert-rules.js';
+import { ALERT_RULES } from '../raise-alerts/alert.providers.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
@@ -63,9 +65,14 @@ export const reconcileProviders = (): Provider[] => [
   },
   {
     provide: Differences,
-    inject: [ReconciliationStore, Appender, EntryKek, CLOCK],
-    useFactory: (store: ReconciliationStore, appender: Appender, kek: EntryKek, clock: Clock) =>
-      new Differences(store, appender, kek, clock),
+    inject: [ReconciliationStore, Appender, EntryKek, CLOCK, ALERT_RULES],
+    useFactory: (
+      store: ReconciliationStore,
+      appender: Appender,
+      kek: EntryKek,
+      clock: Clock,
+      { logDifference }: AlertRules,
+    ) => new Differences(store, appender, kek, clock, logDifference),
   },
   {
     provide: OwedReceipts,

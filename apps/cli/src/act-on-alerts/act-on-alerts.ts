@@ -13,7 +13,7 @@ export async function listAlerts(hub: HubSettings, auditor: Auditor, closed: boo
   const alerts = listOf(answer['alerts']).map(alertOf);
   const rows = alerts.map((one) => [
     one.id,
-    one.rule,
+    one.names?.en ?? one.rule,
     `${one.agency}${one.worker === undefined ? '' : ` ${one.worker}`}`,
     `${one.measured} of ${one.threshold}`,
     one.windowFrom,
@@ -46,7 +46,9 @@ function alertOf(value: unknown) {
   return {
     id: textOf(alert['id']),
     rule: textOf(alert['rule']),
+    names: namesOf(alert['names']),
     owner: textOf(alert['owner']),
+    end: textOf(alert['end']),
     agency: textOf(alert['agency']),
     worker: textIn(alert['worker']),
     windowFrom: textOf(alert['windowFrom']),
@@ -59,4 +61,11 @@ function alertOf(value: unknown) {
     actedAt: textIn(alert['actedAt']),
     reason: textIn(alert['reason']),
   };
+}
+
+/** Of the rule in the languages of the hub; none where the rules have it no more. */
+function namesOf(value: unknown) {
+  if (value === undefined) return undefined;
+  const { fi, sv, en } = recordOf(value);
+  return { fi: textOf(fi), sv: textOf(sv), en: textOf(en) };
 }

@@ -23,10 +23,19 @@ export class AlertActDto {
   act: string;
 }
 
+class RuleNamesDto {
+  @ApiProperty() fi: string;
+  @ApiProperty() sv: string;
+  @ApiProperty() en: string;
+}
+
 class AlertDto {
   @ApiProperty() id: string;
   @ApiProperty({ description: 'Such as volume or break-glass' }) rule: string;
+  @ApiPropertyOptional({ type: RuleNamesDto, description: 'Of the rule, as long as there is such a rule' })
+  names?: RuleNamesDto;
   @ApiProperty({ enum: ['agency', 'supervising'], description: 'Who ends it' }) owner: string;
+  @ApiProperty({ enum: ['act', 'review'], description: 'By what it ends' }) end: string;
   @ApiProperty() agency: string;
   @ApiPropertyOptional({ description: 'Case worker’s pseudonym at the agency' }) worker?: string;
   @ApiProperty({ format: 'date-time' }) windowFrom: string;
@@ -73,8 +82,19 @@ export class AlertsController {
   }
 }
 
-const alertOf = ({ worker, windowFrom, windowTo, raisedAt, actedBy, actedAt, reason, ...alert }: Alert): AlertDto => ({
+const alertOf = ({
+  names,
+  worker,
+  windowFrom,
+  windowTo,
+  raisedAt,
+  actedBy,
+  actedAt,
+  reason,
+  ...alert
+}: Alert): AlertDto => ({
   ...alert,
+  ...(names && { names }),
   ...(worker !== '' && { worker }),
   windowFrom: windowFrom?.toISOString() ?? '',
   windowTo: windowTo?.toISOString() ?? '',

@@ -480,6 +480,18 @@ export interface Alert {
   actedBy: string;
   actedAt: Date | undefined;
   reason: string;
+  /** Of the rule; absent where the rules have it no more. */
+  names:
+    | RuleNames
+    | undefined;
+  /** By what it ends: act (its owner's, with a reason) or review. */
+  end: string;
+}
+
+export interface RuleNames {
+  fi: string;
+  sv: string;
+  en: string;
 }
 
 export interface ListAlertsRequest {
@@ -6816,6 +6828,8 @@ function createBaseAlert(): Alert {
     actedBy: "",
     actedAt: undefined,
     reason: "",
+    names: undefined,
+    end: "",
   };
 }
 
@@ -6862,6 +6876,12 @@ export const Alert: MessageFns<Alert> = {
     }
     if (message.reason !== "") {
       writer.uint32(114).string(message.reason);
+    }
+    if (message.names !== undefined) {
+      RuleNames.encode(message.names, writer.uint32(122).fork()).join();
+    }
+    if (message.end !== "") {
+      writer.uint32(130).string(message.end);
     }
     return writer;
   },
@@ -6991,6 +7011,22 @@ export const Alert: MessageFns<Alert> = {
             message.reason = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.names = RuleNames.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.end = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7039,6 +7075,8 @@ export const Alert: MessageFns<Alert> = {
         ? fromJsonTimestamp(object.acted_at)
         : undefined,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      names: isSet(object.names) ? RuleNames.fromJSON(object.names) : undefined,
+      end: isSet(object.end) ? globalThis.String(object.end) : "",
     };
   },
 
@@ -7086,6 +7124,12 @@ export const Alert: MessageFns<Alert> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.names !== undefined) {
+      obj.names = RuleNames.toJSON(message.names);
+    }
+    if (message.end !== "") {
+      obj.end = message.end;
+    }
     return obj;
   },
 
@@ -7108,6 +7152,111 @@ export const Alert: MessageFns<Alert> = {
     message.actedBy = object.actedBy ?? "";
     message.actedAt = object.actedAt ?? undefined;
     message.reason = object.reason ?? "";
+    message.names = (object.names !== undefined && object.names !== null)
+      ? RuleNames.fromPartial(object.names)
+      : undefined;
+    message.end = object.end ?? "";
+    return message;
+  },
+};
+
+function createBaseRuleNames(): RuleNames {
+  return { fi: "", sv: "", en: "" };
+}
+
+export const RuleNames: MessageFns<RuleNames> = {
+  encode(message: RuleNames, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fi !== "") {
+      writer.uint32(10).string(message.fi);
+    }
+    if (message.sv !== "") {
+      writer.uint32(18).string(message.sv);
+    }
+    if (message.en !== "") {
+      writer.uint32(26).string(message.en);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleNames {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleNames();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fi = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sv = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.en = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RuleNames {
+    return {
+      fi: isSet(object.fi) ? globalThis.String(object.fi) : "",
+      sv: isSet(object.sv) ? globalThis.String(object.sv) : "",
+      en: isSet(object.en) ? globalThis.String(object.en) : "",
+    };
+  },
+
+  toJSON(message: RuleNames): unknown {
+    const obj: any = {};
+    if (message.fi !== "") {
+      obj.fi = message.fi;
+    }
+    if (message.sv !== "") {
+      obj.sv = message.sv;
+    }
+    if (message.en !== "") {
+      obj.en = message.en;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RuleNames>, I>>(base?: I): RuleNames {
+    return RuleNames.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RuleNames>, I>>(object: I): RuleNames {
+    const message = createBaseRuleNames();
+    message.fi = object.fi ?? "";
+    message.sv = object.sv ?? "";
+    message.en = object.en ?? "";
     return message;
   },
 };
