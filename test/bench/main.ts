@@ -7,6 +7,7 @@ import { runExportBench } from './large-log/run-export-bench.js';
 import { runFsckBench } from './large-log/run-fsck-bench.js';
 import { runRewrapBench } from './large-log/run-rewrap-bench.js';
 import { runPermitBench } from './permits/run-permit-bench.js';
+import { runReconcileBench } from './reconcile/run-reconcile-bench.js';
 
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
@@ -15,6 +16,7 @@ npm run bench -- export [--entries N] [--keep FOLDER] [--json FILE]    that log 
 npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasure, after which all others are wrapped anew
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
+npm run bench -- reconcile [--entries N] [--json FILE]    events held against the log, beside an anti-join in SQL
 
   --exchanges  requests with their answers that are measured (200)
   --in-flight  how many of them are under way at a time (16)
@@ -60,6 +62,7 @@ function read() {
 
 if (process.argv[2] === 'audit') process.exit(await runAuditBench(process.argv.slice(3)));
 if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv.slice(3)));
+if (process.argv[2] === 'reconcile') process.exit(await runReconcileBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
 if (process.argv[2] === 'export') process.exit(await runExportBench(process.argv.slice(3)));
 if (process.argv[2] === 'rewrap') process.exit(await runRewrapBench(process.argv.slice(3)));
@@ -70,7 +73,7 @@ Logger.overrideLogger(['error']);
 const { positionals, values } = read();
 const [bench] = positionals;
 if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
-  misused('Which bench? There are: exchange, permits, fsck, audit, search');
+  misused('Which bench? There are: exchange, permits, fsck, audit, search, reconcile');
 
 process.exit(
   bench === 'permits'

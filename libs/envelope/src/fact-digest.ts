@@ -19,14 +19,22 @@ const members = [
   'code',
   'consent',
 ] as const satisfies readonly (keyof LogBody)[];
+const sorted = members.toSorted();
 
-/** Equal where producer and log say the same of a fact, wherever each of them keeps it. */
-export const factDigest = (words: { readonly [member in (typeof members)[number]]?: unknown }): Sha256 =>
-  sha256(
-    canonicalJson(
-      Object.fromEntries(members.flatMap((name) => (words[name] === undefined ? [] : [[name, words[name]]]))),
-    ),
-  );
+/**
+ * Equal where producer and log say the same of a fact, wherever each of them keeps it: of its canonical JSON (RFC 8785), put
+ * together from the sorted members, as most of them are text or lists of text or numbers, which JSON writes in one way only.
+ */
+export function factDigest(words: { readonly [member in (typeof members)[number]]?: unknown }): Sha256 {
+  const said = sorted.flatMap((name) => {
+    const value = words[name];
+    if (value === undefined) return [];
+    const isPlain =
+      typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one !== 'object'));
+    return [`"${name}":${isPlain ? JSON.stringify(value) : canonicalJson(value)}`];
+  });
+  return sha256(`{${said.join(',')}}`);
+}
 
 /** The same for what stands in the leaf in clear. */
 export const clearFactDigest = (eventId: EventId, record: ClearRecord): Sha256 =>

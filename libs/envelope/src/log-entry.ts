@@ -320,6 +320,22 @@ export function openSealedEntry(
   return body.ok ? ok({ body: body.value, commitment: new HmacKey(commitmentKeyFrom(from)).digest(plaintext) }) : body;
 }
 
+/**
+ * The body, if it is the one to which the leaf commits. Those bytes were made canonical, so it is not looked at again whether they are.
+ * Errors: LEAF_MISMATCH; MALFORMED.
+ */
+export function openCommittedBody(bytes: Uint8Array, secret: Buffer, commitment: Buffer): Result<LogBody> {
+  const from = extracted(secret);
+  const plaintext = openBytes(bytes, sealingKeyFrom(from));
+  if (plaintext === undefined || !new HmacKey(commitmentKeyFrom(from)).digest(plaintext).equals(commitment))
+    return err(new AppError('LEAF_MISMATCH', 'The leaf does not commit to this body.'));
+  try {
+    return parseLogBody(JSON.parse(plaintext.toString('utf8')));
+  } catch {
+    return malformed();
+  }
+}
+
 /** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */
 export type EntryEvidence = Readonly<Record<string, string>>;
 

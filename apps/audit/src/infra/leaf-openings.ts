@@ -4,15 +4,15 @@ import {
   commitmentKeyOf,
   decodeEntry,
   openBody,
+  openCommittedBody,
   openEvidence,
-  openSealedEntry,
   sealingKeyOf,
 } from '#envelope';
 import { canonicalJson } from '#kernel';
 import type { Logger } from '#platform';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
 import type { EntryKek } from './entry-kek.js';
-import { type Queryable, sealedEvidence, sealedOpenings } from './log-store.js';
+import { type Queryable, type SealedOpening, sealedEvidence, sealedOpenings } from './log-store.js';
 
 /** An opening with what the leaf says of the entry's places, which is no secret; empty where it is older than those. */
 export interface ReadOpening extends LeafOpening {
@@ -37,23 +37,22 @@ export class LeafOpenings {
   }
 
   /** Bodies to which their leaves commit; what does not open, or is another one, is left out, as an erased one is. */
-  async committed(leaves: readonly number[]): Promise<Map<number, LogBody>> {
+  async committed(sealed: readonly SealedOpening[]): Promise<Map<number, LogBody>> {
     const bodies = new Map<number, LogBody>();
-    const shut = await this.committedInto(bodies, leaves);
+    const shut = this.committedInto(bodies, sealed);
     // As above.
-    if (shut.length > 0) await this.committedInto(bodies, shut);
+    if (shut.length > 0) this.committedInto(bodies, await sealedOpenings(this.client, shut));
     return bodies;
   }
 
-  private async committedInto(bodies: Map<number, LogBody>, leaves: readonly number[]): Promise<number[]> {
+  private committedInto(bodies: Map<number, LogBody>, sealed: readonly SealedOpening[]): number[] {
     const shut: number[] = [];
-    for (const { leafIndex, entry, body, wrapped, kek } of await sealedOpenings(this.client, leaves)) {
+    for (const { leafIndex, entry, body, wrapped, kek } of sealed) {
       const secret = this.kek.unwrap(wrapped, kek);
       const leaf = decodeEntry(entry);
-      const opened = secret.ok ? openSealedEntry(body, secret.value) : secret;
-      const isIts =
-        opened.ok && leaf.ok && leaf.value.kind === 'opaque' && opened.value.commitment.equals(leaf.value.commitment);
-      if (opened.ok && isIts) bodies.set(leafIndex, opened.value.body);
+      const commitment = leaf.ok && leaf.value.kind === 'opaque' ? leaf.value.commitment : undefined;
+      const opened = secret.ok && commitment ? openCommittedBody(body, secret.value, commitment) : undefined;
+      if (opened?.ok) bodies.set(leafIndex, opened.value);
       else shut.push(leafIndex);
     }
     return shut;

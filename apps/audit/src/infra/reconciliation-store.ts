@@ -17,6 +17,10 @@ export interface FactRow {
   /** As the index has it; null where it has none. */
   readonly type: string | null;
   readonly hasBody: boolean;
+  /** Of an opaque leaf that is not erased. */
+  readonly body: Buffer | null;
+  readonly wrapped: Buffer | null;
+  readonly kek: string | null;
 }
 
 export interface ProducerState {
@@ -67,14 +71,16 @@ export class ReconciliationStore {
     const { rows } = await this.client.query<FactRow & { next: number }>({
       name: `${s}.facts-page`,
       text: `WITH looked AS MATERIALIZED (
-               SELECT leaf_index, event_id, entry, body IS NOT NULL OR get_byte(entry, 0) = 2 AS "hasBody"
+               SELECT leaf_index, event_id, entry, body
                FROM ${s}.entry
                WHERE leaf_index >= $1 AND leaf_index < $1::bigint + $2
                  AND appended_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
              ), bound AS (SELECT coalesce(max(leaf_index) + 1, $1) AS next FROM looked)
-             SELECT looked.leaf_index::float8 AS "leafIndex", ${eventIdText} AS "eventId", entry, "hasBody", type,
+             SELECT looked.leaf_index::float8 AS "leafIndex", ${eventIdText} AS "eventId", entry,
+                    body IS NOT NULL OR get_byte(entry, 0) = 2 AS "hasBody", body, wrapped, kek, type,
                     bound.next::float8 AS next
-             FROM bound LEFT JOIN (looked LEFT JOIN ${s}.entry_index AS i USING (leaf_index)) ON type IS NULL OR type ~ $4
+             FROM bound LEFT JOIN (looked LEFT JOIN ${s}.entry_index AS i USING (leaf_index)
+               LEFT JOIN ${s}.entry_secret USING (leaf_index)) ON type IS NULL OR type ~ $4
              ORDER BY looked.leaf_index`,
       values: [asked.from, asked.limit, asked.leastAgeMs, asked.types.source],
     });

@@ -9,6 +9,7 @@ import {
   typesOfProducer,
 } from '../domain/facts-of-producers.js';
 import type { LeafOpenings } from '../infra/leaf-openings.js';
+import type { SealedOpening } from '../infra/log-store.js';
 import type { FactRow, ReconciliationStore } from '../infra/reconciliation-store.js';
 import { indicesLogged } from '../infra/search-store.js';
 
@@ -34,17 +35,17 @@ export class FactsInLog {
       leastAgeMs,
       types: typesOfProducer[topic],
     });
-    const bodies = await this.openings.committed(rows.filter(isOpaque).map(({ leafIndex }) => leafIndex));
+    const bodies = await this.openings.committed(rows.filter(isSealed));
     const facts = rows.flatMap((row) => factOf(row, bodies.get(row.leafIndex), topic) ?? []);
     return { facts, first: BigInt(first), next: BigInt(next) };
   }
 }
 
-const isOpaque = ({ entry, hasBody }: FactRow): boolean => hasBody && entry[0] !== 0x02;
+const isSealed = (row: FactRow): row is FactRow & SealedOpening =>
+  row.body !== null && row.wrapped !== null && row.kek !== null;
 
 /** Undefined for the fact of somebody else. */
 function factOf(row: FactRow, body: LogBody | undefined, producer: ReconcilingTopic): LoggedFact | undefined {
-  const decoded = decodeEntry(row.entry);
   const fact = (type: string, digest: string, manifestHash = ''): LoggedFact | undefined => {
     const topic = type === '' ? '' : topicOfFact(producer, type);
     if (topic === undefined) return undefined;
@@ -60,8 +61,9 @@ function factOf(row: FactRow, body: LogBody | undefined, producer: ReconcilingTo
   };
   // Whose it was cannot be told any more: each producer looks whether it knows it.
   if (!row.hasBody) return fact('', '');
-  if (decoded.ok && decoded.value.kind === 'clear')
-    return fact(row.type ?? '', clearFactDigest(decoded.value.eventId, decoded.value.record));
+  const clear = row.body === null ? decodeEntry(row.entry) : undefined;
+  if (clear?.ok && clear.value.kind === 'clear')
+    return fact(row.type ?? '', clearFactDigest(clear.value.eventId, clear.value.record));
   if (!body || body.eventId !== row.eventId) return fact(row.type ?? '', '');
   return fact(body.type, factDigest(body), body.manifestHash);
 }
