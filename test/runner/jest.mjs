@@ -44,7 +44,10 @@ const MOST_UNSTEADY_FILES = 3;
  */
 export async function runOverStack(patterns, { env }) {
   const options = { env, shown: true };
-  const first = await runJest('integration', patterns, { ...options, args: ['--maxWorkers=2'] });
+  const first = await runJest('integration', patterns, {
+    ...options,
+    args: ['--maxWorkers=2', '--testSequencer=./test/runner/longest-first.mjs'],
+  });
   const { failedFiles } = first;
   if (failedFiles.length === 0 || failedFiles.length > MOST_UNSTEADY_FILES) return first;
   console.log(`once more, alone: ${failedFiles.join(' ')}`);
