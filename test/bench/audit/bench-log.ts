@@ -26,6 +26,8 @@ import { Stack } from '../../../deploy/src/stack.js';
 /** Municipalities and counties of the generated log; the first is party of every tenth entry. */
 const agencies = 60;
 const entriesOfSubject = 10;
+/** Of 16 MiB each; about what `max_wal_size` of the embedded cluster keeps. */
+const usedSegments = 120;
 
 const municipalities = Array.from({ length: agencies + 1 }, (_, n) => agencyId(`K-${100 + n}`));
 const counties = Array.from({ length: 21 }, (_, n) => agencyId(`H-${10 + n}`));
@@ -143,8 +145,22 @@ export async function withBenchLog(bench: (log: BenchLog) => Promise<void>): Pro
   }
 }
 
+/**
+ * A young cluster makes a new segment of its write-ahead log every few thousand entries, and fills it with zeros while all commits
+ * wait. One that has been in use for a while uses the ones again that a checkpoint has freed: that is what a log is measured on.
+ */
+async function useSegments(ground: AuditGround): Promise<void> {
+  await ground.owner(async (client) => {
+    await client.query(
+      `SELECT pg_logical_emit_message(false, 'kotovayla-bench', 'used'), pg_switch_wal() FROM generate_series(1, ${usedSegments})`,
+    );
+    await client.query('CHECKPOINT');
+  });
+}
+
 async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Promise<number> {
   const ground = await AuditGround.lay();
+  await useSegments(ground);
   const woken: { publisher?: LogPublisher } = {};
   const audit = await AuditInstance.start(ground, directoryOf([]), {
     appender: { afterCommit: () => woken.publisher?.wake() },
