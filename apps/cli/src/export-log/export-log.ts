@@ -2,7 +2,7 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { logKeysFile } from '#envelope';
+import { type IndexRange, logKeysFile } from '#envelope';
 import { AppError, type Result, err, unwrap } from '#kernel';
 import {
   type BuiltTile,
@@ -18,9 +18,11 @@ import {
   tileWidth,
 } from '#merkle';
 import type { BodyLine } from '../domain/body-line.js';
+import { Buried, tombstoneIn } from '../domain/buried.js';
 import { bodiesFile, checkpointFile, cosignedFile, verifierKeyFile } from '../domain/log-files.js';
 import { trustedKeys } from '../domain/log-keys.js';
 import { LogFolder } from '../infra/log-folder.js';
+import { BundleRoots, InterruptedExport, begunFile, formatBodyLine } from './interrupted-export.js';
 
 /** Where a log is read from. */
 export interface LogSource {
@@ -31,6 +33,8 @@ export interface LogSource {
   keys(): Promise<Uint8Array | undefined>;
   /** Entries from `from` on, perhaps fewer; `to` is the size of the signed tree. */
   entries(from: number, to: number): Promise<Buffer[]>;
+  /** A tile by its path; undefined where it is not shown. */
+  tile(path: string): Promise<Buffer | undefined>;
 }
 
 export interface ExportLogRequest {
@@ -38,8 +42,8 @@ export interface ExportLogRequest {
   readonly source: LogSource;
   /** C2SP verifier key, configured by hand. */
   readonly verifierKey: string;
-  /** Opened bodies below a size, in rising order of their indices. */
-  readonly bodies?: (size: number) => AsyncIterable<BodyLine>;
+  /** Opened bodies below a size, in rising order of their indices, from an index on. */
+  readonly bodies?: (size: number, from: number) => AsyncIterable<BodyLine>;
   readonly onProgress?: (what: 'entries' | 'bodies', done: number, of: number) => void;
 }
 
@@ -50,6 +54,8 @@ export interface ExportLogReport {
   /** Base64. */
   readonly root: string;
   readonly bodies?: number;
+  /** Entries that an interrupted export had copied and that did not need to be asked for again. */
+  readonly kept?: number;
   /** Size of the export that was there before and of which this one is a continuation. */
   readonly earlierSize?: number;
   /** What is wrong with the log as the hub showed it; the folder is kept as evidence. */
@@ -57,9 +63,9 @@ export interface ExportLogReport {
 }
 
 /**
- * Copies a log into a folder in the layout of C2SP tlog-tiles, recomputing the tree on the way. An export that is there
- * already is replaced only by one of a log that has grown from it. Errors: CONFLICT (the folder holds something else),
- * CHECKPOINT_INVALID, those of the source.
+ * Copies a log into a folder in the layout of C2SP tlog-tiles, recomputing the tree on the way. An export that was interrupted
+ * goes on where it stopped. One that is there already is replaced only by one of a log that has grown from it. Errors: CONFLICT
+ * (the folder holds something else), CHECKPOINT_INVALID, those of the source.
  */
 export async function exportLog(request: ExportLogRequest): Promise<ExportLogReport> {
   // Before the checkpoint, so that it is no larger than that.
@@ -67,28 +73,31 @@ export async function exportLog(request: ExportLogRequest): Promise<ExportLogRep
   const note = await request.source.checkpoint();
   const links = await request.source.keys();
   const { keys: verifier } = await trustedKeys(request.verifierKey, links);
-  const earlier = await earlierExport(request.target, (kept) => openCheckpoint(kept, verifier));
-  const part = `${request.target}.part`;
-  await rm(part, { recursive: true, force: true });
-  const folder = new LogFolder(part);
+  const open = (kept: string): Result<Checkpoint> => openCheckpoint(kept, verifier);
+  const earlier = await earlierExport(request.target, open);
+  const checkpoint = unwrap(open(note));
+  const folder = new LogFolder(`${request.target}.part`);
+  const interrupted = await InterruptedExport.in(folder, open);
+  await folder.writeIfOther(begunFile, Buffer.from((interrupted?.checkpoint ?? checkpoint).note, 'utf8'));
 
-  const checkpoint = unwrap(openCheckpoint(note, verifier));
-  await folder.write(checkpointFile, checkpoint.note);
-  if (cosigned !== undefined) await folder.write(cosignedFile, cosigned);
+  const seen = [earlier, interrupted?.checkpoint].filter((one) => one !== undefined);
+  const tree = await copyEntries(request, folder, { size: checkpoint.size, seen, interrupted });
+  const bodies = await copyBodies(request, folder, { size: checkpoint.size, tree, interrupted });
+  const problem = problemOf(checkpoint, tree, seen);
   await folder.write(verifierKeyFile, `${request.verifierKey}\n`);
+  if (cosigned !== undefined) await folder.write(cosignedFile, cosigned);
   if (links !== undefined) await folder.write(logKeysFile, links);
-  const tree = await copyEntries(request, folder, { size: checkpoint.size, earlierSize: earlier?.size });
-  const bodies = request.bodies ? await copyBodies(request, folder, checkpoint.size) : undefined;
-
-  const problem = problemOf(checkpoint, tree, earlier);
+  await folder.write(checkpointFile, checkpoint.note);
+  if (!problem || !interrupted) await rm(join(folder.path, begunFile));
   const target = problem && earlier ? `${request.target}.conflict-${checkpoint.size}` : request.target;
-  await replaceFolder(part, target);
+  await replaceFolder(folder.path, target);
   return {
     folder: target,
     origin: checkpoint.origin,
     size: checkpoint.size,
     root: checkpoint.root.toString('base64'),
     ...(bodies !== undefined && { bodies }),
+    ...(tree.kept > 0 && { kept: tree.kept }),
     ...(earlier && { earlierSize: earlier.size }),
     ...(problem && { problem }),
   };
@@ -96,9 +105,12 @@ export async function exportLog(request: ExportLogRequest): Promise<ExportLogRep
 
 interface CopiedTree {
   readonly root: Buffer;
-  /** Root that the tree had at the earlier export's size. */
-  readonly earlierRoot: Buffer | undefined;
+  /** Root that the tree had at each size at which it was seen before; a larger one is not there. */
+  readonly roots: ReadonlyMap<number, Buffer>;
   readonly size: number;
+  /** Entries that were there already. */
+  readonly kept: number;
+  readonly buried: Buried;
 }
 
 async function earlierExport(
@@ -114,52 +126,85 @@ async function earlierExport(
 async function copyEntries(
   { source, onProgress }: ExportLogRequest,
   folder: LogFolder,
-  { size, earlierSize }: { readonly size: number; readonly earlierSize: number | undefined },
+  {
+    size,
+    seen,
+    interrupted,
+  }: {
+    readonly size: number;
+    readonly seen: readonly Checkpoint[];
+    readonly interrupted: InterruptedExport | undefined;
+  },
 ): Promise<CopiedTree> {
   const tree = new TileBuilder();
-  let earlierRoot = earlierSize === 0 ? emptyRoot : undefined;
+  const roots = new Map(seen.some((one) => one.size === 0) ? [[0, emptyRoot]] : []);
+  const shown = new BundleRoots((path) => source.tile(path), size);
+  const buried: IndexRange[] = [];
   let bundle: Buffer[] = [];
-  const finishBundle = async (): Promise<void> => {
-    const n = Math.floor((tree.size - 1) / tileWidth);
-    await folder.write(entryBundlePath(n, bundle.length), encodeEntryBundle(bundle));
+  let kept = 0;
+  const finishBundle = async (n: number): Promise<void> => {
+    await folder.writeIfOther(entryBundlePath(n, bundle.length), encodeEntryBundle(bundle));
     bundle = [];
   };
+  const keptFrom = async (from: number): Promise<Buffer[] | undefined> => {
+    const n = from / tileWidth;
+    const root = interrupted && Number.isInteger(n) ? await shown.of(n) : undefined;
+    const entries = root && (await interrupted?.bundle(n, root));
+    kept += entries?.length ?? 0;
+    return entries;
+  };
   while (tree.size < size) {
-    const entries = await source.entries(tree.size, size);
+    const entries = (await keptFrom(tree.size)) ?? (await source.entries(tree.size, size));
     // Fewer entries than the signed size: the copy is kept and its root tells.
     if (entries.length === 0) break;
     for (const entry of entries.slice(0, size - tree.size)) {
       tree.append(leafHash(entry));
       bundle.push(entry);
-      if (bundle.length === tileWidth) await finishBundle();
-      if (tree.size === earlierSize) earlierRoot = tree.root();
+      buried.push(...(tombstoneIn(entry)?.indices ?? []));
+      if (bundle.length === tileWidth) await finishBundle(tree.size / tileWidth - 1);
+      if (seen.some((one) => one.size === tree.size)) roots.set(tree.size, tree.root());
     }
     for (const tile of tree.takeFull()) await writeTile(folder, tile);
     onProgress?.('entries', tree.size, size);
   }
-  if (bundle.length > 0) await finishBundle();
+  if (bundle.length > 0) await finishBundle(Math.floor(tree.size / tileWidth));
   for (const tile of tree.partial()) await writeTile(folder, tile);
-  return { root: tree.root(), earlierRoot, size: tree.size };
+  return { root: tree.root(), roots, size: tree.size, kept, buried: new Buried(buried) };
 }
 
 const writeTile = (folder: LogFolder, { level, n, hashes }: BuiltTile): Promise<void> =>
-  folder.write(tilePath(level, n, hashes.length), encodeTile(hashes));
+  folder.writeIfOther(tilePath(level, n, hashes.length), encodeTile(hashes));
 
-async function copyBodies({ bodies, onProgress }: ExportLogRequest, folder: LogFolder, size: number): Promise<number> {
-  const file = createWriteStream(join(folder.path, bodiesFile), { mode: 0o600 });
+/** Gives their number; undefined where none are asked for. */
+async function copyBodies(
+  { bodies, onProgress }: ExportLogRequest,
+  folder: LogFolder,
+  {
+    size,
+    tree,
+    interrupted,
+  }: { readonly size: number; readonly tree: CopiedTree; readonly interrupted: InterruptedExport | undefined },
+): Promise<number | undefined> {
+  const path = join(folder.path, bodiesFile);
+  if (!bodies) {
+    await rm(path, { force: true });
+    return undefined;
+  }
+  const kept = (await interrupted?.keepBodies(tree.size, tree.buried)) ?? { count: 0, next: 0 };
+  const file = createWriteStream(path, { mode: 0o600, flags: 'a' });
   const closed = once(file, 'close');
-  let count = 0;
-  for await (const { index, body, commitmentKey, places } of bodies?.(size) ?? []) {
-    if (!file.write(`${JSON.stringify({ index, body, commitmentKey, places })}\n`)) await once(file, 'drain');
+  let { count } = kept;
+  for await (const line of bodies(size, kept.next)) {
+    if (!file.write(formatBodyLine(line))) await once(file, 'drain');
     count += 1;
-    onProgress?.('bodies', index + 1, size);
+    onProgress?.('bodies', line.index + 1, size);
   }
   file.end();
   await closed;
   return count;
 }
 
-function problemOf(checkpoint: Checkpoint, tree: CopiedTree, earlier: Checkpoint | undefined): AppError | undefined {
+function problemOf(checkpoint: Checkpoint, tree: CopiedTree, seen: readonly Checkpoint[]): AppError | undefined {
   if (tree.size < checkpoint.size)
     return new AppError(
       'LOG_INCONSISTENT',
@@ -167,10 +212,10 @@ function problemOf(checkpoint: Checkpoint, tree: CopiedTree, earlier: Checkpoint
     );
   if (!tree.root.equals(checkpoint.root))
     return new AppError('LOG_INCONSISTENT', 'The entries do not lead to the root that the log signed.');
-  if (earlier === undefined) return undefined;
-  if (earlier.size > checkpoint.size)
-    return new AppError('LOG_INCONSISTENT', `The log has ${checkpoint.size} entries; it had ${earlier.size} before.`);
-  if (!tree.earlierRoot?.equals(earlier.root))
+  const longer = seen.find(({ size }) => size > checkpoint.size);
+  if (longer)
+    return new AppError('LOG_INCONSISTENT', `The log has ${checkpoint.size} entries; it had ${longer.size} before.`);
+  if (!seen.every(({ size, root }) => tree.roots.get(size)?.equals(root)))
     return new AppError('LOG_INCONSISTENT', 'The log is no continuation of the one that was exported before.');
   return undefined;
 }

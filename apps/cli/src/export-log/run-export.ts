@@ -26,10 +26,10 @@ export async function runExport({ target, hub, log, quiet, reader }: RunExport):
     target,
     source: log ? new TiledSource(log.files) : new PublicHub(await hub.get('gateway')),
     verifierKey,
-    ...(session && { bodies: (size) => session.bodies(size) }),
+    ...(session && { bodies: (size, from) => session.bodies(size, from) }),
     onProgress: (what, done, of) => progress?.update(what, done, of),
   }).finally(() => progress?.stop());
-  const { folder, origin, size, root, bodies, earlierSize, problem } = report;
+  const { folder, origin, size, root, bodies, kept, earlierSize, problem } = report;
   return {
     ok: problem === undefined,
     data: { ...report, ...(problem && { problem: { code: problem.code, detail: problem.detail } }) },
@@ -37,6 +37,7 @@ export async function runExport({ target, hub, log, quiet, reader }: RunExport):
       `Log ${origin}: ${size} entries, root ${root}`,
       `  written to  ${folder}`,
       ...(bodies === undefined ? [] : [`  bodies      ${bodies}`]),
+      ...(kept === undefined ? [] : [`  kept        ${kept} entries of an export that was interrupted`]),
       ...(earlierSize === undefined
         ? []
         : [`  continues   the export of ${earlierSize} entries`].filter(() => !problem)),

@@ -25,6 +25,10 @@ export class TiledSource implements LogSource {
     return this.files.read(logKeysFile);
   }
 
+  tile(path: string): Promise<Buffer | undefined> {
+    return this.files.read(path);
+  }
+
   /** Whole bundles from the one of `from` on; fewer entries where a bundle is missing. */
   async entries(from: number, to: number): Promise<Buffer[]> {
     const first = Math.floor(from / tileWidth);

@@ -71,13 +71,13 @@ export class AuditSession {
   }
 
   /** Opened entries from an index on, in rising order, as far as they lie below `size`. Each page is logged as a search. */
-  async *bodies(size: number): AsyncGenerator<BodyLine> {
-    for (let from: number | undefined = 0; from !== undefined && from < size;) {
-      const page: OpenedPage = await this.page(from);
+  async *bodies(size: number, from = 0): AsyncGenerator<BodyLine> {
+    for (let next: number | undefined = from; next !== undefined && next < size;) {
+      const page: OpenedPage = await this.page(next);
       for (const line of page.entries) {
         if (line.index < size) yield line;
       }
-      from = page.next;
+      next = page.next;
     }
   }
 

@@ -28,6 +28,11 @@ export class LogFolder implements LogFiles {
     await writeFile(path, content);
   }
 
+  /** Leaves a file that has this content already as it is. */
+  async writeIfOther(name: string, content: Uint8Array): Promise<void> {
+    if (!(await this.read(name))?.equals(content)) await this.write(name, content);
+  }
+
   /** The lines of a text file one after another; none where there is no file. */
   async *lines(name: string): AsyncGenerator<string> {
     if (!(await this.has(name))) return;

@@ -31,6 +31,11 @@ export class PublicHub {
     return this.file(logKeysFile);
   }
 
+  /** A tile of the published log by its path; undefined where it is not shown. */
+  tile(path: string): Promise<Buffer | undefined> {
+    return this.file(path);
+  }
+
   private async file(name: string): Promise<Buffer | undefined> {
     const response = await patiently(() => fetch(new URL(`log/${name}`, withSlash(this.gatewayUrl))));
     if (response.status === 404) return undefined;

@@ -32,12 +32,15 @@ import {
   MemoryTree,
   type NoteSigner,
   type NoteVerifier,
+  TileBuilder,
   ed25519NoteSigner,
+  encodeTile,
   formatCheckpoint,
   formatProof,
   leafHash,
   parseVerifierKey,
   signCheckpoint,
+  tilePath,
   verifierKey,
 } from '#merkle';
 import { unwrap } from '#kernel';
@@ -129,6 +132,10 @@ export class SmallLog {
 
   get size(): number {
     return this.entries.length;
+  }
+
+  get root(): Buffer {
+    return this.tree.root();
   }
 
   /** An entry with its places in the chains of its parties and subjects, of which one is opened: the sender's, or as given. */
@@ -247,7 +254,16 @@ export class SmallLog {
       cosigned: async () => this.cosigned,
       keys: async () => this.keyLinks,
       entries: async (from, to) => this.entries.slice(from, Math.min(to, from + 1_024)),
+      tile: async (path) => this.tile(path, size),
     };
+  }
+
+  private tile(path: string, size: number): Buffer | undefined {
+    const builder = new TileBuilder();
+    for (const entry of this.entries.slice(0, size)) builder.append(leafHash(entry));
+    const tiles = [...builder.takeFull(), ...builder.partial()];
+    const tile = tiles.find(({ level, n, hashes }) => tilePath(level, n, hashes.length) === path);
+    return tile && encodeTile(tile.hashes);
   }
 
   async export(target: string, size = this.size): Promise<LogFolder> {
@@ -255,7 +271,7 @@ export class SmallLog {
       target,
       source: this.source(size),
       verifierKey: this.verifierKey,
-      bodies: (below) => asyncOf(this.bodies.filter(({ index }) => index < below)),
+      bodies: (below, from) => asyncOf(this.bodies.filter(({ index }) => index >= from && index < below)),
     });
     if (report.problem) throw report.problem;
     return new LogFolder(target);
