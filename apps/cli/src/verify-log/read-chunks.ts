@@ -44,8 +44,9 @@ async function readEntries(
   const path = entryBundlePath(n, width);
   const bytes = await files.read(path);
   if (bytes === undefined) {
-    // The tail is named as such, entry by entry, by who puts entries and hashes side by side.
-    if (!(await hasLaterBundle(files, n, size))) return [];
+    // Where its tile is there, or a later bundle, a file is missing. Where neither is, the log was cut off: the tail is named as
+    // such, entry by entry, by who puts entries and hashes side by side.
+    if (hashes === undefined && !(await hasLaterBundle(files, n, size))) return [];
     faults.add(
       faultOf('bundle-missing', `The bundle of ${places(n, width)} is missing.`, { path, index: n * tileWidth }),
     );

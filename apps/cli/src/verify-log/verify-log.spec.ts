@@ -179,9 +179,15 @@ describe('entries that were', () => {
     expect(await faults()).toEqual(['tail-missing 290']);
   });
 
-  it('dropped with their bundle are named as the tail', async () => {
+  it('dropped with their bundle and its tile are named as the tail', async () => {
     await rm(join(folder.path, bundlePath(1)));
-    expect(await faults()).toEqual(['tail-missing 256']);
+    await rm(join(folder.path, tilePath(0, 1, widthAt(1, size))));
+    expect(await faults()).toEqual(['tile-missing', 'tail-missing 256']);
+  });
+
+  it('dropped with the last bundle are named by it where its tile is there', async () => {
+    await rm(join(folder.path, bundlePath(1)));
+    expect(await faults()).toEqual(['bundle-missing 256']);
   });
 
   it('dropped with a bundle in the middle are named by it', async () => {
