@@ -40,10 +40,11 @@ export const tokenId = text(/^[A-Za-z0-9_-]{16,64}$/);
 /** BCP 47 language tag in the form that the reference data uses. */
 export const language = text(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/);
 
-const isInstant = (value: string): boolean => !Number.isNaN(Date.parse(value));
-// A calendar date that the parser moved (30 February) is no date.
-const isDay = (value: string): boolean =>
-  isInstant(value) && new Date(value).toISOString().slice(0, 10) === value.slice(0, 10);
+function isDay(value: string): boolean {
+  const date = new Date(value);
+  // A calendar date that the parser moved (30 February) is no date.
+  return !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 10) === value.slice(0, 10);
+}
 
 /** Instant in UTC as of RFC 3339, ending in Z. */
 export const instant = also(text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/), isDay);

@@ -32,6 +32,27 @@ describe('secrets wrapped together', () => {
     expect(wrapped.map((one) => other.unwrap(one).ok)).not.toContain(true);
   });
 
+  it('unwrap together as each would alone, those that do not beside those that do', () => {
+    const [kek, other] = [new KeyEncryptionKey(randomBytes(32)), new KeyEncryptionKey(randomBytes(32))];
+    const good = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((secret) => kek.wrap(Buffer.from(secret)));
+    const ofAnother = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((secret) => other.wrap(Buffer.from(secret)));
+    const changed = fc.tuple(good, fc.nat(39), fc.integer({ min: 1, max: 255 })).map(([wrapped, at, by]) => {
+      wrapped[at]! ^= by;
+      return wrapped;
+    });
+    const ofAnyLength = fc.uint8Array({ minLength: 1, maxLength: 60 }).map((some) => Buffer.from(some));
+    const all = fc.array(fc.oneof(good, ofAnother, changed, ofAnyLength), { maxLength: 40 });
+    fc.assert(
+      fc.property(all, (wrapped) => {
+        const alone = wrapped.map((one) => kek.unwrap(one));
+        expect(kek.unwrapAll(wrapped)).toEqual(alone.map((one) => (one.ok ? one.value : undefined)));
+      }),
+    );
+  });
+
+  it('unwrap together as RFC 3394 has it', () =>
+    expect(new KeyEncryptionKey(bytes(vector.kek)).unwrapAll([bytes(vector.wrapped)])).toEqual([bytes(vector.secret)]));
+
   it('have 32 bytes', () =>
     expect(() => new KeyEncryptionKey(randomBytes(32)).wrapAll([randomBytes(16)])).toThrow(TypeError));
 });

@@ -196,10 +196,26 @@ describe('log entry', () => {
     const secret = sealed.wrappedSecret;
     expect(unwrap(openSealedEntry(sealed.body, secret))).toEqual({
       body,
+      canonical: Buffer.from(canonicalBody(body)),
+      commitmentKey: commitmentKeyOf(secret),
       commitment: bodyCommitment(body, commitmentKeyOf(secret)),
     });
     expect(codeOf(openSealedEntry(sealed.body, newEntrySecret()))).toBe('LEAF_MISMATCH');
     expect(codeOf(openSealedEntry(sealed.body.subarray(1), secret))).toBe('LEAF_MISMATCH');
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['no body', '{"v":1}'],
+    ['another order of its members', JSON.stringify({ ...body, assertedBy: 'hub' })],
+    ['a space', canonicalBody(body).replace(',', ', ')],
+    ['a member twice', canonicalBody(body).replace('{', '{"assertedBy":"hub",')],
+    ['another form of a number', canonicalBody(body).replace('"v":1', '"v":1.0')],
+    ['a byte order mark', `\ufeff${canonicalBody(body)}`],
+    ['no UTF-8', Buffer.concat([Buffer.from(canonicalBody({ ...body, purpose: 'plan' })), Buffer.of(0xff)])],
+  ])('sealed: %s is no body', (_name, said) => {
+    const key = sealingKeyOf(newEntrySecret());
+    expect(codeOf(openBody(sealBytes(Buffer.from(said), key), key))).toBe('MALFORMED');
   });
 
   it('sealed body: any changed byte is found', () => {

@@ -14,7 +14,8 @@ import {
   ok,
 } from '#kernel';
 import { type Basis, basisItem } from './basis.js';
-import { canonicalBytes, readCanonicalJson } from './canonical.js';
+import { canonicalBody } from './canonical-body.js';
+import { canonicalBytes, readCanonicalJson, readJson } from './canonical.js';
 import {
   agency,
   categories,
@@ -299,42 +300,52 @@ export const parseLogBody = (value: unknown): Result<LogBody> => parseAs(bodySha
 /** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
 export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody> {
   const plaintext = openBytes(bytes, sealingKey);
-  if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
-  const value = readCanonicalJson(plaintext);
-  return value.ok ? parseLogBody(value.value) : value;
+  return plaintext ? readCanonicalBody(plaintext) : doesNotOpen();
 }
 
-/**
- * The body with what its leaf must commit to, keys and canonical text computed once: for who opens a whole log.
- * Errors: as `openBody`.
- */
-export function openSealedEntry(
-  bytes: Uint8Array,
-  secret: Buffer,
-): Result<{ readonly body: LogBody; readonly commitment: Buffer }> {
+/** A stored body that was opened. */
+export interface OpenedEntry {
+  readonly body: LogBody;
+  /** Canonical JSON in UTF-8, as it was sealed. */
+  readonly canonical: Buffer;
+  readonly commitmentKey: Buffer;
+  /** What the leaf must commit to. */
+  readonly commitment: Buffer;
+}
+
+/** With what its leaf must commit to, keys and canonical text computed once: for who opens many. Errors: as `openBody`. */
+export function openSealedEntry(bytes: Uint8Array, secret: Uint8Array): Result<OpenedEntry> {
   const from = extracted(secret);
-  const plaintext = openBytes(bytes, sealingKeyFrom(from));
-  if (plaintext === undefined) return err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
-  const value = readCanonicalJson(plaintext);
-  const body = value.ok ? parseLogBody(value.value) : value;
-  return body.ok ? ok({ body: body.value, commitment: new HmacKey(commitmentKeyFrom(from)).digest(plaintext) }) : body;
+  const canonical = openBytes(bytes, sealingKeyFrom(from));
+  if (canonical === undefined) return doesNotOpen();
+  const body = readCanonicalBody(canonical);
+  if (!body.ok) return body;
+  const commitmentKey = commitmentKeyFrom(from);
+  return ok({ body: body.value, canonical, commitmentKey, commitment: new HmacKey(commitmentKey).digest(canonical) });
 }
 
 /**
  * The body, if it is the one to which the leaf commits. Those bytes were made canonical, so it is not looked at again whether they are.
  * Errors: LEAF_MISMATCH; MALFORMED.
  */
-export function openCommittedBody(bytes: Uint8Array, secret: Buffer, commitment: Buffer): Result<LogBody> {
+export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<LogBody> {
   const from = extracted(secret);
   const plaintext = openBytes(bytes, sealingKeyFrom(from));
   if (plaintext === undefined || !new HmacKey(commitmentKeyFrom(from)).digest(plaintext).equals(commitment))
     return err(new AppError('LEAF_MISMATCH', 'The leaf does not commit to this body.'));
-  try {
-    return parseLogBody(JSON.parse(plaintext.toString('utf8')));
-  } catch {
-    return malformed();
-  }
+  const read = readJson(plaintext);
+  return read ? parseLogBody(read.value) : malformed();
 }
+
+/** As `readCanonicalJson` and `parseLogBody` do it, in half of the time. */
+function readCanonicalBody(plaintext: Uint8Array): Result<LogBody> {
+  const value = readJson(plaintext);
+  const body = value && parseLogBody(value.value);
+  if (!body?.ok) return body ?? malformed();
+  return canonicalBody(body.value) === value?.text ? body : malformed();
+}
+
+const doesNotOpen = () => err(new AppError('LEAF_MISMATCH', 'The sealed body does not open.'));
 
 /** Signed statements behind an entry, compact JWS by their kinds; sealed so that they end with the entry's secret. */
 export type EntryEvidence = Readonly<Record<string, string>>;

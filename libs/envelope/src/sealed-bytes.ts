@@ -16,7 +16,10 @@ export function openBytes(bytes: Uint8Array, key: Buffer): Buffer | undefined {
     const nonce = bytes.subarray(0, nonceBytes);
     const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
     decipher.setAuthTag(bytes.subarray(-tagBytes));
-    return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+    const plaintext = decipher.update(bytes.subarray(nonceBytes, -tagBytes));
+    // GCM gives nothing more at the end; it says whether the tag is right.
+    decipher.final();
+    return plaintext;
   } catch {
     return undefined;
   }

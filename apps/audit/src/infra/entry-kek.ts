@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rename } from 'node:fs/promises';
-import { KeyEncryptionKey } from '#envelope';
+import { KeyEncryptionKey, unwrapSecrets } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
 import { loadOrCreateServiceKey } from '#platform';
 import { shredFile, syncFolderOf } from './shred-file.js';
@@ -80,6 +80,11 @@ export class EntryKek {
   unwrap(wrapped: Uint8Array, id: string = this.id): Result<Buffer> {
     const key = [this.current, this.former].find((one) => one?.id === id);
     return key?.unwrap(wrapped) ?? err(new AppError('LEAF_MISMATCH', 'the key that wrapped the secret is gone'));
+  }
+
+  /** Each as `unwrap`, all together; undefined for one that does not unwrap. */
+  unwrapAll(secrets: Parameters<typeof unwrapSecrets>[0]): (Buffer | undefined)[] {
+    return unwrapSecrets(secrets, this.former ? [this.current, this.former] : [this.current]);
   }
 
   /** The same secret under the key that wraps now. Errors: LEAF_MISMATCH. */

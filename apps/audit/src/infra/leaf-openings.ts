@@ -1,14 +1,13 @@
 import {
   type EntryEvidence,
   type LogBody,
-  commitmentKeyOf,
+  type OpenedEntry,
   decodeEntry,
-  openBody,
   openCommittedBody,
   openEvidence,
-  sealingKeyOf,
+  openSealedEntry,
 } from '#envelope';
-import { canonicalJson } from '#kernel';
+import type { Result } from '#kernel';
 import type { Logger } from '#platform';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
 import type { EntryKek } from './entry-kek.js';
@@ -47,11 +46,12 @@ export class LeafOpenings {
 
   private committedInto(bodies: Map<number, LogBody>, sealed: readonly SealedOpening[]): number[] {
     const shut: number[] = [];
-    for (const { leafIndex, entry, body, wrapped, kek } of sealed) {
-      const secret = this.kek.unwrap(wrapped, kek);
+    const secrets = this.kek.unwrapAll(sealed);
+    for (const [at, { leafIndex, entry, body }] of sealed.entries()) {
+      const secret = secrets[at];
       const leaf = decodeEntry(entry);
       const commitment = leaf.ok && leaf.value.kind === 'opaque' ? leaf.value.commitment : undefined;
-      const opened = secret.ok && commitment ? openCommittedBody(body, secret.value, commitment) : undefined;
+      const opened = secret && commitment ? openCommittedBody(body, secret, commitment) : undefined;
       if (opened?.ok) bodies.set(leafIndex, opened.value);
       else shut.push(leafIndex);
     }
@@ -73,20 +73,29 @@ export class LeafOpenings {
   /** Gives those that do not open. */
   private async openInto(openings: Map<number, ReadOpening>, leaves: readonly number[]): Promise<number[]> {
     const shut: number[] = [];
-    for (const { leafIndex, entry, body, wrapped, kek } of await sealedOpenings(this.client, leaves)) {
-      const secret = this.kek.unwrap(wrapped, kek);
-      const opened = secret.ok ? openBody(body, sealingKeyOf(secret.value)) : secret;
-      if (!secret.ok || !opened.ok) {
+    for (const { leafIndex, entry, opened } of await this.opened(leaves)) {
+      if (!opened?.ok) {
         shut.push(leafIndex);
         continue;
       }
       const leaf = decodeEntry(entry);
       openings.set(leafIndex, {
-        body: canonicalJson(opened.value),
-        commitmentKey: commitmentKeyOf(secret.value),
+        body: opened.value.canonical.toString('utf8'),
+        commitmentKey: opened.value.commitmentKey,
         places: (leaf.ok && leaf.value.kind === 'opaque' && leaf.value.places) || Buffer.alloc(0),
       });
     }
     return shut;
+  }
+
+  private async opened(
+    leaves: readonly number[],
+  ): Promise<{ leafIndex: number; entry: Buffer; opened: Result<OpenedEntry> | undefined }[]> {
+    const sealed = await sealedOpenings(this.client, leaves);
+    const secrets = this.kek.unwrapAll(sealed);
+    return sealed.map(({ leafIndex, entry, body }, at) => {
+      const secret = secrets[at];
+      return { leafIndex, entry, opened: secret && openSealedEntry(body, secret) };
+    });
   }
 }

@@ -26,11 +26,14 @@ const statements = {
     name: 'log-cosigned',
     text: `SELECT note FROM ${schema}.witnessed_checkpoint ORDER BY tree_size DESC LIMIT 1`,
   },
+  // In one piece, as the driver makes a string of each value that it is given.
   sealed: {
     name: 'log-sealed',
-    text: `SELECT leaf_index::float8 AS index, entry, body, wrapped, kek
-           FROM ${schema}.entry JOIN ${schema}.entry_secret USING (leaf_index)
-           WHERE leaf_index >= $1 AND leaf_index < $2 AND body IS NOT NULL ORDER BY leaf_index`,
+    text: `SELECT string_agg(int8send(leaf_index) || int4send(length(entry)) || int4send(length(body)) ||
+             int4send(length(wrapped)) || int4send(length(id)) || entry || body || wrapped || id, ''
+             ORDER BY leaf_index) AS rows
+           FROM ${schema}.entry JOIN ${schema}.entry_secret USING (leaf_index), convert_to(kek, 'UTF8') AS id
+           WHERE leaf_index >= $1 AND leaf_index < $2 AND body IS NOT NULL`,
   },
   entries: {
     name: 'log-entries',
@@ -103,7 +106,8 @@ export class LogInDatabase implements LogFiles {
 
   /** Bodies that were not erased, in the order of their entries. */
   async sealed(first: number, end: number): Promise<SealedRow[]> {
-    return (await this.pool.query<SealedRow>({ ...statements.sealed, values: [first, end] })).rows;
+    const { rows } = await this.pool.query<{ rows: Buffer | null }>({ ...statements.sealed, values: [first, end] });
+    return rows.flatMap((one) => sealedRowsIn(one.rows ?? Buffer.alloc(0)));
   }
 
   /** Stored checkpoints in the order of their sizes. */
@@ -160,6 +164,21 @@ export class LogInDatabase implements LogFiles {
     const { rows } = await this.pool.query<{ root: Buffer }>({ ...statements.roots, values });
     return rows.map(({ root }) => root);
   }
+}
+
+function sealedRowsIn(bytes: Buffer): SealedRow[] {
+  const rows: SealedRow[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const index = Number(bytes.readBigInt64BE(at));
+    let part = at + 24;
+    const [entry, body, wrapped, id] = [8, 12, 16, 20].map((length) => {
+      const begin = part;
+      return bytes.subarray(begin, (part += bytes.readUInt32BE(at + length)));
+    }) as [Buffer, Buffer, Buffer, Buffer];
+    rows.push({ index, entry, body, wrapped, kek: id.toString('utf8') });
+    at = part;
+  }
+  return rows;
 }
 
 /** Each entry at its place: an empty one, which no entry is, where a row is missing, so that the others are not moved. */
