@@ -337,6 +337,24 @@ export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitm
   return read ? parseLogBody(read.value) : malformed();
 }
 
+/**
+ * The entry in whose leaf a body stands that is shown with its commitment key, with what it says. A body in another spelling
+ * than the canonical one is refused: what is shown must be what was logged, byte for byte. Throws TypeError on another key
+ * than one of 32 bytes. Errors: MALFORMED.
+ */
+export function entryOfBody(
+  text: string,
+  commitmentKey: Buffer,
+  places?: Buffer,
+): Result<{ readonly body: LogBody; readonly entry: Buffer }> {
+  if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
+  const canonical = Buffer.from(text, 'utf8');
+  const body = readCanonicalBody(canonical);
+  if (!body.ok) return body;
+  const commitment = new HmacKey(commitmentKey).digest(canonical);
+  return ok({ body: body.value, entry: opaqueEntry(body.value.eventId, commitment, places) });
+}
+
 /** As `readCanonicalJson` and `parseLogBody` do it, in half of the time. */
 function readCanonicalBody(plaintext: Uint8Array): Result<LogBody> {
   const value = readJson(plaintext);

@@ -1,7 +1,6 @@
 import { leafHash } from '#merkle';
-import { readCanonicalJson } from './canonical.js';
 import { type Chain, type Place, type PlaceOpening, firstLink, linkAfter, placeOf } from './entry-places.js';
-import { type LogBody, decodeEntry, encodeOpaqueEntry, parseLogBody } from './log-entry.js';
+import { decodeEntry, entryOfBody } from './log-entry.js';
 
 /** An entry of an answer: opened, or only as the tree hashes it where nothing but its place matters. */
 export interface AnsweredEntry {
@@ -229,12 +228,6 @@ function leafOf({ content }: AnsweredEntry, placesHash: Buffer): Buffer | undefi
     const fits = decoded.ok && decoded.value.kind === 'opaque' && decoded.value.places?.equals(placesHash);
     return fits ? content.entry : undefined;
   }
-  const body = bodyOf(content.body);
-  return body && encodeOpaqueEntry(body.eventId, body, content.commitmentKey, placesHash);
-}
-
-function bodyOf(text: string): LogBody | undefined {
-  const value = readCanonicalJson(Buffer.from(text, 'utf8'));
-  const body = value.ok ? parseLogBody(value.value) : value;
-  return body.ok ? body.value : undefined;
+  const logged = entryOfBody(content.body, content.commitmentKey, placesHash);
+  return logged.ok ? logged.value.entry : undefined;
 }

@@ -44,13 +44,14 @@ export async function openPlaces(
   const byLeaf = new Map<number, PlaceRow[]>();
   for (const row of rows) byLeaf.set(row.leafIndex, [...(byLeaf.get(row.leafIndex) ?? []), row]);
   const opened = new Map<number, OpenedPlace>();
-  for (const [leafIndex, ofLeaf] of byLeaf) {
-    const [first] = ofLeaf;
-    const secret = first && kek.unwrap(first.wrapped, first.kek);
-    if (!first || !secret?.ok || !ofLeaf.some((row) => row.chain === chain)) continue;
+  const placed = [...byLeaf.values()].filter((ofLeaf) => ofLeaf.some((row) => row.chain === chain));
+  const secrets = kek.unwrapAll(placed.map(([first]) => first!));
+  for (const [at, ofLeaf] of placed.entries()) {
+    const secret = secrets[at];
+    if (!secret) continue;
+    const { leafIndex, entry } = ofLeaf[0]!;
     const places = placesOf(ofLeaf);
-    const opening = openPlace(chain, places, placeSaltsOf(secret.value, places.length));
-    opened.set(leafIndex, { leafIndex, entry: first.entry, opening });
+    opened.set(leafIndex, { leafIndex, entry, opening: openPlace(chain, places, placeSaltsOf(secret, places.length)) });
   }
   return opened;
 }

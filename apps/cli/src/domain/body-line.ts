@@ -1,5 +1,5 @@
-import { type LogBody, encodeOpaqueEntry, parseLogBody } from '#envelope';
-import { AppError, type Result, canonicalJson, err, ok } from '#kernel';
+import { type LogBody, entryOfBody } from '#envelope';
+import { AppError, type Result, err, ok } from '#kernel';
 import { leafHash } from '#merkle';
 
 /** One line of an export's bodies: what an opaque entry says, and the key by which its leaf commits to that. */
@@ -40,15 +40,13 @@ export function parseBodyLine(line: string): Result<BodyLine> {
  * what was logged, byte for byte. Errors: LEAF_MISMATCH.
  */
 export function openBodyLine({ body, commitmentKey, places }: Omit<BodyLine, 'index'>): Result<OpenedBody> {
-  const value = parsed(body);
-  const parsedBody = parseLogBody(value);
   const key = commitmentKeyOf(commitmentKey);
-  if (!parsedBody.ok || canonicalJson(value) !== body) return mismatch('The body is none that a log can hold.');
   if (key === undefined) return mismatch('The commitment key is none.');
   const placesHash = places === undefined ? undefined : commitmentKeyOf(places);
   if (places !== undefined && placesHash === undefined) return mismatch('The hash of the places is none.');
-  const entry = encodeOpaqueEntry(parsedBody.value.eventId, parsedBody.value, key, placesHash);
-  return ok({ body: parsedBody.value, leafHash: leafHash(entry) });
+  const logged = entryOfBody(body, key, placesHash);
+  if (!logged.ok) return mismatch('The body is none that a log can hold.');
+  return ok({ body: logged.value.body, leafHash: leafHash(logged.value.entry) });
 }
 
 /** 32 bytes from base64 or base64url, in one spelling each; undefined for anything else. */
