@@ -47,6 +47,7 @@ export {
   usableAt,
 } from './logged-keys.js';
 export { type Manifest, checkParts, readManifest, signManifest, verifyManifest } from './manifest.js';
+export * from './open-entry.js';
 export * from './open-message.js';
 export { maxContentBytes } from './profile.js';
 export { openPseudonymKey, sealPseudonymKey, type SharedPseudonymKey } from './pseudonym-key.js';

@@ -1,6 +1,7 @@
 import { leafHash } from '#merkle';
 import { type Chain, type Place, type PlaceOpening, firstLink, linkAfter, placeOf } from './entry-places.js';
-import { decodeEntry, entryOfBody } from './log-entry.js';
+import { decodeEntry } from './log-entry.js';
+import { entryOfBody } from './open-entry.js';
 
 /** An entry of an answer: opened, or only as the tree hashes it where nothing but its place matters. */
 export interface AnsweredEntry {
