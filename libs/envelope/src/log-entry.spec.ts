@@ -18,6 +18,7 @@ import {
   maxTombstoneRanges,
   newEntrySecret,
   openBody,
+  openCommittedBody,
   openSealedEntry,
   parseLogBody,
   rangesOf,
@@ -202,6 +203,17 @@ describe('log entry', () => {
     });
     expect(codeOf(openSealedEntry(sealed.body, newEntrySecret()))).toBe('LEAF_MISMATCH');
     expect(codeOf(openSealedEntry(sealed.body.subarray(1), secret))).toBe('LEAF_MISMATCH');
+  });
+
+  it('sealed with its secret opens where its leaf commits to it, and not for another leaf', () => {
+    const secret = newEntrySecret();
+    const sealed = sealBody(body, sealingKeyOf(secret));
+    const [own, other] = [body, { ...body, type: 'message-delivered' }].map((one) =>
+      bodyCommitment(one, commitmentKeyOf(secret)),
+    ) as [Buffer, Buffer];
+    expect(unwrap(openCommittedBody(sealed, secret, own))).toEqual(body);
+    expect(codeOf(openCommittedBody(sealed, secret, other))).toBe('LEAF_MISMATCH');
+    expect(codeOf(openCommittedBody(sealed, newEntrySecret(), own))).toBe('LEAF_MISMATCH');
   });
 
   it.each([
