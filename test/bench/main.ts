@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { runAuditBench } from './audit/run-audit-bench.js';
 import { runSearchBench } from './audit/run-search-bench.js';
+import { runWitnessBench } from './audit/run-witness-bench.js';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
 import { runExportBench } from './large-log/run-export-bench.js';
 import { runFsckBench } from './large-log/run-fsck-bench.js';
@@ -17,6 +18,7 @@ npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasur
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
 npm run bench -- reconcile [--entries N] [--json FILE]    events held against the log, beside an anti-join in SQL
+npm run bench -- witnesses [--entries N] [--json FILE]    the appender with and without witnesses beside it, in turn
 
   --exchanges  requests with their answers that are measured (200)
   --in-flight  how many of them are under way at a time (16)
@@ -63,6 +65,7 @@ function read() {
 if (process.argv[2] === 'audit') process.exit(await runAuditBench(process.argv.slice(3)));
 if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv.slice(3)));
 if (process.argv[2] === 'reconcile') process.exit(await runReconcileBench(process.argv.slice(3)));
+if (process.argv[2] === 'witnesses') process.exit(await runWitnessBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
 if (process.argv[2] === 'export') process.exit(await runExportBench(process.argv.slice(3)));
 if (process.argv[2] === 'rewrap') process.exit(await runRewrapBench(process.argv.slice(3)));
@@ -73,7 +76,7 @@ Logger.overrideLogger(['error']);
 const { positionals, values } = read();
 const [bench] = positionals;
 if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
-  misused('Which bench? There are: exchange, permits, fsck, audit, search, reconcile');
+  misused('Which bench? There are: exchange, permits, fsck, export, rewrap, audit, search, reconcile, witnesses');
 
 process.exit(
   bench === 'permits'

@@ -121,6 +121,8 @@ export interface BenchLog {
   readonly ground: AuditGround;
   readonly audit: AuditInstance;
   readonly postgresPid: number;
+  /** The public log. */
+  readonly folder: TileFolder;
   prepare(bodies: readonly LogBody[]): Promise<readonly PreparedEntry[]>;
   /** Resolves when a checkpoint of this size or a larger one stands in the public folder. */
   published(size: number): Promise<void>;
@@ -165,8 +167,9 @@ async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Prom
   const audit = await AuditInstance.start(ground, directoryOf([]), {
     appender: { afterCommit: () => woken.publisher?.wake() },
   });
+  const folder = new TileFolder(join(ground.folder, 'log'));
   const publisher = new LogPublisher({
-    folder: new TileFolder(join(ground.folder, 'log')),
+    folder,
     log: committedLog(audit.database),
     verifier: ground.logKey.verifier,
     logger: audit.logger,
@@ -179,6 +182,7 @@ async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Prom
     await bench({
       ground,
       audit,
+      folder,
       postgresPid: stack.supervisor.pidOf('postgres-hub')!,
       prepare: (bodies) => sealer.seal(bodies.map((body) => ({ body }))),
       published: async (size) => {
