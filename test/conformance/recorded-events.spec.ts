@@ -95,6 +95,7 @@ const recorded: readonly Recorded[] = [
       'a key of the hub and its end': ['hub-key', 'hub-key-destroyed'],
       'an erasure asked for, approved and done': [
         'erasure-proposed',
+        'erasure-class-accepted',
         'erasure-approved',
         'tombstone',
         'entry-key-destroyed',

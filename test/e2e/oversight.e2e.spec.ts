@@ -347,9 +347,13 @@ describe('an erasure over HTTP', () => {
     return found;
   }
 
-  const propose = async (by: HubAgency, leaves: readonly number[]): Promise<HttpAnswer<{ erasure: Erasure }>> => {
+  const propose = async (
+    by: HubAgency,
+    leaves: readonly number[],
+    accepting: { acceptsUnconfirmed?: string[] } = { acceptsUnconfirmed: ['edge-refusal'] },
+  ): Promise<HttpAnswer<{ erasure: Erasure }>> => {
     const indices = leaves.map((leaf) => ({ first: leaf, last: leaf }));
-    const said = { selection: { by: 'indices' as const, indices }, ground: 'unlawful' };
+    const said = { selection: { by: 'indices' as const, indices }, ground: 'unlawful', ...accepting };
     return by.call('POST', '/v1/audit/erasures', { proposal: await signed(by, 'erasure-proposal', said) });
   };
   const approve = async (by: HubAgency, { proposal, targets, entries }: Erasure): Promise<string> => {
@@ -367,6 +371,7 @@ describe('an erasure over HTTP', () => {
   it('takes two agencies, each by its own token and key, and is run by those whom it concerns', async () => {
     const leaves = await refusedCalls(kela, 1);
     expect(coded(await propose(municipality, leaves))).toBe('404 NOT_FOUND');
+    expect(coded(await propose(kela, leaves, {}))).toBe('422 RETENTION_UNCONFIRMED');
     const { status, body } = await propose(kela, leaves);
     expect(status).toBe(201);
     const { erasure } = body;
@@ -663,6 +668,7 @@ describe('the compiled command line', () => {
     });
     const proposed = await kotovayla(
       ...['erase', 'propose', ...signedBy('A-VTV'), '--ground', 'unlawful', '--indices', String(leaf)],
+      ...['--accept-unconfirmed', 'edge-refusal'],
     );
     const { proposal } = proposed.data['erasure'] as Erasure;
     expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-VTV'))).toMatchObject({

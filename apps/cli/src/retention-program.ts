@@ -74,10 +74,14 @@ export function addRetentionCommands(
   );
 
   const erase = program.command('erase').description('erasure of entries, by two agencies');
-  run<HubFlags & Signing & Selecting & { ground: string }>(
+  run<HubFlags & Signing & Selecting & { ground: string; acceptUnconfirmed?: string[] }>(
     signed(erase.command('propose'))
       .description('ask for an erasure, signed: by person and period, by class, or by indices')
       .requiredOption('--ground <id>', 'see retention list')
+      .option(
+        '--accept-unconfirmed <classes...>',
+        'the agency answers for these classes, whose periods nobody has compared with the law (“(?)” in retention list)',
+      )
       .addOption(subject())
       .option('--from <day>', 'with --subject: first day')
       .option('--to <day>', 'with --subject: last day')
@@ -85,7 +89,8 @@ export function addRetentionCommands(
       .addOption(entries()),
     async ({ options, hub }) => {
       const { proposeErasure } = await import('./erase-entries/erase-entries.js');
-      const request = { selection: selectionOf(options), ground: options.ground, signer: auditorOf(options) };
+      const { ground, acceptUnconfirmed: accepts = [] } = options;
+      const request = { selection: selectionOf(options), ground, accepts, signer: auditorOf(options) };
       return proposeErasure(hub, request);
     },
   );

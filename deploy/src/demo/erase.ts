@@ -34,7 +34,7 @@ export class Eraser {
     const indices = before.bodies.filter(({ type }) => type === 'edge-refused').map(({ index }) => index);
     const { erasure } = await this.kotovayla<{ erasure: { proposal: string } }>(
       ...['erase', 'propose', ...auditor, '--worker', 'tarkastaja-1', '--ground', 'unlawful'],
-      ...['--indices', indices.join(',')],
+      ...['--indices', indices.join(','), '--accept-unconfirmed', 'edge-refusal'],
     );
     await this.kotovayla('erase', 'approve', erasure.proposal, ...second, '--worker', 'tarkastaja-2');
     const { erased, tombstones, destroyedKek, rewrapped } = await this.kotovayla<{

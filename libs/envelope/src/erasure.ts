@@ -1,6 +1,6 @@
 import type { AgencyId, Pseudonym, Sha256 } from '#kernel';
-import { agency, code, day, hash, numericDate, pseudonym, tokenId, worker } from './fields.js';
-import { type Check, also, closed, either, integer, oneOf, text } from './shape.js';
+import { agency, areUnique, code, day, hash, numericDate, pseudonym, tokenId, worker } from './fields.js';
+import { type Check, also, closed, either, integer, list, oneOf, optional, text } from './shape.js';
 import { type IndexRange, someIndices } from './tombstone.js';
 
 /** Which entries an erasure is about. */
@@ -17,6 +17,11 @@ export interface ErasureProposal {
   selection: ErasureSelection;
   /** Id of a legal ground in the retention data. */
   ground: string;
+  /**
+   * Retention classes whose periods nobody has compared with the law, and by which the agency, as controller, has entries erased
+   * all the same. Without it none of theirs goes.
+   */
+  acceptsUnconfirmed?: string[];
   agency: AgencyId;
   worker: string;
   jti: string;
@@ -101,7 +106,12 @@ const scope: Check<HoldScope> = either(
   ),
 );
 
-export const erasureProposal: Check<ErasureProposal> = closed<ErasureProposal>({ ...signed, selection, ground: code });
+export const erasureProposal: Check<ErasureProposal> = closed<ErasureProposal>({
+  ...signed,
+  selection,
+  ground: code,
+  acceptsUnconfirmed: optional(also(list(code, { min: 1, max: 64 }), areUnique)),
+});
 
 export const erasureApproval: Check<ErasureApproval> = closed<ErasureApproval>({
   ...signed,

@@ -310,6 +310,14 @@ describe('statements', () => {
     expect(await verifyForged('erasure-proposal', { selection })).toBe('MALFORMED'),
   );
 
+  it.each([
+    ['no class', []],
+    ['a class twice', ['inquiry', 'inquiry']],
+    ['all classes at once', '*'],
+  ])('an erasure that accepts %s', async (_name, acceptsUnconfirmed) =>
+    expect(await verifyForged('erasure-proposal', { acceptsUnconfirmed })).toBe('MALFORMED'),
+  );
+
   it('an outcome with an unknown code', async () => {
     expect(await verifyForged('outcome', { code: 'toString' })).toBe('MALFORMED');
   });

@@ -114,6 +114,10 @@ export const errorCodes = {
     'Not enough operators have cosigned the log. Ask the hub and the witnesses; compare checkpoints with others.',
   ],
   // erasure, holds, alerts
+  RETENTION_UNCONFIRMED: [
+    422,
+    'Nobody has compared the periods of these retention classes with the law. The controller accepts each of them in the signed proposal, or nothing is erased by them.',
+  ],
   LOOK_UNPROVED: [
     403,
     'The auditor has not signed this question: this call with these parameters, a moment ago, once. Sign it anew.',

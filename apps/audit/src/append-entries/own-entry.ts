@@ -26,19 +26,22 @@ export function entryOfWord(
     kek,
     at,
     told,
+    of = '',
     ...members
   }: {
     readonly kek: EntryKek;
     readonly at: Date;
     /** Agencies that find the entry among theirs, too. */
     readonly told?: readonly AgencyId[];
+    /** Of several entries of one type about one statement. */
+    readonly of?: string;
   } & Partial<Pick<LogBody, 'purpose' | 'recipient' | 'subjects'>>,
   evidence: string,
 ): PreparedEntry {
   const { agency, worker } = word.payload;
   const body = {
     v: 1,
-    eventId: eventIdOf([type, word.hash]),
+    eventId: eventIdOf([type, word.hash, ...(of === '' ? [] : [of])]),
     type,
     at: at.toISOString(),
     actor: { agency, worker },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parseRetentionData } from '../infra/retention-data.js';
 import { consentTypes, messageTypes } from './entry-types.js';
-import { type RetentionData, after, classOf, erasabilityOf } from './retention.js';
+import { type IndexedEntry, type RetentionData, after, classOf, erasabilityOf, unconfirmedAmong } from './retention.js';
 
 const json = (): RetentionData => JSON.parse(readFileSync('apps/audit/data/retention.json', 'utf8')) as RetentionData;
 const data = parseRetentionData(json());
@@ -40,6 +40,22 @@ describe('the retention class of an entry', () => {
   it('that nobody named is none, and the entry is never erased', () => {
     expect(classOf(data, { type: 'something-new', parties: [] }, now)).toBeUndefined();
     expect(erasabilityOf(data, { type: 'something-new', parties: [], at: new Date(0) }, now)).toBe('for-good');
+  });
+});
+
+describe('classes that nobody has compared with the law', () => {
+  const entry = (type: string): IndexedEntry => ({ type, parties: ['K-235'], at: new Date('2029-01-01T00:00:00Z') });
+  const [inquiry, refusal, ofNoClass] = [entry('basis-asked'), entry('edge-refused'), entry('something-new')];
+  const saying = (confirmed: readonly string[]): RetentionData => ({
+    ...data,
+    classes: data.classes.map((one) => ({ ...one, confirmed: confirmed.includes(one.id) })),
+  });
+
+  it('are named once each, and only where an entry is of them', () => {
+    expect(unconfirmedAmong(saying([]), [refusal, inquiry, refusal], now)).toEqual(['inquiry', 'edge-refusal']);
+    expect(unconfirmedAmong(saying(['inquiry']), [refusal, inquiry], now)).toEqual(['edge-refusal']);
+    expect(unconfirmedAmong(saying(['inquiry', 'edge-refusal']), [refusal, inquiry], now)).toEqual([]);
+    expect(unconfirmedAmong(saying([]), [ofNoClass], now)).toEqual([]);
   });
 });
 

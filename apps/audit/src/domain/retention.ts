@@ -74,6 +74,12 @@ export function classOf(
   );
 }
 
+/** Classes of these entries that nobody has compared with the law, in the order of the data. */
+export function unconfirmedAmong(data: RetentionData, entries: readonly IndexedEntry[], now: Date): string[] {
+  const found = new Set(entries.map((entry) => classOf(data, entry, now)));
+  return data.classes.filter((one) => !one.confirmed && found.has(one)).map(({ id }) => id);
+}
+
 export const groundOf = (data: RetentionData, id: string, now: Date): LegalGround | undefined =>
   data.grounds.find((one) => one.id === id && inForce(one, dayOf(now)));
 

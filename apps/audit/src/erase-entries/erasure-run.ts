@@ -51,17 +51,17 @@ export class ErasureRun {
     private readonly erasing: OneAtATime,
   ) {}
 
-  /** Errors: NOT_APPROVED, LEGAL_HOLD, ENTRY_KEPT, TOO_FEW_PERSONS, UNAVAILABLE. */
+  /** Errors: NOT_APPROVED, LEGAL_HOLD, RETENTION_UNCONFIRMED, ENTRY_KEPT, TOO_FEW_PERSONS, UNAVAILABLE. */
   run(): Promise<ErasureRunReport> {
     return this.erasing.do(async () => {
       const before = await this.endWhatWasBegun();
       const { clock, data, store } = this.options;
       await store.forgetProposalsBefore(new Date(clock.now().getTime() - data.proposalDays * DAY_MS));
-      const { free, held } = await this.approved();
+      const { free, held, unaccepted } = await this.approved();
       const nothing = { tombstones: [], persons: 0, transportForgetsAt: undefined, held };
       if (free.length === 0) {
         if (before.erased > 0 || before.destroyedKek !== undefined) return { ...nothing, ...before };
-        throw new AppError(held.length > 0 ? 'LEGAL_HOLD' : 'NOT_APPROVED');
+        throw new AppError(held.length > 0 ? 'LEGAL_HOLD' : unaccepted > 0 ? 'RETENTION_UNCONFIRMED' : 'NOT_APPROVED');
       }
       const entries = [
         ...new Map(free.flatMap((one) => one.entries).map((entry) => [entry.leafIndex, entry])).values(),
@@ -89,8 +89,8 @@ export class ErasureRun {
     return this.erasing.do(() => this.endWhatWasBegun());
   }
 
-  /** Approved and not yet erased, with their entries; those that a hold covers apart. */
-  private async approved(): Promise<{ free: Approved[]; held: Sha256[] }> {
+  /** Approved and not yet erased, with their entries; apart those that a hold covers, and how many rest on a class unaccepted. */
+  private async approved(): Promise<{ free: Approved[]; held: Sha256[]; unaccepted: number }> {
     const { store } = this.options;
     const waiting = (await store.erasures()).filter(
       ({ approvalHash, erasedAt, tombstone }) => approvalHash !== null && erasedAt === null && tombstone === null,
@@ -98,12 +98,14 @@ export class ErasureRun {
     const holds = await store.holds({ standing: true });
     const free: Approved[] = [];
     const held: Sha256[] = [];
+    let unaccepted = 0;
     for (const erasure of waiting) {
       const entries = await this.erasures.candidatesOf(erasure);
       if (holdsOver<StoredHold>(holds, entries).length > 0) held.push(erasure.proposalHash);
+      else if (this.erasures.unacceptedAmong(erasure, entries).length > 0) unaccepted += 1;
       else free.push({ erasure, entries });
     }
-    return { free, held };
+    return { free, held, unaccepted };
   }
 
   /** Floors are judged by the data of today. */
@@ -170,7 +172,20 @@ export class ErasureRun {
     for (const { leafIndex, tombstone } of tombstones)
       if (tombstone.approvals.some((approval) => open.has(approval)))
         await this.options.store.finish(tombstone.approvals, leafIndex, this.options.clock.now());
+    await this.finishOvertaken(tombstones);
     return { erased, rewrapped, destroyedKek };
+  }
+
+  /** Where later approvals took every entry of one that could not be run, nothing is left to do by it: its signed proposal goes. */
+  private async finishOvertaken(tombstones: readonly LoggedTombstone[]): Promise<void> {
+    const { store, clock } = this.options;
+    for (const erasure of await store.erasures()) {
+      const { approvalHash, erasedAt, indices } = erasure;
+      if (approvalHash === null || erasedAt !== null || (await this.erasures.candidatesOf(erasure)).length > 0)
+        continue;
+      const last = tombstones.findLast(({ tombstone }) => overlap(tombstone.indices, indices));
+      if (last) await store.finish([approvalHash], last.leafIndex, clock.now());
+    }
   }
 
   private async eraseOutrunPlaces(tombstones: readonly LoggedTombstone[]): Promise<void> {
@@ -251,6 +266,9 @@ export class ErasureRun {
     if (entries.length > 0) await appender.append(plainProposal(entries));
   }
 }
+
+const overlap = (some: readonly IndexRange[], others: readonly IndexRange[]): boolean =>
+  some.some(({ first, last }) => others.some((other) => first <= other.last && other.first <= last));
 
 /** Its failure is thrown where it is awaited, which something else may fail before. */
 function awaitedLater<T>(work: Promise<T>): Promise<T> {

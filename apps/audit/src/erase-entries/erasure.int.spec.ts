@@ -258,6 +258,56 @@ describe('who may erase', () => {
     expect(await seen(ombudsman.id)).toEqual([false, false]);
   });
 
+  it('nothing by a class that nobody compared with the law, unless the agency answers for it by its signature', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person), about(person, { type: 'message-accepted', at: yearsAgo(20) }));
+    const propose = async (accepts: readonly string[]): Promise<string> =>
+      codeOf(hub.proposal(city, bySubject(person), 'unlawful', accepts).then((token) => hub.erasures.propose(token)));
+    expect(await propose([])).toBe('RETENTION_UNCONFIRMED');
+    expect(await propose(['inquiry'])).toBe('RETENTION_UNCONFIRMED');
+    expect(await propose(['inquiry', 'county-disclosure'])).toBe('OK');
+    const accepted = await owner<{ purpose: string }>(
+      `SELECT purpose FROM audit.entry_index WHERE type = 'erasure-class-accepted' ORDER BY leaf_index DESC LIMIT 2`,
+    );
+    expect(accepted.map(({ purpose }) => purpose).sort()).toEqual(['county-disclosure', 'inquiry']);
+  });
+
+  /** Three persons' entries, approved to be erased by classes that were confirmed then and are so no more. */
+  async function approvedBeforeDoubt(hub: ErasingHub): Promise<{ leaves: number[]; confirm: (said: boolean) => void }> {
+    const confirm = (said: boolean): void => {
+      for (const one of hub.data.classes) Object.assign(one, { confirmed: said });
+    };
+    const leaves = await hub.log(about(somebody()), about(somebody()), about(somebody()));
+    confirm(true);
+    const { erasure } = await hub.erasures.propose(await hub.proposal(city, byIndices(...leaves), 'unlawful', []));
+    await hub.erasures.approve(await hub.approval(ombudsman, erasure));
+    confirm(false);
+    return { leaves, confirm };
+  }
+
+  it('nothing by a class that was confirmed when it was proposed and is so no more', async () => {
+    const hub = await start();
+    const { leaves, confirm } = await approvedBeforeDoubt(hub);
+    expect(await codeOf(hub.erasureRun.run())).toBe('RETENTION_UNCONFIRMED');
+    expect(await hub.left(leaves)).toEqual(leaves);
+    confirm(true);
+    expect((await hub.erasureRun.run()).erased).toBe(leaves.length);
+  });
+
+  it('by a later acceptance what had none, of which nothing is left then', async () => {
+    const hub = await start();
+    const { leaves } = await approvedBeforeDoubt(hub);
+    await hub.approved({ proposer: city, approver: ombudsman }, byIndices(...leaves));
+    expect((await hub.erasureRun.run()).erased).toBe(leaves.length);
+    const both = (await hub.erasures.list(everybodys)).filter(({ indices }) => indices[0]?.first === leaves[0]);
+    expect(both.map(({ state, proposal }) => ({ state, proposal }))).toEqual([
+      { state: 'erased', proposal: null },
+      { state: 'erased', proposal: null },
+    ]);
+    expect(await codeOf(hub.erasureRun.run())).toBe('NOT_APPROVED');
+  });
+
   it('never one agency alone', async () => {
     const hub = await start();
     const person = somebody();
@@ -312,8 +362,8 @@ describe('who may erase', () => {
     const token = await hub.proposal(city, bySubject(person));
     const [first, again] = [await hub.erasures.propose(token), await hub.erasures.propose(token)];
     expect(again.erasure).toEqual(first.erasure);
-    const rows = await owner<{ type: string }>(`SELECT type FROM audit.entry_index ORDER BY leaf_index DESC LIMIT 2`);
-    expect(rows.filter(({ type }) => type === 'erasure-proposed')).toHaveLength(1);
+    const rows = await owner<{ type: string }>(`SELECT type FROM audit.entry_index ORDER BY leaf_index DESC LIMIT 3`);
+    expect(rows.map(({ type }) => type).sort()).toEqual(['basis-asked', 'erasure-class-accepted', 'erasure-proposed']);
   });
 });
 

@@ -15,7 +15,7 @@ import { plainProposal } from '../append-entries/proposal.js';
 import { type Caller, isSupervising } from '../domain/caller.js';
 import { type CandidateEntry, chooseTargets, personsIn } from '../domain/erasure-targets.js';
 import { holdsOver } from '../domain/legal-holds.js';
-import { type RetentionClass, type RetentionData, after, groundOf } from '../domain/retention.js';
+import { type RetentionClass, type RetentionData, after, groundOf, unconfirmedAmong } from '../domain/retention.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type ErasureStore, type SelectOptions, type StoredErasure, type StoredHold } from '../infra/erasure-store.js';
@@ -40,6 +40,9 @@ export interface SeenErasure extends StoredErasure {
   readonly holds: readonly Sha256[];
 }
 
+const acceptedIn = (proposal: string): readonly string[] =>
+  unwrap(readStatement('erasure-proposal', proposal)).payload.acceptsUnconfirmed ?? [];
+
 /** By which key it was proposed: two agencies may have one auditor, who is one person all the same. */
 const kidOf = ({ proposal }: Pick<StoredErasure, 'proposal'>): Thumbprint | undefined =>
   proposal === null ? undefined : unwrap(readStatement('erasure-proposal', proposal)).kid;
@@ -53,12 +56,13 @@ export class Erasures {
 
   /**
    * Errors: those of a statement, GROUND_UNKNOWN, ENTRY_KEPT (an index was named that must be kept), NOT_FOUND (an index that
-   * is not the agency's), NOTHING_TO_ERASE. The same proposal again is the same.
+   * is not the agency's), NOTHING_TO_ERASE, RETENTION_UNCONFIRMED (the agency has not accepted a class that nobody compared with
+   * the law; with `classes`). The same proposal again is the same.
    */
   async propose(token: string): Promise<{ readonly erasure: SeenErasure; readonly kept: number }> {
     const { store, appender, clock, kek, data } = this.context;
     const word = await signedWord('erasure-proposal', token, this.context);
-    const { agency, ground, selection } = word.payload;
+    const { agency, ground, selection, acceptsUnconfirmed = [] } = word.payload;
     const known = await store.erasure(word.hash);
     if (known) return { erasure: await this.seen(known), kept: 0 };
     const now = clock.now();
@@ -74,8 +78,17 @@ export class Erasures {
     const ranges = rangesOf(targets.map(({ leafIndex }) => leafIndex)).slice(0, maxTombstoneRanges);
     if (ranges.length === 0) throw kept > 0 ? new AppError('ENTRY_KEPT') : new AppError('NOTHING_TO_ERASE');
     const chosen = new Set(indicesOf(ranges));
-    const entry = entryOfWord('erasure-proposed', word, { kek, at: now, purpose: ground }, 'erasure-proposal');
-    await appender.append(plainProposal([entry]));
+    const erased = targets.filter(({ leafIndex }) => chosen.has(leafIndex));
+    const unconfirmed = unconfirmedAmong(data, erased, now);
+    this.refuseUnaccepted(unconfirmed, acceptsUnconfirmed);
+    await appender.append(
+      plainProposal([
+        entryOfWord('erasure-proposed', word, { kek, at: now, purpose: ground }, 'erasure-proposal'),
+        ...unconfirmed.map((id) =>
+          entryOfWord('erasure-class-accepted', word, { kek, at: now, purpose: id, of: id }, 'erasure-proposal'),
+        ),
+      ]),
+    );
     await store.propose({
       proposalHash: word.hash,
       proposal: token,
@@ -85,7 +98,7 @@ export class Erasures {
       indices: ranges,
       targets: targetsHash(ranges),
       entries: chosen.size,
-      persons: personsIn(targets.filter(({ leafIndex }) => chosen.has(leafIndex))),
+      persons: personsIn(erased),
     });
     return { erasure: await this.find(word.hash), kept };
   }
@@ -162,6 +175,21 @@ export class Erasures {
     const leaves = candidates.map(({ leafIndex }) => leafIndex);
     const keptConsents = consents.length === 0 ? new Set<string>() : await store.consentsBeyond(consents, leaves);
     return chooseTargets(candidates, { data, now: clock.now(), keptConsents });
+  }
+
+  /** By the data of today: a class that was confirmed when it was proposed may be so no more. */
+  unacceptedAmong({ proposal }: Pick<StoredErasure, 'proposal'>, entries: readonly CandidateEntry[]): string[] {
+    const { clock, data } = this.context;
+    const accepted = proposal === null ? [] : acceptedIn(proposal);
+    return unconfirmedAmong(data, entries, clock.now()).filter((id) => !accepted.includes(id));
+  }
+
+  private refuseUnaccepted(unconfirmed: readonly string[], accepted: readonly string[]): void {
+    const missing = unconfirmed.filter((id) => !accepted.includes(id));
+    if (missing.length > 0)
+      throw new AppError('RETENTION_UNCONFIRMED', `Not confirmed, and not accepted: ${missing.join(', ')}.`, {
+        classes: missing,
+      });
   }
 
   /** Entries of an erasure that still have a body. */

@@ -153,10 +153,17 @@ export class ErasingHub {
     return this.erasures.approve(await this.approval(by.approver, erasure));
   }
 
-  proposal(proposer: Party, selection: ErasureProposal['selection'], ground = 'unlawful'): Promise<string> {
+  /** @param accepts by default every class */
+  proposal(
+    proposer: Party,
+    selection: ErasureProposal['selection'],
+    ground = 'unlawful',
+    accepts: readonly string[] = this.data.classes.map(({ id }) => id),
+  ): Promise<string> {
+    const said = { ground, ...(accepts.length > 0 && { acceptsUnconfirmed: [...accepts] }) };
     return signStatement(
       'erasure-proposal',
-      { v: 1, selection, ground, ...this.signedBy(proposer) },
+      { v: 1, selection, ...said, ...this.signedBy(proposer) },
       proposer.auditing,
     );
   }

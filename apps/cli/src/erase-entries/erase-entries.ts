@@ -10,12 +10,19 @@ import { tableLines } from '../infra/table.js';
 /** Signs and posts a proposal. Errors: those of audit, as `signatureOf`. */
 export async function proposeErasure(
   hub: HubSettings,
-  request: { readonly selection: ErasureProposal['selection']; readonly ground: string; readonly signer: Signer },
+  request: {
+    readonly selection: ErasureProposal['selection'];
+    readonly ground: string;
+    /** Retention classes that nobody has compared with the law, and that the agency answers for. */
+    readonly accepts: readonly string[];
+    readonly signer: Signer;
+  },
 ): Promise<CommandOutcome> {
-  const { selection, ground, signer } = request;
+  const { selection, ground, accepts, signer } = request;
   const session = await lookingSession(signer, hub);
   const { key, said } = await signatureOf(signer, systemClock);
-  const proposal = await signStatement('erasure-proposal', { ...said, selection, ground }, key);
+  const accepting = accepts.length > 0 && { acceptsUnconfirmed: [...accepts] };
+  const proposal = await signStatement('erasure-proposal', { ...said, selection, ground, ...accepting }, key);
   const answer = await session.post('v1/audit/erasures', { proposal });
   const [shown, kept] = [erasureOf(answer['erasure']), indexOf(answer['kept'])];
   return {
