@@ -59,6 +59,8 @@ export function entryOfBody(
 ): Result<{ readonly body: LogBody; readonly entry: Buffer }> {
   if (commitmentKey.length !== keyBytes) throw new TypeError('a commitment key has 32 bytes');
   const canonical = Buffer.from(text, 'utf8');
+  // UTF-8 has no lone surrogate: another sign would be read in its place.
+  if (canonical.toString('utf8') !== text) return malformed();
   const body = readCanonicalBody(canonical);
   if (!body.ok) return body;
   const commitment = new HmacKey(commitmentKey).digest(canonical);
