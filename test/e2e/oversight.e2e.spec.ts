@@ -7,11 +7,21 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
 import type { DisclosureReport } from '#disclosure-report';
-import { type HoldScope, type LogBody, signStatement, type Statements } from '#envelope';
+import {
+  type AlertNotice,
+  type HoldScope,
+  type LogBody,
+  readStatement,
+  signStatement,
+  type Statements,
+} from '#envelope';
 import { createKeyFile, createVault } from '#key-vault';
 import { numericDate, type Sha256, unwrap } from '#kernel';
+import { alarmsOf } from '../../apps/agent/src/fake-hub/case.fixture.js';
+import { bodyOf, eventually, TestAgent } from '../../apps/agent/src/fake-hub/test-agent.fixture.js';
 import { compiled } from '../../deploy/src/clone.js';
 import { aPseudonym, type HttpAnswer, type HubAgency, send, statute } from './hub-agency.js';
+import { joinAlone } from './join-hub.js';
 import { type RunningHub, startTestHub, until } from './running-hub.js';
 
 interface Ran {
@@ -456,6 +466,30 @@ describe('access in an emergency over HTTP', () => {
     expect(await review(ombudsman, access.grant)).toBe('OK');
     expect(coded(await look(municipality, access.grant))).toBe('403 ACCESS_ENDED');
     expect((await alertsOf(ombudsman)).map(({ id }) => id)).not.toContain(access.alert);
+  });
+
+  it('rings: the agent of a supervising authority that did not ask raises one alarm, and no other agency is told so', async () => {
+    const pins = { pins: { ...running.hub.pins } as Record<string, string> };
+    const authority = await TestAgent.start(pins, [{ id: 'A-STM', keys: { useAfterSeconds: 0 } }]);
+    try {
+      await joinAlone(running, 'A-STM', authority);
+      const { body: access } = await open(municipality, county);
+      const warned = await eventually('the alarm', async () => (await alarmsOf(authority, 'A-STM'))[0]);
+      expect(warned).toMatchObject({ code: 'REVIEW_NEEDED', detail: expect.stringContaining(access.alert) });
+      const ready = await bodyOf<{ warnings?: string[] }>(authority.anonymous().get('/readyz').expect(200));
+      expect(ready.warnings).toEqual(['A-STM: 1 open alarm(s) REVIEW_NEEDED']);
+      const toldOf = async (agency: HubAgency): Promise<AlertNotice[]> =>
+        (await agency.mail()).flatMap(({ notice = '' }) => {
+          const read = readStatement('alert-notice', notice);
+          return read.ok && read.value.payload.alert === access.alert ? [read.value.payload] : [];
+        });
+      const by = municipality.id;
+      expect(await toldOf(ombudsman)).toMatchObject([{ rule: 'break-glass', by, look: '/v1/audit/break-glass' }]);
+      for (const other of [municipality, county, kela]) expect(await toldOf(other)).toEqual([]);
+      expect(await review(ombudsman, access.grant)).toBe('OK');
+    } finally {
+      await authority.close();
+    }
   });
 
   it('is opened in no other agency’s name, and not by a supervising authority, which searches', async () => {

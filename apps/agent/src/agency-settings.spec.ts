@@ -79,6 +79,11 @@ describe('the settings of served agencies', () => {
       /redirectUri: does not lead to this account/,
     ],
     ['an account for which nothing counts as strong', { account: account({ acr: [] }) }, /account\.acr/],
+    [
+      'a call about alerts without https',
+      { alertCall: { url: 'http://vakt.example', secretFile: 's' } },
+      /alertCall\.url/,
+    ],
     ['a query that is none', { adapters: [{ ...sql(), queries: { '11': { statement: 'SELECT' } } }] }, /queries\.11/],
   ])('refuse %s', (_name, more, expected) => {
     expect(errorsOf({ agencies: [agency(more)] })).toMatch(expected);

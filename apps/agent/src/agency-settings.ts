@@ -136,6 +136,16 @@ export class RefusalWindow {
   everySeconds = 1_800;
 }
 
+/** The agency's own system that is called when the hub tells of an alert. */
+export class AlertCallSettings {
+  @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
+  url: string;
+
+  /** File with the secret under which calls are signed. */
+  @IsString()
+  secretFile: string;
+}
+
 /** How long keys are used. */
 export class KeySettings {
   /** Signing, receiving and client-authentication keys are replaced after so many days; without it before they run out. */
@@ -254,6 +264,12 @@ export class AgencySettings {
   @Type(() => AccountSettings)
   account?: AccountSettings;
 
+  /** A supervising authority is called here about alerts, beside the alarm that its agent raises; without it nobody is. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => AlertCallSettings)
+  alertCall?: AlertCallSettings;
+
   /** Agencies from which the shared pseudonym key is taken, agreed out of band. Nobody else's is. */
   @IsArray()
   @Matches(agencyIdPattern, { each: true })
@@ -317,6 +333,7 @@ function contradictions({ agencies }: AgentFile): string[] {
         problems.push(`${at}.${name}: exactly one of keyFile and passphraseFile`);
     }
     if (agency.recovery?.path === agency.vault.path) problems.push(`${at}.recovery: lies in the vault itself`);
+    if (agency.alertCall && !isSafe(new URL(agency.alertCall.url))) problems.push(`${at}.alertCall.url: is not https`);
     problems.push(...accountErrors(agency).map((what) => `${at}.account.${what}`));
     const answered = agency.adapters.flatMap(({ categories }) => categories);
     if (new Set(answered).size !== answered.length) problems.push(`${at}.adapters: a category stands twice`);

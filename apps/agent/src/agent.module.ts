@@ -66,6 +66,7 @@ import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
 import { ReSignConsents } from './re-sign-consents/re-sign-consents.js';
 import { RestoreSent } from './receive-mail/restore-sent.js';
+import { TakeAlertNotices } from './receive-mail/take-alert-notices.js';
 import { OUTCOME_KEY, TakeConsentNotices } from './receive-mail/take-consent-notices.js';
 import { TakeNotices } from './receive-mail/take-notices.js';
 import { TakeOpened } from './receive-mail/take-opened.js';
@@ -220,6 +221,7 @@ export class AgentModule {
         SettleReply,
         ServeWitness,
         ConsentNoticeStore,
+        TakeAlertNotices,
         TakeConsentNotices,
         TakeNotices,
         TakeOpened,

@@ -59,6 +59,7 @@ import { ReleaseMessages } from './release-messages/release-messages.handler.js'
 import { SettleReleases } from './release-messages/settle-releases.js';
 import { ShowExchangeController } from './show-exchange/show-exchange.controller.js';
 import { ShowExchange } from './show-exchange/show-exchange.query.js';
+import { TellAlerts } from './tell-alerts/tell-alerts.js';
 import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consumer.js';
 import { ConsentNotices } from './withdraw-consented/consent-notices.js';
 import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
@@ -226,10 +227,16 @@ export class ExchangeModule {
             new ConfirmLogged(parts, reconciler, clock),
         },
         {
+          provide: TellAlerts,
+          inject: [LEDGER_PARTS, DirectoryWatch, CLOCK, LOGGER],
+          useFactory: (parts: LedgerParts, directory: DirectoryWatch, clock: Clock, logger: Logger) =>
+            new TellAlerts(parts, directory, clock, logger),
+        },
+        {
           provide: AuditEventsConsumer,
-          inject: [ConfirmLogged, SettleReleases, INBOX_PARTS],
-          useFactory: (confirm: ConfirmLogged, settle: SettleReleases, inbox: InboxParts) =>
-            new AuditEventsConsumer(confirm, settle, inbox),
+          inject: [ConfirmLogged, SettleReleases, TellAlerts, INBOX_PARTS],
+          useFactory: (confirm: ConfirmLogged, settle: SettleReleases, tell: TellAlerts, inbox: InboxParts) =>
+            new AuditEventsConsumer(confirm, settle, tell, inbox),
         },
         {
           provide: ConsentEventsConsumer,

@@ -32,6 +32,7 @@ export const signedTypes = {
   'legal-hold': { typ: 'kotovayla-legal-hold+jws', maxLength: 128 * 1024 },
   'legal-hold-lift': { typ: 'kotovayla-legal-hold-lift+jws', maxLength: 4 * 1024 },
   'alert-act': { typ: 'kotovayla-alert-act+jws', maxLength: 4 * 1024 },
+  'alert-notice': { typ: 'kotovayla-alert-notice+jws', maxLength: 2 * 1024 },
   'break-glass': { typ: 'kotovayla-break-glass+jws', maxLength: 4 * 1024 },
   'break-glass-review': { typ: 'kotovayla-break-glass-review+jws', maxLength: 4 * 1024 },
   'audit-look': { typ: 'kotovayla-audit-look+jws', maxLength: 4 * 1024 },

@@ -159,6 +159,14 @@ describe('statements', () => {
       'legal-hold': { v: 1, scope: { by: 'agency', agency: party.agency }, matter: 'Dnro 7/2026', ...signed },
       'legal-hold-lift': { v: 1, hold: someHash('h'), ...signed },
       'alert-act': { v: 1, alert: id.replaceAll('-', ''), act: 'close', reason: 'planned-work', ...signed },
+      'alert-notice': {
+        v: 1,
+        alert: id.replaceAll('-', ''),
+        rule: 'break-glass',
+        by: party.agency,
+        at: instant,
+        look: '/v1/audit/break-glass',
+      },
     } as unknown as Statements;
   });
 
@@ -180,6 +188,7 @@ describe('statements', () => {
     'legal-hold',
     'legal-hold-lift',
     'alert-act',
+    'alert-notice',
   ] as const satisfies readonly StatementType[];
 
   const forged = (type: StatementType, payload: unknown): string =>

@@ -1,4 +1,5 @@
 import { type Result, type Sha256, type Thumbprint, ok, sha256 } from '#kernel';
+import { type AlertNotice, alertNotice } from './alert-notice.js';
 import { type AuditLook, auditLook } from './audit-look.js';
 import { type ReadJws, readJws, signJws, verifyJws } from './compact-jws.js';
 import { type BreakGlassOpening, type BreakGlassReview, breakGlassOpening, breakGlassReview } from './break-glass.js';
@@ -44,6 +45,7 @@ import { type ReportDecision, reportDecision } from './report-decision.js';
 import { type ServiceCall, serviceCall } from './service-call.js';
 import { type Check, parseAs } from './shape.js';
 
+export type { AlertNotice } from './alert-notice.js';
 export type { AuditLook } from './audit-look.js';
 export type * from './break-glass.js';
 export type * from './consent-record.js';
@@ -85,6 +87,7 @@ export interface Statements {
   'legal-hold': LegalHold;
   'legal-hold-lift': LegalHoldLift;
   'alert-act': AlertAct;
+  'alert-notice': AlertNotice;
   'break-glass': BreakGlassOpening;
   'break-glass-review': BreakGlassReview;
   'service-call': ServiceCall;
@@ -111,6 +114,7 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'legal-hold': legalHold,
   'legal-hold-lift': legalHoldLift,
   'alert-act': alertAct,
+  'alert-notice': alertNotice,
   'break-glass': breakGlassOpening,
   'break-glass-review': breakGlassReview,
   'service-call': serviceCall,

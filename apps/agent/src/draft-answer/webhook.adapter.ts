@@ -1,35 +1,32 @@
-import { createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { Pool } from 'undici';
-import { AppError, err, isAgencyId, numericDate, ok, type Clock, type Result } from '#kernel';
+import { AppError, err, isAgencyId, ok, type Clock, type Result } from '#kernel';
 import type { AdapterSettings } from '../agency-settings.js';
 import { type Draft, draftOfNoRow } from '../domain/draft-rules.js';
+import { callSigned } from '../infra/signed-call.js';
 import type { DraftAdapter, RegisterQuestion } from './draft-adapter.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
- * Asks the agency's own system by a signed call: `Kotovayla-Signature: t=<seconds>,v1=<hex>`, an HMAC-SHA-256 over
- * `<seconds>.<body>` under a secret that both hold. The body names the client, so the address is the agency's own.
+ * Asks the agency's own system by a signed call. The body names the client, so the address is the agency's own.
  *
  * Answers: 200 with `{ items: [{ category, outcome, content?, asOf?, source?, reason?, holder? }] }`; 202 leaves the request
  * to a person or a later call of the agent's API.
  */
 export class WebhookAdapter implements DraftAdapter {
-  private readonly url: URL;
   private readonly pool: Pool;
 
   constructor(
     private readonly settings: AdapterSettings,
     private readonly clock: Clock,
   ) {
-    this.url = new URL(settings.url ?? '');
-    this.pool = new Pool(this.url.origin, { connections: 4, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+    this.pool = new Pool(new URL(settings.url ?? '').origin, { connections: 4 });
   }
 
   async fill(question: RegisterQuestion): Promise<Result<ReadonlyMap<number, Draft | undefined>>> {
-    const body = JSON.stringify({
+    const { url = '', secretFile = '' } = this.settings;
+    const content = {
       agency: question.agency,
       exchangeId: question.exchangeId,
       messageId: question.messageId,
@@ -40,14 +37,10 @@ export class WebhookAdapter implements DraftAdapter {
       necessity: question.request.necessity,
       period: question.request.period,
       officer: question.request.officer,
-    });
+    };
     try {
-      const response = await this.pool.request({
-        method: 'POST',
-        path: `${this.url.pathname}${this.url.search}`,
-        headers: { 'content-type': 'application/json', 'kotovayla-signature': await this.signatureOf(body) },
-        body,
-      });
+      const by = { clock: this.clock, timeoutMs: TIMEOUT_MS, dispatcher: this.pool };
+      const response = await callSigned({ url, secretFile }, content, by);
       const text = await response.body.text();
       if (response.statusCode === 202) return ok(new Map(question.categories.map((category) => [category, undefined])));
       if (response.statusCode !== 200 || text.length > MAX_ANSWER_BYTES) return failed();
@@ -59,12 +52,6 @@ export class WebhookAdapter implements DraftAdapter {
 
   close(): Promise<void> {
     return this.pool.destroy();
-  }
-
-  private async signatureOf(body: string): Promise<string> {
-    const secret = (await readFile(this.settings.secretFile ?? '')).toString('utf8').trim();
-    const at = numericDate(this.clock.now());
-    return `t=${at},v1=${createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')}`;
   }
 
   private draftsOf(answer: unknown, question: RegisterQuestion): Result<ReadonlyMap<number, Draft | undefined>> {

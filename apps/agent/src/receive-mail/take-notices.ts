@@ -19,6 +19,7 @@ import type { ServedAgency } from '../serve-agencies/served-agency.js';
 import { WitnessedLog } from '../watch-log/witnessed-log.js';
 import { ApplyOutcome } from './apply-outcome.js';
 import { RestoreSent, type UnknownSent } from './restore-sent.js';
+import { isAlertNotice, TakeAlertNotices } from './take-alert-notices.js';
 import { isConsentNotice, OUTCOME_KEY, TakeConsentNotices } from './take-consent-notices.js';
 
 /** Which entry a notice's receipt must prove. */
@@ -48,6 +49,7 @@ export class TakeNotices {
     @Inject(ApplyOutcome) private readonly applyOutcome: ApplyOutcome,
     @Inject(RestoreSent) private readonly restoreSent: RestoreSent,
     @Inject(TakeConsentNotices) private readonly consents: TakeConsentNotices,
+    @Inject(TakeAlertNotices) private readonly alerts: TakeAlertNotices,
     @Inject(LogFollower) private readonly log: LogFollower,
     @Inject(WitnessedLog) private readonly witnessed: WitnessedLog,
     @Inject(LogStore) private readonly logStore: LogStore,
@@ -60,11 +62,12 @@ export class TakeNotices {
   async runOnce(agency: ServedAgency): Promise<number> {
     const arrived = await this.inbox.noticesToTake(agency.id);
     const aboutConsents = arrived.filter(isConsentNotice);
-    const notices = arrived.filter((notice) => !aboutConsents.includes(notice));
-    const taken = await this.consents.take(agency.id, aboutConsents, (notice, error) =>
-      this.refuse(agency, notice, error),
-    );
-    return taken + (await this.takeOutcomes(agency, notices));
+    const aboutAlerts = arrived.filter(isAlertNotice);
+    const notices = arrived.filter((notice) => !aboutConsents.includes(notice) && !aboutAlerts.includes(notice));
+    const refuse = (notice: ArrivedNotice, error: AppError) => this.refuse(agency, notice, error);
+    const consents = await this.consents.take(agency.id, aboutConsents, refuse);
+    const outcomes = await this.takeOutcomes(agency, notices);
+    return consents + outcomes + (await this.alerts.take(agency, aboutAlerts, refuse));
   }
 
   private async takeOutcomes(agency: ServedAgency, notices: readonly ArrivedNotice[]): Promise<number> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CompactSign } from 'jose';
+import { AuditEvent, topics } from '#contracts';
 import { type BreakGlassOpening, type BreakGlassReview, type LogBody, parseLogBody, signStatement } from '#envelope';
 import { AppError, canonicalJson, FixedClock, newEventId, numericDate, sha256, unwrap } from '#kernel';
 import { createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
@@ -170,6 +171,24 @@ describe('access in an emergency', () => {
     ]);
     expect(access.endsAt.getTime() - access.openedAt.getTime()).toBe(600_000);
     expect(await foundBy(user, 'alert-raised')).toHaveLength(1);
+  });
+
+  it('is told by one event, which names no person and no worker, also where its opening cannot be logged', async () => {
+    const appender = { append: () => Promise.reject(new AppError('UNAVAILABLE')) } as unknown as Appender;
+    const { user, breakGlass, opening } = emergency({ appender });
+    const token = await opening({ scope: { by: 'subject', subject: somebody() } });
+    for (let posted = 0; posted < 2; posted += 1) expect(await codeOf(breakGlass.open(token))).toBe('UNAVAILABLE');
+    const [access] = await breakGlass.list({ agency: user.id, supervising: false });
+    const { rows } = await hub.database.query<{ topic: string; payload: Buffer }>({
+      text: `SELECT topic, payload FROM ${auditSchema}.outbox WHERE event_id = $1`,
+      values: [access?.alert],
+    });
+    expect(rows.map(({ topic }) => topic)).toEqual([topics.auditEvents]);
+    const { alert, openedAt: at } = access!;
+    expect(AuditEvent.decode(rows[0]!.payload).event).toEqual({
+      $case: 'alert',
+      value: { alert, rule: 'break-glass', agency: user.id, at, look: '/v1/audit/break-glass' },
+    });
   });
 
   it('has raised its alert, and is in the log, where the look fails afterwards', async () => {

@@ -23,6 +23,7 @@ import type { LeafOpenings, ReadOpening } from '../infra/leaf-openings.js';
 import { findEntries, indicesLogged } from '../infra/search-store.js';
 import type { SignedLook } from '../infra/signed-look.js';
 import { signedWord } from '../infra/signed-word.js';
+import { alertEvent } from '../raise-alerts/alert-event.js';
 
 export interface BreakGlassContext {
   readonly store: BreakGlassStore;
@@ -84,7 +85,8 @@ export class BreakGlass {
           mostEntries: rule.mostEntries,
           alert: newEventId(),
         };
-        await store.open(opened, rule);
+        const told = { alert: opened.alert, rule: rule.id, agency, at: now, look: '/v1/audit/break-glass' };
+        await store.open(opened, rule, alertEvent(told));
         logger.warn(
           { agency, reason, alert: opened.alert, endsAt: opened.endsAt },
           'the log is opened in an emergency',

@@ -1,6 +1,7 @@
 import type { QueryResultRow } from 'pg';
 import type { NamedRule } from '../domain/alert-rules.js';
 import type { AgencyId, Sha256 } from '#kernel';
+import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
 import type { BreakGlassAccess } from '../domain/break-glass.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s } from './schema.js';
@@ -14,14 +15,17 @@ type Opened = Omit<BreakGlassAccess, 'shown' | 'told' | 'logged' | 'reviewedBy' 
 export class BreakGlassStore {
   constructor(private readonly client: Queryable) {}
 
-  /** Access and alert in one statement: neither is there without the other, whatever fails afterwards. */
-  async open(opened: Opened, rule: Pick<NamedRule, 'id' | 'owner'>): Promise<void> {
+  /**
+   * Access, alert and the event by which it is told, in one statement: none is there without the others, whatever fails
+   * afterwards.
+   */
+  async open(opened: Opened, rule: Pick<NamedRule, 'id' | 'owner'>, told: OutboxRow): Promise<void> {
     await this.client.query({
       text: `WITH raised AS (
                INSERT INTO ${s}.alert
                  (id, rule, owner, agency, worker, window_from, window_to, measured, threshold, raised_at)
                VALUES ($1, $2, $13, $3, $4, $5, $6, 1, 1, $5) RETURNING id
-             )
+             ), told AS (${enqueueText(s, 14)})
              INSERT INTO ${s}.break_glass
                (grant_hash, agency, worker, concerned, subject, reason, matter, opened_at, ends_at, most_entries, alert)
              SELECT $7, $3, $4, $8, $9, $10, $11, $5, $6, $12, id FROM raised`,
@@ -39,6 +43,7 @@ export class BreakGlassStore {
         opened.matter,
         opened.mostEntries,
         rule.owner,
+        ...enqueueValues([told]),
       ],
     });
   }

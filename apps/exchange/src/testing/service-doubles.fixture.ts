@@ -278,7 +278,7 @@ export class ServiceDoubles {
     return `log.test\n${this.tree.size}\n${this.tree.root().toString('base64')}\n\n— log.test AAAA\n`;
   }
 
-  private async tell(events: readonly NonNullable<AuditEvent['event']>[]): Promise<void> {
+  private async tell(events: readonly Told[]): Promise<void> {
     await this.log.publish(
       topics.auditEvents,
       events.map((event) => ({
@@ -288,6 +288,8 @@ export class ServiceDoubles {
     );
   }
 }
+
+type Told = Extract<NonNullable<AuditEvent['event']>, { $case: 'logged' | 'release' }>;
 
 const emptyRecord: LogRecord = {
   eventId: '',

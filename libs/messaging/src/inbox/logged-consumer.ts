@@ -35,6 +35,7 @@ export class LoggedConsumer extends InboxConsumer<AuditEvent> {
         if (event?.$case === 'logged')
           return `logged ${sha256(event.value.entries.map(({ eventId }) => eventId).join(' '))}`;
         if (event?.$case === 'release') return `release ${event.value.eventId}`;
+        if (event?.$case === 'alert') return `alert ${event.value.alert}`;
         throw new TypeError('an audit event of no kind');
       },
       handle: async (client, messages) => {

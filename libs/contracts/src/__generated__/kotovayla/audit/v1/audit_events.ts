@@ -11,7 +11,10 @@ import { Receipt } from "../../log/v1/log_record.js";
 
 /** audit.events.v1. Key: exchange id of the fact, or the event id. */
 export interface AuditEvent {
-  event: { $case: "logged"; value: Logged } | { $case: "release"; value: ReleaseFact } | undefined;
+  event: { $case: "logged"; value: Logged } | { $case: "release"; value: ReleaseFact } | {
+    $case: "alert";
+    value: AlertRaised;
+  } | undefined;
 }
 
 /** One batch of the appender. */
@@ -47,6 +50,21 @@ export interface ReleaseFact {
   leafIndex: bigint;
 }
 
+/** An alert that supervising authorities are told of at once. No personal data, no worker. */
+export interface AlertRaised {
+  /** Event id of the alert's entry. */
+  alert: string;
+  /** Of the rules of alerts. */
+  rule: string;
+  /** Who did what the alert is about. */
+  agency: string;
+  at:
+    | Date
+    | undefined;
+  /** Path at the gateway where it is looked at. */
+  look: string;
+}
+
 function createBaseAuditEvent(): AuditEvent {
   return { event: undefined };
 }
@@ -59,6 +77,9 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         break;
       case "release":
         ReleaseFact.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "alert":
+        AlertRaised.encode(message.event.value, writer.uint32(26).fork()).join();
         break;
     }
     return writer;
@@ -93,6 +114,14 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             message.event = { $case: "release", value: ReleaseFact.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "alert", value: AlertRaised.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -111,6 +140,8 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         ? { $case: "logged", value: Logged.fromJSON(object.logged) }
         : isSet(object.release)
         ? { $case: "release", value: ReleaseFact.fromJSON(object.release) }
+        : isSet(object.alert)
+        ? { $case: "alert", value: AlertRaised.fromJSON(object.alert) }
         : undefined,
     };
   },
@@ -121,6 +152,8 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       obj.logged = Logged.toJSON(message.event.value);
     } else if (message.event?.$case === "release") {
       obj.release = ReleaseFact.toJSON(message.event.value);
+    } else if (message.event?.$case === "alert") {
+      obj.alert = AlertRaised.toJSON(message.event.value);
     }
     return obj;
   },
@@ -140,6 +173,12 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       case "release": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "release", value: ReleaseFact.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "alert": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "alert", value: AlertRaised.fromPartial(object.event.value) };
         }
         break;
       }
@@ -623,6 +662,139 @@ export const ReleaseFact: MessageFns<ReleaseFact> = {
     message.final = object.final ?? false;
     message.at = object.at ?? undefined;
     message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    return message;
+  },
+};
+
+function createBaseAlertRaised(): AlertRaised {
+  return { alert: "", rule: "", agency: "", at: undefined, look: "" };
+}
+
+export const AlertRaised: MessageFns<AlertRaised> = {
+  encode(message: AlertRaised, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== "") {
+      writer.uint32(10).string(message.alert);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.agency !== "") {
+      writer.uint32(26).string(message.agency);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(34).fork()).join();
+    }
+    if (message.look !== "") {
+      writer.uint32(42).string(message.look);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertRaised {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertRaised();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertRaised {
+    return {
+      alert: isSet(object.alert) ? globalThis.String(object.alert) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
+    };
+  },
+
+  toJSON(message: AlertRaised): unknown {
+    const obj: any = {};
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AlertRaised>, I>>(base?: I): AlertRaised {
+    return AlertRaised.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AlertRaised>, I>>(object: I): AlertRaised {
+    const message = createBaseAlertRaised();
+    message.alert = object.alert ?? "";
+    message.rule = object.rule ?? "";
+    message.agency = object.agency ?? "";
+    message.at = object.at ?? undefined;
+    message.look = object.look ?? "";
     return message;
   },
 };
