@@ -127,7 +127,6 @@ export class TileFolder {
     await makeFolder(dirname(target));
     await rename(made, target);
   }
-
 }
 
 /** Size in a checkpoint that was published from here; NaN where there is none. */
