@@ -62,6 +62,7 @@ function bytesOf(digest: BinaryDigest): Buffer {
 }
 
 // Reused between calls, which are synchronous: the log computes seven of these digests an entry.
+// A place's text has 250 bytes at most.
 const linkInput = Buffer.alloc(bytes + 8);
 const openInput = Buffer.alloc(1_024);
 

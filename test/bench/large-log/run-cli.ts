@@ -23,7 +23,9 @@ export async function runCli(args: readonly string[]): Promise<CliRun> {
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   let seen = { rssMb: 0, cpuSeconds: 0 };
   const look = setInterval(() => {
-    seen = lookAt(child.pid ?? 0) ?? seen;
+    const now = lookAt(child.pid ?? 0) ?? seen;
+    // A process that has just ended still has its CPU, and no memory.
+    seen = { ...now, rssMb: Math.max(seen.rssMb, now.rssMb) };
   }, lookEveryMs);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);

@@ -93,7 +93,7 @@ class BinaryArray {
   }
 }
 
-/** One element of each row; none of it is NULL. */
+/** The element of a row; `undefined` and `null` are NULL. */
 type Of<Row, T> = (row: Row) => T | null | undefined;
 
 function arrayOf<Row, T>(
