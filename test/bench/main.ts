@@ -13,7 +13,7 @@ import { runReconcileBench } from './reconcile/run-reconcile-bench.js';
 const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm-up W] [--json FILE] [--profile FOLDER]
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
 npm run bench -- fsck [--entries N] [--keep FOLDER] [--json FILE]    a log of 1,000,000, by \`kotovayla fsck\` wherever it lies
-npm run bench -- export [--entries N] [--keep FOLDER] [--json FILE]    that log into a folder, and an agency's entries, both verified
+npm run bench -- export [--entries N] [--of K] [--keep FOLDER] [--json FILE]    an agency's entries over HTTP, cut and resumed; the log into a folder
 npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasure, after which all others are wrapped anew
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
@@ -25,6 +25,7 @@ npm run bench -- witnesses [--entries N] [--json FILE]    the appender with and 
   --warm-up    exchanges before the measured ones, not counted (100)
   --json       writes all figures to this file
   --keep       leaves the generated log in this folder, or takes the one that lies there
+  --of         the exported agency is a party of every so many of them (1: of all)
   --profile    writes a CPU profile of each service over the measured time, for Chrome's or Node's tools
 
   --few        consents stored in the small database (1000)

@@ -23,8 +23,9 @@ import { directoryOf } from '../../../apps/audit/src/testing/parties.fixture.js'
 import { interruption } from '../../../deploy/src/foreground.js';
 import { Stack } from '../../../deploy/src/stack.js';
 
-/** Municipalities and counties of the generated log; the first is party of every tenth entry. */
+/** Municipalities and counties of the generated log; the first is party of every tenth entry, where nothing else is asked for. */
 const agencies = 60;
+const everyOfLargest = 10;
 const entriesOfSubject = 10;
 /** Of 16 MiB each; about what `max_wal_size` of the embedded cluster keeps. */
 const usedSegments = 120;
@@ -55,7 +56,10 @@ export class BodySource {
   private exchange = this.newExchange();
   private readonly subjects: number;
 
-  constructor(entries: number) {
+  constructor(
+    entries: number,
+    private readonly ofLargest: number = everyOfLargest,
+  ) {
     this.subjects = Math.max(1, Math.floor(entries / entriesOfSubject));
   }
 
@@ -74,7 +78,7 @@ export class BodySource {
     this.count += 1;
     const step = n % 3;
     if (step === 0) this.exchange = this.newExchange();
-    const sender = n % 10 === 0 ? largestAgency : municipalities[1 + (Math.floor(n / 3) % agencies)]!;
+    const sender = n % this.ofLargest === 0 ? largestAgency : municipalities[1 + (Math.floor(n / 3) % agencies)]!;
     const recipient = counties[Math.floor(n / 3) % counties.length]!;
     const refused = step === 2 && n % 50 === 2;
     const type = steps[step === 2 && refused ? 3 : step]!;

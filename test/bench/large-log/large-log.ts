@@ -37,6 +37,12 @@ export interface LargeLog {
   readonly verifierKey: string;
 }
 
+interface MakeLog {
+  readonly entries: number;
+  /** The largest agency is a party of every so many. */
+  readonly everyOfLargest?: number;
+}
+
 interface Kept {
   readonly database: string;
 }
@@ -46,9 +52,10 @@ interface Kept {
  * removed at the end, unless a folder is named, in which it stays for the next bench. Resolves to the exit code.
  */
 export async function withLargeLog(
-  { entries, keep }: { readonly entries: number; readonly keep?: string | undefined },
+  asked: MakeLog & { readonly keep?: string | undefined },
   bench: (log: LargeLog) => Promise<void>,
 ): Promise<number> {
+  const { keep } = asked;
   const interrupted = interruption();
   const stack = await Stack.start({
     dataFolder: keep === undefined ? mkdtempSync(join(tmpdir(), 'kotovayla-bench-')) : resolve(keep),
@@ -58,7 +65,7 @@ export async function withLargeLog(
   Object.assign(process.env, stack.environment);
   try {
     const lend = async (): Promise<number> => {
-      await bench(await keptOrMade(stack, entries));
+      await bench(await keptOrMade(stack, asked));
       return 0;
     };
     return await Promise.race([lend(), interrupted]);
@@ -70,7 +77,7 @@ export async function withLargeLog(
   }
 }
 
-async function keptOrMade(stack: Stack, entries: number): Promise<LargeLog> {
+async function keptOrMade(stack: Stack, asked: MakeLog): Promise<LargeLog> {
   const folder = stack.folder.within('large-log');
   const note = join(folder, 'kept.json');
   if (!existsSync(note)) {
@@ -78,7 +85,7 @@ async function keptOrMade(stack: Stack, entries: number): Promise<LargeLog> {
     await mkdir(folder, { recursive: true });
     const { url } = await createTestDatabase();
     await prepareDatabase(url, databaseSpec);
-    await make({ url, folder, entries });
+    await make({ url, folder }, asked);
     const kept: Kept = { database: new URL(url).pathname };
     writeFileSync(note, JSON.stringify(kept));
   }
@@ -100,7 +107,10 @@ async function sizeOf(url: string): Promise<number> {
   return storedSize(database).finally(() => database.close());
 }
 
-async function make({ url, folder, entries }: { url: string; folder: string; entries: number }): Promise<void> {
+async function make(
+  { url, folder }: { readonly url: string; readonly folder: string },
+  { entries, everyOfLargest }: MakeLog,
+): Promise<void> {
   const begun = performance.now();
   const { signer } = await LogKey.load(erasingOrigin, logKeyPathIn(folder));
   const kek = await EntryKek.load(kekPathIn(folder));
@@ -111,7 +121,7 @@ async function make({ url, folder, entries }: { url: string; folder: string; ent
   await client.query('SET synchronous_commit = off');
   const tree = await TiledTree.restore(0, tileSource(database));
   const heads = await ChainHeads.restore(client);
-  const source = new BodySource(entries);
+  const source = new BodySource(entries, everyOfLargest);
   const sealer = new EntrySealer(kek);
   const progress = showProgress('making entries', entries);
   let inserting: Promise<unknown> = Promise.resolve();

@@ -8,6 +8,8 @@ export const exportFiles = {
   index: 'export.json',
   /** Where a killed export goes on; gone when it is whole. */
   state: 'export.part.json',
+  /** Of a part: what was erased, a line each; the whole export's index has them. */
+  erased: 'export.part.erased.jsonl',
   entries: 'entries.jsonl',
   table: 'entries.csv',
   /** Inclusion proof of each entry. */

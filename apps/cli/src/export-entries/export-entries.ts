@@ -3,16 +3,9 @@ import { createInterface } from 'node:readline';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chain, logKeysFile } from '#envelope';
-import { type AgencyId, AppError, unwrap } from '#kernel';
+import { type AgencyId, AppError } from '#kernel';
 import { assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
-import {
-  type Boundary,
-  type ChainPage,
-  type EntriesExport,
-  type PlacedLine,
-  exportFiles,
-  parsePlacedLine,
-} from '../domain/entries-export.js';
+import { type Boundary, type ChainPage, type EntriesExport, exportFiles } from '../domain/entries-export.js';
 import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
 import type { KeptCheckpoint } from '../infra/proved-leaves.js';
 import { readTombstones } from '../infra/read-tombstones.js';
@@ -32,7 +25,6 @@ export interface ExportEntries {
   readonly checkpointOver: (index: number) => Promise<KeptCheckpoint>;
   readonly log: LogFiles;
   readonly verifierKey: string;
-  readonly onPage?: (entries: number) => void;
 }
 
 /** What is known after a whole page: all that a killed export needs to go on. */
@@ -43,11 +35,17 @@ interface State {
   readonly cursor?: string;
   readonly done: boolean;
   readonly entries: number;
-  readonly bytes: { readonly lines: number; readonly table: number };
+  /** Of what is appended page by page. */
+  readonly bytes: Readonly<Record<Appended, number>>;
   readonly before?: Boundary;
   readonly after?: Boundary;
-  readonly erased: EntriesExport['erased'];
+  /** Of the lines. */
+  readonly newest?: { readonly index: number; readonly loggedAt: string };
 }
+
+/** What each page adds to: a state that held it would be written as often as there are pages. */
+const appended = { lines: exportFiles.entries, table: exportFiles.table, erased: exportFiles.erased } as const;
+type Appended = keyof typeof appended;
 
 const proofsTogether = 500;
 
@@ -58,17 +56,12 @@ const proofsTogether = 500;
  */
 export async function exportEntries(request: ExportEntries): Promise<EntriesExport> {
   await mkdir(request.folder, { recursive: true, mode: 0o700 });
-  let state = await stateOf(request);
-  while (!state.done) {
-    const page = await request.page(state.cursor, state.until);
-    state = await append(request, state, page);
-    request.onPage?.(state.entries);
-  }
+  const state = await takePages(request, await stateOf(request));
   const { madeBy, chain, from, table } = request;
-  const { entries, before, after, erased } = state;
-  const newest = await newestLine(request);
+  const { entries, before, after, newest } = state;
+  const erased = await erasedOf(request);
   // Who asks about another agency leaves no entry in its chain: then its newest entry is what bounds the answer.
-  const until = after ? state.until : (newest?.place.loggedAt ?? state.until);
+  const until = after ? state.until : (newest?.loggedAt ?? state.until);
   const index: EntriesExport = {
     v: 1,
     madeBy,
@@ -84,59 +77,81 @@ export async function exportEntries(request: ExportEntries): Promise<EntriesExpo
   await prove(request, index, newest?.index ?? -1);
   await writeFile(at(request, exportFiles.index), `${JSON.stringify(index, undefined, 2)}\n`, { mode: 0o600 });
   await rm(at(request, exportFiles.state));
+  await rm(at(request, exportFiles.erased));
   return index;
+}
+
+async function takePages(request: ExportEntries, begun: State): Promise<State> {
+  const ask = (cursor: string | undefined): Promise<ChainPage> => {
+    const page = request.page(cursor, begun.until);
+    // Awaited only when the one before is written.
+    page.catch(() => undefined);
+    return page;
+  };
+  let state = begun;
+  for (let coming = state.done ? undefined : ask(state.cursor); coming !== undefined;) {
+    const page: ChainPage = await coming;
+    coming = page.cursor === undefined ? undefined : ask(page.cursor);
+    state = await append(request, state, page);
+  }
+  return state;
 }
 
 const at = ({ folder }: Pick<ExportEntries, 'folder'>, name: string): string => join(folder, name);
 
+/** The table only where it is asked for. */
+const filesOf = ({ table }: ExportEntries): Appended[] => ['lines', ...(table ? (['table'] as const) : []), 'erased'];
+
 /** The state that was kept, with the files cut to it; or a fresh one. */
 async function stateOf(request: ExportEntries): Promise<State> {
   const { chain, from, until, madeBy, table } = request;
-  const question = JSON.stringify({ chain, from, until, madeBy, table });
+  const question = JSON.stringify({ v: 2, chain, from, until, madeBy, table });
   const kept = await readFile(at(request, exportFiles.state), 'utf8').catch(() => undefined);
   if (kept === undefined) {
     if ([exportFiles.index, exportFiles.entries, checkpointFile].some((name) => existsSync(at(request, name))))
       throw new AppError('CONFLICT', 'The folder holds something else.');
     const head = table ? tableLine() : '';
-    await writeFile(at(request, exportFiles.entries), '', { mode: 0o600 });
-    if (table) await writeFile(at(request, exportFiles.table), head, { mode: 0o600 });
+    for (const file of filesOf(request))
+      await writeFile(at(request, appended[file]), file === 'table' ? head : '', { mode: 0o600 });
     const state = {
       question,
       until: [until, request.now.toISOString()].sort()[0] ?? until,
       done: false,
       entries: 0,
-      bytes: { lines: 0, table: Buffer.byteLength(head) },
-      erased: [],
+      bytes: { lines: 0, table: Buffer.byteLength(head), erased: 0 },
     };
     await keep(request, state);
     return state;
   }
   const state = JSON.parse(kept) as State;
   if (state.question !== question) throw new AppError('CONFLICT', 'The folder holds the beginning of another export.');
-  await truncate(at(request, exportFiles.entries), state.bytes.lines);
-  if (table) await truncate(at(request, exportFiles.table), state.bytes.table);
+  for (const file of filesOf(request)) await truncate(at(request, appended[file]), state.bytes[file]);
   return state;
 }
 
 async function append(request: ExportEntries, state: State, page: ChainPage): Promise<State> {
-  const lines = page.lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  const rows = request.table ? page.lines.map((line) => tableLine(line)).join('') : '';
-  await add(at(request, exportFiles.entries), lines);
-  if (request.table) await add(at(request, exportFiles.table), rows);
+  const texts: Readonly<Record<Appended, string>> = {
+    lines: page.lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    table: request.table ? page.lines.map((line) => tableLine(line)).join('') : '',
+    erased: page.erased.map(({ index, number }) => `${JSON.stringify({ index, number })}\n`).join(''),
+  };
+  const written = filesOf(request).filter((file) => texts[file] !== '');
+  await Promise.all(written.map((file) => add(at(request, appended[file]), texts[file])));
+  const bytes = { ...state.bytes };
+  for (const file of written) bytes[file] += Buffer.byteLength(texts[file]);
   const before = state.before ?? page.before;
+  const last = page.lines.at(-1);
+  const newest = last ? { index: last.index, loggedAt: last.place.loggedAt } : state.newest;
   const next: State = {
     question: state.question,
     until: state.until,
     ...(page.cursor !== undefined && { cursor: page.cursor }),
     done: page.cursor === undefined,
     entries: state.entries + page.lines.length,
-    bytes: {
-      lines: state.bytes.lines + Buffer.byteLength(lines),
-      table: state.bytes.table + Buffer.byteLength(rows),
-    },
+    bytes,
     ...(before && { before }),
     ...(page.after && { after: page.after }),
-    erased: [...state.erased, ...page.erased],
+    ...(newest && { newest }),
   };
   await keep(request, next);
   return next;
@@ -194,20 +209,26 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
     await add(path, proofs.map((proof) => `${JSON.stringify(proof)}\n`).join(''));
     batch = [];
   };
-  for await (const { index } of linesOf(request)) {
-    batch.push(index);
+  for await (const line of linesIn(at(request, exportFiles.entries))) {
+    batch.push(indexOfLine(line));
     if (batch.length >= proofsTogether) await flush();
   }
   await flush();
 }
 
-async function* linesOf(request: ExportEntries): AsyncGenerator<PlacedLine> {
-  for await (const line of createInterface({ input: createReadStream(at(request, exportFiles.entries), 'utf8') }))
-    yield unwrap(parsePlacedLine(line));
+const linesIn = (path: string): AsyncIterable<string> =>
+  createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
+
+/** Of a line that this export has written itself: its first member. */
+function indexOfLine(line: string): number {
+  const [, index] = /^\{"index":(\d+),/.exec(line) ?? [];
+  if (index === undefined) throw new AppError('CONFLICT', `Somebody else writes into ${exportFiles.entries}.`);
+  return Number(index);
 }
 
-async function newestLine(request: ExportEntries): Promise<PlacedLine | undefined> {
-  let newest: PlacedLine | undefined;
-  for await (const line of linesOf(request)) if (newest === undefined || line.index > newest.index) newest = line;
-  return newest;
+async function erasedOf(request: ExportEntries): Promise<EntriesExport['erased']> {
+  const erased: EntriesExport['erased'][number][] = [];
+  for await (const line of linesIn(at(request, exportFiles.erased)))
+    erased.push(JSON.parse(line) as EntriesExport['erased'][number]);
+  return erased;
 }

@@ -1,4 +1,5 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -114,6 +115,34 @@ describe('an export of an agency’s entries for a period', () => {
       for (const name of [exportFiles.entries, exportFiles.table, exportFiles.index, exportFiles.proofs])
         expect(await readFile(join(target, name), 'utf8')).toBe(await readFile(join(whole, name), 'utf8'));
     }
+  });
+
+  it('tells each erased entry once, however often it was killed, and leaves nothing half-done behind', async () => {
+    const target = join(base, 'erasing');
+    const erased = [7, 10, 13].map((index, at) => ({ index, number: at + 3 }));
+    const dyingAt = (last: number): ExportEntries['page'] => {
+      let asked = 0;
+      return async (cursor) => {
+        if (asked++ === last) throw new Error('killed');
+        const at = Number(cursor ?? 0) / 5;
+        return { ...pages[at]!, erased: [erased[at]!] };
+      };
+    };
+    await expect(exportEntries(request(target, { page: dyingAt(1) }))).rejects.toThrow('killed');
+    await expect(exportEntries(request(target, { page: dyingAt(1) }))).rejects.toThrow('killed');
+    expect((await exportEntries(request(target, { page: dyingAt(9) }))).erased).toEqual(erased);
+    expect((await readdir(target)).filter((name) => name.includes('part'))).toEqual([]);
+  });
+
+  it('asks for the next page while one is written', async () => {
+    const target = join(base, 'ahead');
+    const written: number[] = [];
+    const page: ExportEntries['page'] = async (cursor) => {
+      written.push(readFileSync(join(target, exportFiles.entries), 'utf8').split('\n').length - 1);
+      return pages[Number(cursor ?? 0) / 5]!;
+    };
+    await exportEntries(request(target, { page }));
+    expect(written).toEqual([0, 0, 5]);
   });
 
   it('that is killed asks on for the time until which it began to ask', async () => {
