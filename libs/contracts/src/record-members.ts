@@ -6,27 +6,28 @@ import type { LogRecord } from './__generated__/kotovayla/log/v1/log_record.js';
  */
 export function recordMembers(record: LogRecord): Record<string, unknown> {
   const at = record.at === undefined || Number.isNaN(record.at.getTime()) ? undefined : record.at.toISOString();
-  const members: Record<string, unknown> = {
-    eventId: record.eventId,
-    type: record.type,
-    at,
-    exchangeId: filled(record.exchangeId),
-    seq: record.exchangeNumber === 0 ? undefined : record.exchangeNumber,
-    messageId: filled(record.messageId),
-    manifestHash: filled(record.manifestHash),
-    sender: filled(record.sender),
-    recipient: filled(record.recipient),
-    actor: actorOf(record),
-    subjects: record.subjects.length === 0 ? undefined : record.subjects,
-    categories: record.categories.length === 0 ? undefined : [...record.categories].sort((a, b) => a - b),
-    purpose: filled(record.purpose),
-    code: filled(record.code),
-    consent: record.consentId === '' ? undefined : { id: record.consentId, version: record.consentVersion },
-  };
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+  const { exchangeNumber, subjects, categories, consentId, consentVersion } = record;
+  const members: Record<string, unknown> = { eventId: record.eventId, type: record.type };
+  if (at !== undefined) members['at'] = at;
+  if (exchangeNumber !== 0) members['seq'] = exchangeNumber;
+  for (const name of texts) if (record[name] !== '') members[name] = record[name];
+  const actor = actorOf(record);
+  if (actor !== undefined) members['actor'] = actor;
+  if (subjects.length > 0) members['subjects'] = subjects;
+  if (categories.length > 0) members['categories'] = [...categories].sort((a, b) => a - b);
+  if (consentId !== '') members['consent'] = { id: consentId, version: consentVersion };
+  return members;
 }
 
-const filled = (text: string): string | undefined => (text === '' ? undefined : text);
+const texts = [
+  'exchangeId',
+  'messageId',
+  'manifestHash',
+  'sender',
+  'recipient',
+  'purpose',
+  'code',
+] as const satisfies readonly (keyof LogRecord)[];
 
 function actorOf({ actorAgency, actorWorker }: LogRecord): { agency: string; worker?: string } | undefined {
   if (actorAgency === '') return undefined;

@@ -1,10 +1,11 @@
-import { AppError, type Result, err, ok } from '#kernel';
+import { AppError, type Result, err, isEventId, isSha256, ok } from '#kernel';
 import { canonicalBody } from './canonical-body.js';
 import { readJson } from './canonical.js';
 import { commitmentKeyFrom, extracted, keyBytes, sealingKeyFrom } from './entry-keys.js';
 import { HmacKey } from './hmac.js';
 import { type LogBody, opaqueEntry, parseLogBody } from './log-entry.js';
 import { openBytes } from './sealed-bytes.js';
+import { isRecord } from './shape.js';
 
 /** Errors: LEAF_MISMATCH when it was not sealed under this key or was changed; MALFORMED. */
 export function openBody(bytes: Uint8Array, sealingKey: Buffer): Result<LogBody> {
@@ -33,19 +34,27 @@ export function openSealedEntry(bytes: Uint8Array, secret: Uint8Array): Result<O
   return ok({ body: body.value, canonical, commitmentKey, commitment: new HmacKey(commitmentKey).digest(canonical) });
 }
 
+/** What a body says whose leaf commits to it: those bytes were a body when they were logged, and no other fits the leaf. */
+export type CommittedBody = Pick<LogBody, 'eventId' | 'type' | 'manifestHash'> & Readonly<Record<string, unknown>>;
+
 /**
- * The body, if it is the one to which the leaf commits. Those bytes were made canonical, so it is not looked at again
- * whether they are.
- * Errors: LEAF_MISMATCH; MALFORMED.
+ * The body, if it is the one to which the leaf commits. It is not looked at again whether it is canonical and has every member of
+ * a body: for who holds it against something else. Errors: LEAF_MISMATCH; MALFORMED.
  */
-export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<LogBody> {
+export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<CommittedBody> {
   const from = extracted(secret);
   const plaintext = openBytes(bytes, sealingKeyFrom(from));
   if (plaintext === undefined || !new HmacKey(commitmentKeyFrom(from)).digest(plaintext).equals(commitment))
     return err(new AppError('LEAF_MISMATCH', 'The leaf does not commit to this body.'));
-  const read = readJson(plaintext);
-  return read ? parseLogBody(read.value) : malformed();
+  const body = readJson(plaintext)?.value;
+  return isCommittedBody(body) ? ok(body) : malformed();
 }
+
+const isCommittedBody = (value: unknown): value is CommittedBody =>
+  isRecord(value) &&
+  isEventId(value['eventId']) &&
+  typeof value['type'] === 'string' &&
+  (value['manifestHash'] === undefined || isSha256(value['manifestHash']));
 
 /**
  * The entry in whose leaf a body stands that is shown with its commitment key, with what it says. A body in another spelling

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import type { Sha256 } from './ids.js';
 
@@ -6,8 +6,7 @@ import type { Sha256 } from './ids.js';
 const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
 
 /** SHA-256 in base64url. Text is hashed as UTF-8. */
-export const sha256 = (data: string | Uint8Array): Sha256 =>
-  createHash('sha256').update(data).digest('base64url') as Sha256;
+export const sha256 = (data: string | Uint8Array): Sha256 => hash('sha256', data, 'base64url') as Sha256;
 
 /** Canonical JSON (RFC 8785). Throws on what JSON cannot carry. */
 export function canonicalJson(value: unknown): string {

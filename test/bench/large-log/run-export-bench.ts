@@ -26,11 +26,13 @@ export async function runExportBench(args: readonly string[]): Promise<number> {
       const entries: EntriesFigures = await exportEntriesOfLargest(log, target);
       for (const line of printedEntries(entries)) console.log(line);
       const key = ['--verifier-key', log.verifierKey];
+      const keys = await runCli(['log', 'key', '--log', log.ownerUrl, ...key, '--json']);
+      console.log(`  log key, from the database: ${keys.seconds.toFixed(2)} s, CPU ${keys.cpuSeconds.toFixed(1)} s`);
       const copied = await runCli(['log', 'export', join(target, 'log'), '--log', log.ownerUrl, ...key, '--json']);
       console.log(line(`log export, ${log.entries} entries`, log.entries, copied));
       const proved = await runCli(['verify', join(target, 'log'), ...key, '--json']);
       console.log(line('verify', log.entries, proved));
-      const figures = { bench: 'export', ...machine(), entries: log.entries, exported: entries, copied, proved };
+      const figures = { bench: 'export', ...machine(), entries: log.entries, exported: entries, keys, copied, proved };
       if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
     } finally {
       rmSync(target, { recursive: true, force: true });

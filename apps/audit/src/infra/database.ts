@@ -11,6 +11,7 @@ import { BreakGlass1764117000004, breakGlassRestrictions } from './migrations/8-
 import { Reconciliation1764119000001, reconciliationRestrictions } from './migrations/9-reconciliation.migration.js';
 import { Chains1764144000001, chainRestrictions } from './migrations/10-chains.migration.js';
 import { RefusedEvents1764145000001 } from './migrations/11-refused-events.migration.js';
+import { ClearEntries1764146000001 } from './migrations/12-clear-entries.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -27,6 +28,7 @@ export const databaseSpec: DatabaseSpec = {
     Reconciliation1764119000001,
     Chains1764144000001,
     RefusedEvents1764145000001,
+    ClearEntries1764146000001,
   ],
   restrictions: [
     ...logRestrictions,

@@ -1,6 +1,6 @@
 import {
+  type CommittedBody,
   type EntryEvidence,
-  type LogBody,
   type OpenedEntry,
   decodeEntry,
   openCommittedBody,
@@ -36,15 +36,15 @@ export class LeafOpenings {
   }
 
   /** Bodies to which their leaves commit; what does not open, or is another one, is left out, as an erased one is. */
-  async committed(sealed: readonly SealedOpening[]): Promise<Map<number, LogBody>> {
-    const bodies = new Map<number, LogBody>();
+  async committed(sealed: readonly SealedOpening[]): Promise<Map<number, CommittedBody>> {
+    const bodies = new Map<number, CommittedBody>();
     const shut = this.committedInto(bodies, sealed);
     // As above.
     if (shut.length > 0) this.committedInto(bodies, await sealedOpenings(this.client, shut));
     return bodies;
   }
 
-  private committedInto(bodies: Map<number, LogBody>, sealed: readonly SealedOpening[]): number[] {
+  private committedInto(bodies: Map<number, CommittedBody>, sealed: readonly SealedOpening[]): number[] {
     const shut: number[] = [];
     const secrets = this.kek.unwrapAll(sealed);
     for (const [at, { leafIndex, entry, body }] of sealed.entries()) {

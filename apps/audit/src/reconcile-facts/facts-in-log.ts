@@ -1,5 +1,5 @@
 import type { ListFactsRequest, ListFactsResponse, LoggedFact } from '#contracts';
-import { type LogBody, clearFactDigest, decodeEntry, factDigest } from '#envelope';
+import { type CommittedBody, clearFactDigest, decodeEntry, factDigest } from '#envelope';
 import { AppError } from '#kernel';
 import type { Database } from '#platform';
 import {
@@ -45,7 +45,7 @@ const isSealed = (row: FactRow): row is FactRow & SealedOpening =>
   row.body !== null && row.wrapped !== null && row.kek !== null;
 
 /** Undefined for the fact of somebody else. */
-function factOf(row: FactRow, body: LogBody | undefined, producer: ReconcilingTopic): LoggedFact | undefined {
+function factOf(row: FactRow, body: CommittedBody | undefined, producer: ReconcilingTopic): LoggedFact | undefined {
   const fact = (type: string, digest: string, manifestHash = ''): LoggedFact | undefined => {
     const topic = type === '' ? '' : topicOfFact(producer, type);
     if (topic === undefined) return undefined;
