@@ -49,7 +49,7 @@ export class KafkaBroker {
     return {
       name: this.processName,
       launch: (log) => spawnTied({ program: this.java, args }, log),
-      isReady: () => answersApiVersions(this.ports.broker),
+      isReady: () => namesCoordinator(this.ports.broker),
       stopSignal: 'SIGINT',
       stopWithinMs: 20_000,
     };
@@ -112,17 +112,23 @@ function clusterId(): string {
   return id.startsWith('-') ? clusterId() : id;
 }
 
+/** Any: the broker makes the topic of all groups' offsets when it is first asked for the coordinator of one. */
+const anyGroup = 'readiness';
+
 /**
- * Whether the broker answers an ApiVersions request (key 18, version 0), which it does only once it has joined and
- * serves clients. An open port alone says less.
+ * Whether the broker names the coordinator of a consumer group (FindCoordinator, key 10, version 0), which it does only
+ * once it has joined, serves clients and has the topic of the groups' offsets. An open port alone says less, and consumers
+ * that come before the coordinator would have to try again.
  */
-function answersApiVersions(port: number): Promise<boolean> {
-  const apiKey = 18;
-  const request = Buffer.alloc(14);
-  request.writeInt32BE(10, 0);
+function namesCoordinator(port: number): Promise<boolean> {
+  const apiKey = 10;
+  const request = Buffer.alloc(16 + anyGroup.length);
+  request.writeInt32BE(request.length - 4, 0);
   request.writeInt16BE(apiKey, 4);
   // Version and correlation id are 0; a client id of length -1 is null.
   request.writeInt16BE(-1, 12);
+  request.writeInt16BE(anyGroup.length, 14);
+  request.write(anyGroup, 16);
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const done = (answered: boolean): void => {
@@ -133,6 +139,7 @@ function answersApiVersions(port: number): Promise<boolean> {
     socket.once('error', () => done(false));
     socket.once('close', () => done(false));
     socket.once('connect', () => socket.write(request));
-    socket.once('data', () => done(true));
+    // Length and correlation id, then the error code: 0, or 15 while there is no coordinator.
+    socket.once('data', (answer) => done(answer.length >= 10 && answer.readInt16BE(8) === 0));
   });
 }

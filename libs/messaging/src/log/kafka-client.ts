@@ -59,3 +59,13 @@ export function errorNamesOf(error: unknown): string[] {
   for (let at: unknown = error; at instanceof Error && names.length < 8; at = at.cause) names.push(at.name);
   return names;
 }
+
+/** Whether the brokers may well do it later: they were away, or are electing. */
+export const isRetriable = (error: unknown): boolean => {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    // kafkajs asks a few times for the group's coordinator and then takes its absence for final.
+    if (at.name === 'KafkaJSGroupCoordinatorNotFound' || at.name === 'KafkaJSNumberOfRetriesExceeded') return true;
+    if ('retriable' in at && at.retriable === true) return true;
+  }
+  return false;
+};

@@ -23,7 +23,10 @@ class FakeConsumer {
     this.listeners.get(event)?.({ payload });
   }
   async connect(): Promise<void> {}
-  async disconnect(): Promise<void> {}
+  disconnected = false;
+  async disconnect(): Promise<void> {
+    this.disconnected = true;
+  }
   async subscribe(subscription: unknown): Promise<void> {
     this.subscribed = subscription;
   }
@@ -43,11 +46,13 @@ interface Delivery {
 }
 
 async function subscriptionWith(onBatch: (batch: LogBatch) => Promise<void>, maxBatch?: number) {
-  const consumer = new FakeConsumer();
+  const consumers: FakeConsumer[] = [];
   const kafka = {
     consumer: (config: ConsumerConfig) => {
-      consumer.config = config;
-      return consumer;
+      const made = new FakeConsumer();
+      made.config = config;
+      consumers.push(made);
+      return made;
     },
   } as unknown as Kafka;
   const crashes: Error[] = [];
@@ -59,6 +64,7 @@ async function subscriptionWith(onBatch: (batch: LogBatch) => Promise<void>, max
     () => undefined,
   );
   await subscription.start();
+  const consumer = consumers[0]!;
   consumer.emit('join');
   const resolved: string[] = [];
   const deliver = ({ heartbeat, isStale, count = 1 }: Delivery = {}): Promise<void> => {
@@ -85,8 +91,17 @@ async function subscriptionWith(onBatch: (batch: LogBatch) => Promise<void>, max
     };
     return consumer.runConfig?.eachBatch?.(payload as unknown as EachBatchPayload) ?? Promise.resolve();
   };
-  return { consumer, subscription, crashes, resolved, deliver };
+  return { consumer, consumers, subscription, crashes, resolved, deliver };
 }
+
+/** As kafkajs gives up: it takes the absence of a coordinator for final. */
+const withoutCoordinator = {
+  error: Object.assign(new Error('Failed to find group coordinator'), {
+    name: 'KafkaJSGroupCoordinatorNotFound',
+    retriable: false,
+  }),
+  restart: false,
+};
 
 describe('a subscription over kafkajs', () => {
   it('has the time-outs after which a killed consumer’s partitions move on within seconds', async () => {
@@ -189,5 +204,27 @@ describe('a subscription over kafkajs', () => {
     const fatal = new Error('not implemented');
     consumer.emit('crash', { error: fatal, restart: false });
     expect(crashes).toEqual([fatal]);
+  });
+
+  it('joins its group again for as long as the brokers have no coordinator of it', async () => {
+    const { consumer, consumers, crashes, subscription } = await subscriptionWith(async () => undefined);
+    consumer.emit('crash', withoutCoordinator);
+    await until(() => consumers.length === 2 && consumers[1]?.runConfig !== undefined);
+    consumers[1]?.emit('crash', withoutCoordinator);
+    await until(() => consumers.length === 3 && consumers[2]?.runConfig !== undefined);
+    expect(subscription.alive).toBe(false);
+    consumers[2]?.emit('join');
+    expect(subscription.alive).toBe(true);
+    expect(consumers[2]?.config).toEqual(consumer.config);
+    expect(crashes).toEqual([]);
+    await subscription.stop();
+    expect(consumers[2]?.disconnected).toBe(true);
+  });
+
+  it('joins no group again once it is stopped', async () => {
+    const { consumer, consumers, subscription } = await subscriptionWith(async () => undefined);
+    consumer.emit('crash', withoutCoordinator);
+    await subscription.stop();
+    expect(consumers).toEqual([consumer]);
   });
 });

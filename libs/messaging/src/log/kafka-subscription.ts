@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { AppError } from '#kernel';
 import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
+import { type Backoff, delayAfter } from '../inbox/backoff.js';
 import { PARTITIONS } from './create-topics.js';
-import { errorNamesOf } from './kafka-client.js';
+import { errorNamesOf, isRetriable } from './kafka-client.js';
 import type { LogBatch, LogMessage, SubscribeOptions, Subscription } from './message-log.js';
 import { topicName } from './topic-name.js';
 
@@ -13,39 +14,31 @@ const MAX_BATCH = 500;
 const PATIENT_BYTES = 256 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+const REJOIN: Backoff = { firstMs: 250, maxMs: LAST_RETRY_MS };
 
 /** One consumer of one group. The messages of a partition reach `onBatch` in order, each batch until it is taken. */
 export class KafkaSubscription implements Subscription {
   private readonly logger = new Logger(KafkaSubscription.name);
-  private readonly consumer: Consumer;
+  private consumer: Consumer;
   private readonly names: ReadonlyMap<string, string>;
   private readonly underWay = new Set<Promise<void>>();
   private paused = false;
   private stopping = false;
   private member = false;
   private lastSign = 0;
+  /** Ends of consumers since one was last a member of the group. */
+  private ends = 0;
+  private rejoining: Promise<void> = Promise.resolve();
 
   constructor(
-    kafka: Kafka,
+    private readonly kafka: Kafka,
     private readonly options: SubscribeOptions,
-    prefix: string,
+    private readonly prefix: string,
     private readonly onCrash: (error: Error) => void,
     private readonly onEnd: (subscription: KafkaSubscription) => void,
   ) {
     this.names = new Map(options.topics.map((name) => [topicName(name, prefix), name]));
-    this.consumer = kafka.consumer({
-      groupId: topicName(options.groupId, prefix),
-      // Rule 5: with the defaults a killed consumer's partitions stood still for 27 s, with these for 2.7 s.
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 6_000,
-      heartbeatInterval: HEARTBEAT_MS,
-      // kafkajs sends its heartbeat between fetches only, so an idle fetch must end well before the session does.
-      maxWaitTimeInMs: 500,
-      // Every fetch names each partition and costs both sides as much as a batch does.
-      minBytes: options.patient ? PATIENT_BYTES : 1,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-    });
+    this.consumer = this.newConsumer();
   }
 
   /** A member of its group that has lately told so to the coordinator. kafkajs can stop fetching without an error. */
@@ -57,6 +50,7 @@ export class KafkaSubscription implements Subscription {
     const { consumer } = this;
     consumer.on(consumer.events.GROUP_JOIN, () => {
       this.member = true;
+      this.ends = 0;
       this.lastSign = Date.now();
       // A restart inside the client makes a new group member that knows nothing of the pause.
       if (this.paused) consumer.pause(this.topicsOnBroker());
@@ -66,7 +60,7 @@ export class KafkaSubscription implements Subscription {
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.member = false;
-      if (!payload.restart && !this.stopping) this.onCrash(payload.error);
+      if (!payload.restart && !this.stopping) this.afterEnd(payload.error);
     });
     await consumer.connect();
     await consumer.subscribe({ topics: [...this.names.keys()], fromBeginning: true });
@@ -94,11 +88,53 @@ export class KafkaSubscription implements Subscription {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    await this.rejoining;
     await Promise.allSettled(this.underWay);
     // kafkajs commits the resolved offsets of a batch before it leaves the group.
     await this.consumer.disconnect();
     this.member = false;
     this.onEnd(this);
+  }
+
+  private newConsumer(): Consumer {
+    return this.kafka.consumer({
+      groupId: topicName(this.options.groupId, this.prefix),
+      // Rule 5: with the defaults a killed consumer's partitions stood still for 27 s, with these for 2.7 s.
+      sessionTimeout: 6_000,
+      rebalanceTimeout: 6_000,
+      heartbeatInterval: HEARTBEAT_MS,
+      // kafkajs sends its heartbeat between fetches only, so an idle fetch must end well before the session does.
+      maxWaitTimeInMs: 500,
+      // Every fetch names each partition and costs both sides as much as a batch does.
+      minBytes: this.options.patient ? PATIENT_BYTES : 1,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+    });
+  }
+
+  /** kafkajs has disconnected its consumer and will not start it again. */
+  private afterEnd(error: Error): void {
+    if (isRetriable(error)) this.rejoining = this.rejoin(error);
+    else this.onCrash(error);
+  }
+
+  /**
+   * Brokers that are young or electing have no coordinator for a while, longer than the client asks. Until a consumer is a
+   * member again, {@link alive} says that nothing is consumed.
+   */
+  private async rejoin(cause: Error): Promise<void> {
+    this.ends += 1;
+    const waitMs = delayAfter(this.ends, REJOIN);
+    this.logger.warn(`${this.options.groupId} joins its group again in ${waitMs} ms after ${errorNamesOf(cause)[0]}`);
+    await whileTrue(() => !this.stopping, waitMs);
+    if (this.stopping) return;
+    this.consumer = this.newConsumer();
+    try {
+      await this.start();
+    } catch (error) {
+      await this.consumer.disconnect().catch(() => undefined);
+      if (!this.stopping) this.afterEnd(error instanceof Error ? error : new Error('a rejection', { cause: error }));
+    }
   }
 
   private topicsOnBroker(): { topic: string }[] {
