@@ -35,6 +35,7 @@ import {
   grpcServer,
   loadOrCreateServiceKey,
   readWitnessPolicy,
+  watchSetAside,
 } from '#platform';
 import { Appender } from './append-entries/appender.js';
 import { Looks } from './append-entries/looks.js';
@@ -49,6 +50,7 @@ import { replayTombstones } from './erase-entries/replay-tombstones.js';
 import { HoldEntriesController } from './hold-entries/hold-entries.controller.js';
 import { AgencyKeys } from './infra/agency-keys.js';
 import { keyLeaves } from './infra/key-leaves.js';
+import { quarantined } from './infra/consumed-facts.js';
 import { EntryKek } from './infra/entry-kek.js';
 import { ErasureStore } from './infra/erasure-store.js';
 import { HeadFile } from './infra/head-file.js';
@@ -124,6 +126,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.hubKeys.start();
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
+    watchSetAside(this.readiness, () => quarantined(this.database));
     this.relay.start();
     this.forgetting.start();
     void this.endErasure();

@@ -19,6 +19,7 @@ import {
   Outbox,
   OutboxReconciler,
   OutboxRelay,
+  SetAsideRecords,
 } from '#messaging';
 import {
   CLOCK,
@@ -33,6 +34,7 @@ import {
   type Logger,
   Readiness,
   type ServiceOptions,
+  watchSetAside,
 } from '#platform';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
 import { AskBasis } from './ask-basis/ask-basis.handler.js';
@@ -78,6 +80,8 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     this.readiness.require('directory', () => this.directory.fresh().ok);
     this.readiness.require('log-replayed', () => this.replay.caughtUp);
     this.directory.start();
+    const setAside = new SetAsideRecords({ pool: this.database.pool, schema: SCHEMA });
+    watchSetAside(this.readiness, () => setAside.count());
     await this.log.connect();
     await this.log.assertTopics([topics.consentEvents, topics.auditEvents]);
     this.relay.start();

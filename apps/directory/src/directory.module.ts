@@ -19,6 +19,7 @@ import {
   Outbox,
   OutboxReconciler,
   OutboxRelay,
+  SetAsideRecords,
 } from '#messaging';
 import {
   CLOCK,
@@ -32,6 +33,7 @@ import {
   type Logger,
   Readiness,
   type ServiceOptions,
+  watchSetAside,
 } from '#platform';
 import { ConfirmKeys } from './confirm-keys/confirm-keys.handler.js';
 import { DirectoryConfig } from './directory.config.js';
@@ -76,6 +78,8 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     this.readiness.require('database', () => this.database.ping());
     this.readiness.require('kafka', () => this.log.health().connected);
     this.readiness.require('snapshot', () => this.feed.checked);
+    const setAside = new SetAsideRecords({ pool: this.database.pool, schema: SCHEMA });
+    watchSetAside(this.readiness, () => setAside.count());
     await this.log.connect();
     await this.log.assertTopics([topics.directoryEvents, topics.auditEvents]);
     this.catalogue.recorded = await recordCatalogue(this.reference, this.database, this.outbox, this.clock);

@@ -11,6 +11,7 @@ import {
   OutboxReconciler,
   OutboxRelay,
   ParkedMessages,
+  SetAsideRecords,
 } from '#messaging';
 import {
   CLOCK,
@@ -25,6 +26,7 @@ import {
   grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
+  watchSetAside,
 } from '#platform';
 import { AskForReceipts } from './confirm-logged/ask-for-receipts.js';
 import { AuditEventsConsumer } from './confirm-logged/audit-events.consumer.js';
@@ -411,6 +413,8 @@ export const serviceOptions: ServiceOptions<ExchangeConfig> = {
     readiness.require('kafka', () => log.health().connected);
     readiness.require('directory', () => directory.fresh().ok);
     readiness.require('outbox', () => backpressure.isOpen());
+    const setAside = new SetAsideRecords({ pool: database.pool, schema: SCHEMA });
+    watchSetAside(readiness, () => setAside.count());
     await log.connect();
   },
 };

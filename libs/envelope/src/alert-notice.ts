@@ -1,6 +1,6 @@
-import type { AgencyId, EventId } from '#kernel';
+import type { AgencyId, EventId, Result } from '#kernel';
 import { agency, code, eventId, instant } from './fields.js';
-import { type Check, closed, oneOf, text } from './shape.js';
+import { type Check, closed, oneOf, parseAs, text } from './shape.js';
 
 /** An alert was raised: told by exchange to the supervising authorities in their mailboxes. Names no person and no worker. */
 export interface AlertNotice {
@@ -24,3 +24,6 @@ export const alertNotice: Check<AlertNotice> = closed<AlertNotice>({
   at: instant,
   look: text(/^(\/[a-z0-9-]{1,32}){1,8}$/),
 });
+
+/** Errors: MALFORMED. */
+export const parseAlertNotice = (value: unknown): Result<AlertNotice> => parseAs(alertNotice, value);

@@ -1,3 +1,4 @@
+export { parseAlertNotice } from './alert-notice.js';
 export { type Basis, type ConsentVersion, type SecrecyLift, consentsNamedBy, liftingConsents } from './basis.js';
 export * from './entry-places.js';
 export { type ExcludedDeciders, judgeDeciders, neededRoles, restsOnExcluded, roleRules } from './decider-rules.js';

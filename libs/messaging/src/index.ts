@@ -11,6 +11,7 @@ export { inboxTable } from './inbox/inbox-table.js';
 export { LoggedConsumer } from './inbox/logged-consumer.js';
 export { ParkedMessages } from './inbox/parked-messages.js';
 export type { DiscardedMessage, ListedMessage, ParkedMessage, ParkedMessagesOptions } from './inbox/parked-messages.js';
+export { SetAsideRecords } from './inbox/set-aside-records.js';
 export * from './log/create-topics.js';
 export { InMemoryLog } from './log/in-memory-log.js';
 export type { KafkaConnection } from './log/kafka-client.js';

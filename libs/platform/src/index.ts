@@ -19,4 +19,5 @@ export {
   callingService,
 } from './service-calls.js';
 export * from './service-key.js';
+export { watchSetAside } from './watch-set-aside.js';
 export * from './witness-policy.js';

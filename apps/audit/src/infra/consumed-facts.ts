@@ -32,6 +32,21 @@ export async function quarantine(
   });
 }
 
+/** How many records of each topic lie there, and how many of them since a day ago. */
+export async function quarantined(
+  client: Queryable,
+): Promise<
+  { readonly consumer: string; readonly place: 'quarantine'; readonly count: number; readonly lately: number }[]
+> {
+  const { rows } = await client.query<{ consumer: string; place: 'quarantine'; count: number; lately: number }>({
+    name: `${s}.quarantined`,
+    text: `SELECT topic AS consumer, 'quarantine' AS place, count(*)::int AS count,
+                  (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int AS lately
+           FROM ${s}.quarantine GROUP BY topic ORDER BY topic`,
+  });
+  return rows;
+}
+
 /** How far a partition is consumed: everything before `next` has its leaf or lies in quarantine. */
 export interface ConsumedUpTo {
   readonly topic: string;

@@ -1,6 +1,6 @@
 import { ConsentEvent, DirectoryEvent, ExchangeEvent, GatewayRefusal, type LogRecord, topics } from '#contracts';
 import { AppError, type EventId, type Result, err, isAgencyId, isEventId, ok } from '#kernel';
-import type { LogBatch, LogMessage } from '#messaging';
+import { type LogBatch, type LogMessage, failureCode } from '#messaging';
 import type { Database, Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
 import type { PreparedEntry } from '../append-entries/prepared-entry.js';
@@ -21,6 +21,16 @@ const decoders: Record<RecordedTopic, (bytes: Buffer) => DecodedFact> = {
   [topics.directoryEvents]: (bytes) => DirectoryEvent.decode(bytes),
   [topics.gatewayRefusals]: (bytes) => GatewayRefusal.decode(bytes),
 };
+
+interface Place {
+  readonly topic: RecordedTopic;
+  readonly partition: number;
+}
+
+interface FactToAppend {
+  readonly entry: PreparedEntry;
+  readonly message: LogMessage;
+}
 
 /** A whole fetch from Kafka in one batch would keep releases waiting. */
 const entriesOfOneProposal = 200;
@@ -46,24 +56,13 @@ export class FactConsumer {
     const { topic, partition, messages } = batch;
     if (!isRecorded(topic)) throw new Error(`no facts are expected on ${topic}`);
     const prepared = await this.prepare(messages, topic);
-    const entries: PreparedEntry[] = [];
+    const entries: FactToAppend[] = [];
     for (const [at, result] of prepared.entries()) {
       const message = messages[at];
-      if (result.ok) entries.push(result.value);
+      if (!message) continue;
+      if (result.ok) entries.push({ entry: result.value, message });
       else if (result.error.code !== 'MALFORMED') throw result.error;
-      else if (message) {
-        this.logger.error(
-          { topic, partition, offset: String(message.offset), field: result.error.details['field'] },
-          'record goes to quarantine',
-        );
-        await quarantine(this.database, {
-          topic,
-          partition,
-          message,
-          failure: result.error.code,
-          eventId: eventIdOf(message, topic),
-        });
-      }
+      else await this.setAside({ topic, partition }, message, result.error.code, result.error.details['field']);
     }
     const first = messages[0]?.offset;
     const last = messages.at(-1)?.offset;
@@ -75,12 +74,44 @@ export class FactConsumer {
       const part = entries.slice(begin, begin + entriesOfOneProposal);
       // The queue keeps the order, so the last part is durable after the others.
       const ends = begin + part.length === entries.length;
-      parts.push(this.appender.append(plainProposal(part, ends ? consumed : undefined)));
+      parts.push(this.append(part, { topic, partition }, ends ? consumed : undefined));
     }
     if (parts.length === 0) await moveOffsets(this.database, [consumed]);
     await Promise.all(parts);
     this.offsets.set(placeOf(consumed), consumed.next);
     this.watchForJump(consumed, expected, first);
+  }
+
+  /** All at once. Where the database refuses what one of them says, that one is found and set aside, and the others go on. */
+  private async append(facts: readonly FactToAppend[], place: Place, consumed?: ConsumedUpTo): Promise<void> {
+    try {
+      await this.appender.append(
+        plainProposal(
+          facts.map(({ entry }) => entry),
+          consumed,
+        ),
+      );
+    } catch (error) {
+      if (!isFaultOfData(error)) throw error;
+      const [first, ...others] = facts;
+      if (first && others.length === 0) {
+        await this.setAside(place, first.message, failureCode(error));
+        if (consumed) await moveOffsets(this.database, [consumed]);
+        return;
+      }
+      const half = Math.ceil(facts.length / 2);
+      await this.append(facts.slice(0, half), place);
+      await this.append(facts.slice(half), place, consumed);
+    }
+  }
+
+  private async setAside(place: Place, message: LogMessage, failure: string, field?: unknown): Promise<void> {
+    const { topic, partition } = place;
+    this.logger.error(
+      { topic, partition, offset: String(message.offset), failure, field },
+      'record goes to quarantine',
+    );
+    await quarantine(this.database, { topic, partition, message, failure, eventId: eventIdOf(message, topic) });
   }
 
   private async prepare(messages: readonly LogMessage[], topic: RecordedTopic): Promise<Result<PreparedEntry>[]> {
@@ -106,6 +137,16 @@ export class FactConsumer {
     else this.logger.warn(jump, 'offset rewound: records come again');
   }
 }
+
+/**
+ * What the record says is refused whenever it comes: SQLSTATE classes 22 (data exception) and 54 (program limit exceeded), and a
+ * number beyond its column.
+ */
+const isFaultOfData = (error: unknown): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  /^((22|54)...|ERR_OUT_OF_RANGE)$/.test(String(error.code));
 
 const placeOf = ({ topic, partition }: Pick<ConsumedUpTo, 'topic' | 'partition'>): string => `${topic}/${partition}`;
 

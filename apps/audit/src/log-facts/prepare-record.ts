@@ -83,6 +83,7 @@ export class RecordPreparer {
     const { eventId, receiptFor } = record;
     if (!isEventId(eventId)) return malformed('eventId');
     if (!mayWrite(topic, record.type)) return malformed('type');
+    if (!isDatable(record.at)) return malformed('at');
     if (record.clearRecordJson !== '') return this.clear(eventId, record, topic);
     // Not needed for clear entries, which are how a directory that knows no key yet gets its first ones.
     const fresh = this.keys.directory.fresh();
@@ -139,6 +140,12 @@ export class RecordPreparer {
       return malformed('clearRecordJson');
     }
   }
+}
+
+/** A time that entries, and the database, can say. */
+function isDatable(at: Date | undefined): at is Date {
+  const year = at?.getUTCFullYear() ?? NaN;
+  return year >= 1 && year <= 9999;
 }
 
 /**

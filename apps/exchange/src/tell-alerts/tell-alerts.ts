@@ -1,6 +1,6 @@
 import type { AlertRaised } from '#contracts';
-import { type AlertNotice, signStatement } from '#envelope';
-import { type AgencyId, AppError, type Clock, isAgencyId, isEventId, partyKindOf } from '#kernel';
+import { type AlertNotice, parseAlertNotice, signStatement } from '#envelope';
+import { type AgencyId, AppError, type Clock, isAgencyId, partyKindOf, unwrap } from '#kernel';
 import type { Queryable } from '#messaging';
 import type { DirectoryView, Logger } from '#platform';
 import { ExchangeLedger, type LedgerParts } from '../infra/exchange-ledger.js';
@@ -15,7 +15,7 @@ export class TellAlerts {
   ) {}
 
   /** Throws DIRECTORY_STALE without a snapshot, so that the alerts come again. An old one will do: who supervises seldom changes. */
-  async tell(client: Queryable, alerts: readonly AlertRaised[]): Promise<void> {
+  async tell(client: Queryable, alerts: readonly AlertNotice[]): Promise<void> {
     if (alerts.length === 0) return;
     const agencies = this.directory.agencies();
     if (agencies.length === 0) throw new AppError('DIRECTORY_STALE');
@@ -23,7 +23,7 @@ export class TellAlerts {
     if (told.length === 0)
       this.logger.error({ alerts: alerts.map(({ alert }) => alert) }, 'no supervising authority is there to be told');
     const notices = await Promise.all(
-      alerts.map((alert) => signStatement('alert-notice', noticeOf(alert), this.parts.outcomeKey)),
+      alerts.map((alert) => signStatement('alert-notice', alert, this.parts.outcomeKey)),
     );
     const ledger = await ExchangeLedger.lock(client, this.parts, [], this.clock.now());
     for (const notice of notices) for (const agency of told) ledger.putNotice(agency, notice);
@@ -33,7 +33,10 @@ export class TellAlerts {
 
 const isSupervising = (id: string): id is AgencyId => isAgencyId(id) && partyKindOf(id) === 'A';
 
-function noticeOf({ alert, rule, agency, at, look }: AlertRaised): AlertNotice {
-  if (!isEventId(alert) || !isAgencyId(agency) || !at) throw new TypeError('an alert of no agency');
-  return { v: 1, alert, rule, by: agency, at: at.toISOString(), look };
+/** Throws MALFORMED: no authority could read the notice. */
+export function alertNoticeOf({ alert, rule, agency, at, look }: AlertRaised): AlertNotice {
+  return unwrap(parseAlertNotice({ v: 1, alert, rule, by: agency, at: isoTime(at), look }));
 }
+
+const isoTime = (at: Date | undefined): string | undefined =>
+  at === undefined || Number.isNaN(at.getTime()) ? undefined : at.toISOString();

@@ -94,6 +94,8 @@ export class Network {
   readonly suspended = new Set<string>();
   /** Keys beside each party's first ones. */
   readonly further: { agency: AgencyId; use: 'signing' | 'receiving'; key: SigningKey | ReceivingKey }[] = [];
+  /** Supervising authorities, which send nothing here. */
+  readonly supervising: AgencyId[] = [];
   version = 1n;
 
   private constructor(
@@ -124,7 +126,7 @@ export class Network {
   }
 
   snapshot(): Snapshot {
-    const agencyOf = ({ id }: Party): Agency => ({
+    const agencyOf = (id: AgencyId): Agency => ({
       id,
       kind: id.charAt(0),
       businessId: '0000000-0',
@@ -150,7 +152,7 @@ export class Network {
     );
     return {
       version: this.version,
-      agencies: this.parties().map(agencyOf),
+      agencies: [...this.parties().map(({ id }) => id), ...this.supervising].map(agencyOf),
       keys,
       catalogue: { version: 1, json: catalogueJson },
     };

@@ -1,10 +1,19 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ExchangeServiceClient, type MailboxItem, Submission, allTopics, topics } from '#contracts';
-import { type Outcome, exportPrivateJwk, generateSigningKey, readStatement } from '#envelope';
+import {
+  type Outcome,
+  type PublicJwk,
+  exportPrivateJwk,
+  generateSigningKey,
+  importSigningKey,
+  readStatement,
+} from '#envelope';
 import { type Clock, type ExchangeId, type Sha256, unwrap } from '#kernel';
 import { KafkaLog, createTopics } from '#messaging';
 import {
@@ -21,8 +30,14 @@ import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } f
 import { ExchangeConfig } from '../exchange.config.js';
 import { serviceOptions } from '../exchange.module.js';
 import { databaseSpec } from '../infra/database.js';
+import type { KilledAt } from './dying-service.fixture.js';
 import { Network, type Party, type Sent } from './network.fixture.js';
 import { ServiceDoubles } from './service-doubles.fixture.js';
+
+/** Compiled: the process is a real one, and `kill -9` too. */
+const dyingService = fileURLToPath(
+  new URL('../../../../dist/apps/exchange/src/testing/dying-service.fixture.js', import.meta.url),
+);
 
 /** The system's clock, moved forward at will. */
 export class MovedClock implements Clock {
@@ -107,6 +122,13 @@ export class ExchangeStack {
     await this.app.close();
   }
 
+  /** The service as a process of its own, which kills itself at that step of putting notices. Resolves when it is gone. */
+  async runUntilKilled(at: KilledAt): Promise<void> {
+    const child = fork(dyingService, [JSON.stringify({ at, config: this.config })]);
+    const signal = await new Promise((resolve) => child.once('exit', (_code, killedBy) => resolve(killedBy)));
+    if (signal !== 'SIGKILL') throw new Error(`it was not killed: ${String(signal)}`);
+  }
+
   async stop(): Promise<void> {
     await this.stopService();
     await this.doubles.stop();
@@ -160,6 +182,12 @@ export class ExchangeStack {
     const { results } = await this.exchange.release({ agency: party.id, items: [{ releaseRequest, seenSize: 0n }] });
     const result = results[0]?.result;
     return { released: result?.$case === 'released', code: result?.$case === 'refused' ? result.value.code : '' };
+  }
+
+  /** Public half of the key by which it signs notices. */
+  async outcomeKey(): Promise<PublicJwk> {
+    const stored = await readFile(this.config.OUTCOME_KEY_FILE, 'utf8');
+    return (await importSigningKey(JSON.parse(stored) as Parameters<typeof importSigningKey>[0])).publicJwk;
   }
 
   async stateOf(sent: Sent): Promise<string | undefined> {

@@ -12,6 +12,7 @@ import {
   type OffsetJump,
   handleOne,
   parseMessage,
+  storable,
 } from './inbox-handler.js';
 import { inboxStatements, type InboxStatements } from './inbox-statements.js';
 
@@ -207,7 +208,7 @@ export class InboxConsumer<T> {
 
   /** @param failure of this message itself; without, it only queues behind another one of its exchange */
   private async hold(client: PoolClient, message: InboxMessage<T>, failure?: string): Promise<void> {
-    const { raw } = message;
+    const raw = storable(message.raw);
     this.held.notice();
     await client.query({
       ...this.sql.hold,
@@ -231,13 +232,14 @@ export class InboxConsumer<T> {
 
   private async quarantine(client: PoolClient, batch: LogBatch, { raw, failure }: Unparsable): Promise<void> {
     const { topic, partition } = batch;
+    const { key, value, offset } = storable(raw);
     const { rowCount } = await client.query({
       ...this.sql.quarantine,
-      values: [this.options.consumer, topic, partition, raw.offset.toString(), raw.key, raw.value, failure],
+      values: [this.options.consumer, topic, partition, offset.toString(), key, value, failure],
     });
     if (rowCount === 0) return;
-    this.logger.error(`${topic}/${partition} at ${raw.offset} went to quarantine: ${failure}`);
-    await this.options.onQuarantined?.(client, { topic, partition, offset: raw.offset, key: raw.key, failure });
+    this.logger.error(`${topic}/${partition} at ${offset} went to quarantine: ${failure}`);
+    await this.options.onQuarantined?.(client, { topic, partition, offset, key, failure });
   }
 
   private committed(jumps: readonly OffsetJump[]): void {

@@ -95,3 +95,22 @@ export const handleOne = <T>(handler: InboxHandler<T>, client: PoolClient, messa
 /** Ids come from outside: PostgreSQL refuses NUL in text, and an index entry has a limit, which would look transient never. */
 const isStorable = (id: unknown): id is string =>
   typeof id === 'string' && id.length > 0 && id.length <= 200 && !id.includes('\0');
+
+/**
+ * The record as PostgreSQL takes it: text without NUL, and a time that it knows. Its value stays as it came. Otherwise what is
+ * to be set aside could not be, and would stop its partition for good.
+ */
+export function storable(raw: LogMessage): LogMessage {
+  const { key, headers, timestamp } = raw;
+  const year = timestamp.getUTCFullYear();
+  return {
+    ...raw,
+    key: withoutNul(key),
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]): [string, string] => [withoutNul(name), withoutNul(value)]),
+    ),
+    timestamp: year >= 1970 && year <= 9999 ? timestamp : new Date(0),
+  };
+}
+
+const withoutNul = (text: string): string => text.replaceAll('\0', '');

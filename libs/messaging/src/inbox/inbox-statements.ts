@@ -80,6 +80,17 @@ export const inboxStatements = (schema: string) => {
                        AND behind.id > held.id) AS behind
              FROM ${s}.held WHERE parked_at IS NOT NULL ORDER BY held.id LIMIT $1`,
     },
+    setAside: {
+      name: `${s}.set-aside`,
+      text: `SELECT consumer, 'parked' AS place, count(*)::int AS count,
+                    (count(*) FILTER (WHERE parked_at > clock_timestamp() - interval '1 day'))::int AS lately
+             FROM ${s}.held WHERE parked_at IS NOT NULL GROUP BY consumer
+             UNION ALL
+             SELECT consumer, 'quarantine', count(*)::int,
+                    (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int
+             FROM ${s}.quarantine GROUP BY consumer
+             ORDER BY 1, 2`,
+    },
     retryParked: {
       text: `UPDATE ${s}.held SET parked_at = NULL, attempts = 0, next_attempt_at = clock_timestamp()
              WHERE id = $1 AND parked_at IS NOT NULL`,

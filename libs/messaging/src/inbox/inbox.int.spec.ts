@@ -15,6 +15,7 @@ import { InboxConsumer } from './inbox-consumer.js';
 import type { InboxConsumerOptions, InboxMessage, OffsetJump } from './inbox-handler.js';
 import { inboxTable } from './inbox-table.js';
 import { ParkedMessages } from './parked-messages.js';
+import { SetAsideRecords } from './set-aside-records.js';
 
 Logger.overrideLogger(false);
 
@@ -233,6 +234,41 @@ describe('the inbox', () => {
     failing.clear();
     await subject.consumeBatch(batchOf(0, fact('e1', 'later')));
     expect(commits).toBe(1);
+  });
+
+  describe('with a record that is to be set aside and that PostgreSQL would not take as it is', () => {
+    const odd = (value: Buffer): LogBatch => {
+      const batch = batchOf(0, value, fact('e2', 'behind'));
+      const [first, behind] = batch.messages;
+      const poisoned = { ...first!, key: 'k\0', headers: { 'a\0': 'b\0' }, timestamp: new Date(NaN) };
+      return { ...batch, messages: [poisoned, behind!] };
+    };
+
+    it('keeps what cannot be parsed, and takes what comes behind it', async () => {
+      await consumer().consumeBatch(odd(Buffer.from('no JSON')));
+      expect(await effects()).toEqual(['behind']);
+      expect(await column(`SELECT convert_from(value, 'UTF8') FROM exchange.quarantine`)).toEqual(['no JSON']);
+    });
+
+    it('holds what fails, and takes what comes behind it', async () => {
+      failing.set('poison', poison);
+      await consumer().consumeBatch(odd(bytesOf(fact('e1', 'poison'))));
+      expect(await effects()).toEqual(['behind']);
+      expect(await heldTexts()).toEqual(['poison']);
+    });
+  });
+
+  it('counts what it has set aside, by consumer and place', async () => {
+    failing.set('poison', poison);
+    const subject = consumer({ attemptsBeforeParking: 2 });
+    await subject.consumeBatch(batchOf(0, fact('e1', 'poison'), Buffer.from('no JSON'), fact('e2', 'a')));
+    const setAside = new SetAsideRecords({ pool, schema: 'exchange' });
+    expect(await setAside.count()).toEqual([{ consumer: 'submissions', place: 'quarantine', count: 1, lately: 1 }]);
+    await subject.held.retryDue();
+    expect(await setAside.count()).toEqual([
+      { consumer: 'submissions', place: 'parked', count: 1, lately: 1 },
+      { consumer: 'submissions', place: 'quarantine', count: 1, lately: 1 },
+    ]);
   });
 
   describe('with a message that cannot be processed', () => {
