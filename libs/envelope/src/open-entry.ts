@@ -34,19 +34,33 @@ export function openSealedEntry(bytes: Uint8Array, secret: Uint8Array): Result<O
   return ok({ body: body.value, canonical, commitmentKey, commitment: new HmacKey(commitmentKey).digest(canonical) });
 }
 
-/** What a body says whose leaf commits to it: those bytes were a body when they were logged, and no other fits the leaf. */
-export type CommittedBody = Pick<LogBody, 'eventId' | 'type' | 'manifestHash'> & Readonly<Record<string, unknown>>;
+/** What was sealed for a leaf: canonical JSON in UTF-8, as it was logged, and what opens the leaf's commitment to it. */
+export interface CommittedText {
+  readonly canonical: Buffer;
+  readonly commitmentKey: Buffer;
+}
 
 /**
- * The body, if it is the one to which the leaf commits. It is not looked at again whether it is canonical and has every member of
- * a body: for who holds it against something else. Errors: LEAF_MISMATCH; MALFORMED.
+ * The text of a body to which the leaf commits. It was a body and canonical when it was logged, and no other text fits the leaf: so
+ * it is not taken apart. Errors: LEAF_MISMATCH.
  */
-export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<CommittedBody> {
+export function openCommittedText(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<CommittedText> {
   const from = extracted(secret);
-  const plaintext = openBytes(bytes, sealingKeyFrom(from));
-  if (plaintext === undefined || !new HmacKey(commitmentKeyFrom(from)).digest(plaintext).equals(commitment))
-    return err(new AppError('LEAF_MISMATCH', 'The leaf does not commit to this body.'));
-  const body = readJson(plaintext)?.value;
+  const canonical = openBytes(bytes, sealingKeyFrom(from));
+  const commitmentKey = commitmentKeyFrom(from);
+  return canonical !== undefined && new HmacKey(commitmentKey).digest(canonical).equals(commitment)
+    ? ok({ canonical, commitmentKey })
+    : err(new AppError('LEAF_MISMATCH', 'The leaf does not commit to this body.'));
+}
+
+/** What a body says to which its leaf commits. */
+export type CommittedBody = Pick<LogBody, 'eventId' | 'type' | 'manifestHash'> & Readonly<Record<string, unknown>>;
+
+/** The same text as data, for who holds it against something else. Errors: LEAF_MISMATCH; MALFORMED. */
+export function openCommittedBody(bytes: Uint8Array, secret: Uint8Array, commitment: Buffer): Result<CommittedBody> {
+  const opened = openCommittedText(bytes, secret, commitment);
+  if (!opened.ok) return opened;
+  const body = readJson(opened.value.canonical)?.value;
   return isCommittedBody(body) ? ok(body) : malformed();
 }
 

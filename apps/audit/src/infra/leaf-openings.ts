@@ -1,11 +1,10 @@
 import {
   type CommittedBody,
   type EntryEvidence,
-  type OpenedEntry,
   decodeEntry,
   openCommittedBody,
+  openCommittedText,
   openEvidence,
-  openSealedEntry,
 } from '#envelope';
 import type { Result } from '#kernel';
 import type { Logger } from '#platform';
@@ -18,7 +17,10 @@ export interface ReadOpening extends LeafOpening {
   readonly places: Buffer;
 }
 
-/** Opens stored bodies. A body that does not open is reported and left out, as an erased one is. */
+/**
+ * Opens stored bodies. One that does not open, or is not the one to which its leaf commits, is reported and left out, as an
+ * erased one is.
+ */
 export class LeafOpenings {
   constructor(
     private readonly client: Queryable,
@@ -45,17 +47,7 @@ export class LeafOpenings {
   }
 
   private committedInto(bodies: Map<number, CommittedBody>, sealed: readonly SealedOpening[]): number[] {
-    const shut: number[] = [];
-    const secrets = this.kek.unwrapAll(sealed);
-    for (const [at, { leafIndex, entry, body }] of sealed.entries()) {
-      const secret = secrets[at];
-      const leaf = decodeEntry(entry);
-      const commitment = leaf.ok && leaf.value.kind === 'opaque' ? leaf.value.commitment : undefined;
-      const opened = secret && commitment ? openCommittedBody(body, secret, commitment) : undefined;
-      if (opened?.ok) bodies.set(leafIndex, opened.value);
-      else shut.push(leafIndex);
-    }
-    return shut;
+    return this.openEach(sealed, openCommittedBody, ({ leafIndex }, body) => bodies.set(leafIndex, body));
   }
 
   /** The signed statements kept with these entries; none for an entry without, and none that does not open. */
@@ -72,30 +64,28 @@ export class LeafOpenings {
 
   /** Gives those that do not open. */
   private async openInto(openings: Map<number, ReadOpening>, leaves: readonly number[]): Promise<number[]> {
-    const shut: number[] = [];
-    for (const { leafIndex, entry, opened } of await this.opened(leaves)) {
-      if (!opened?.ok) {
-        shut.push(leafIndex);
-        continue;
-      }
-      const leaf = decodeEntry(entry);
-      openings.set(leafIndex, {
-        body: opened.value.canonical.toString('utf8'),
-        commitmentKey: opened.value.commitmentKey,
-        places: (leaf.ok && leaf.value.kind === 'opaque' && leaf.value.places) || Buffer.alloc(0),
-      });
-    }
-    return shut;
+    const sealed = await sealedOpenings(this.client, leaves);
+    return this.openEach(sealed, openCommittedText, ({ leafIndex, places }, { canonical, commitmentKey }) =>
+      openings.set(leafIndex, { body: canonical.toString('utf8'), commitmentKey, places }),
+    );
   }
 
-  private async opened(
-    leaves: readonly number[],
-  ): Promise<{ leafIndex: number; entry: Buffer; opened: Result<OpenedEntry> | undefined }[]> {
-    const sealed = await sealedOpenings(this.client, leaves);
-    const secrets = this.kek.unwrapAll(sealed);
-    return sealed.map(({ leafIndex, entry, body }, at) => {
+  /** Gives those that do not open, or are not what their leaves commit to. */
+  private openEach<T>(
+    all: readonly SealedOpening[],
+    open: (body: Buffer, secret: Buffer, commitment: Buffer) => Result<T>,
+    take: (of: { readonly leafIndex: number; readonly places: Buffer }, opened: T) => unknown,
+  ): number[] {
+    const shut: number[] = [];
+    const secrets = this.kek.unwrapAll(all);
+    for (const [at, { leafIndex, entry, body }] of all.entries()) {
       const secret = secrets[at];
-      return { leafIndex, entry, opened: secret && openSealedEntry(body, secret) };
-    });
+      const leaf = decodeEntry(entry);
+      const opaque = leaf.ok && leaf.value.kind === 'opaque' ? leaf.value : undefined;
+      const opened = secret && opaque ? open(body, secret, opaque.commitment) : undefined;
+      if (opened?.ok) take({ leafIndex, places: opaque?.places ?? Buffer.alloc(0) }, opened.value);
+      else shut.push(leafIndex);
+    }
+    return shut;
   }
 }

@@ -68,19 +68,23 @@ export class ReconciliationStore {
     readonly leastAgeMs: number;
     readonly types: RegExp;
   }): Promise<{ rows: FactRow[]; next: number }> {
+    // Said of each table: one after the other they are read, not looked up row by row.
+    const onPage = 'leaf_index >= $1 AND leaf_index < $1::bigint + $2';
     const { rows } = await this.client.query<FactRow & { next: number }>({
       name: `${s}.facts-page`,
       text: `WITH looked AS MATERIALIZED (
                SELECT leaf_index, event_id, entry, body
                FROM ${s}.entry
-               WHERE leaf_index >= $1 AND leaf_index < $1::bigint + $2
+               WHERE ${onPage}
                  AND appended_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
              ), bound AS (SELECT coalesce(max(leaf_index) + 1, $1) AS next FROM looked)
              SELECT looked.leaf_index::float8 AS "leafIndex", ${eventIdText} AS "eventId", entry,
                     body IS NOT NULL OR get_byte(entry, 0) = 2 AS "hasBody", body, wrapped, kek, type,
                     bound.next::float8 AS next
-             FROM bound LEFT JOIN (looked LEFT JOIN ${s}.entry_index AS i USING (leaf_index)
-               LEFT JOIN ${s}.entry_secret USING (leaf_index)) ON type IS NULL OR type ~ $4
+             FROM bound LEFT JOIN (looked
+               LEFT JOIN (SELECT leaf_index, type FROM ${s}.entry_index WHERE ${onPage}) AS i USING (leaf_index)
+               LEFT JOIN (SELECT leaf_index, wrapped, kek FROM ${s}.entry_secret WHERE ${onPage}) AS k USING (leaf_index))
+               ON type IS NULL OR type ~ $4
              ORDER BY looked.leaf_index`,
       values: [asked.from, asked.limit, asked.leastAgeMs, asked.types.source],
     });

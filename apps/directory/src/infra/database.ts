@@ -6,6 +6,7 @@ import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconc
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
 import { TakeAuditorsKeys1795800000000 } from './migrations/1795800000000-take-auditors-keys.js';
+import { TellEarlierRowsAgain1795900000000 } from './migrations/1795900000000-tell-earlier-rows-again.js';
 
 export const SCHEMA = 'directory';
 
@@ -18,10 +19,12 @@ export const databaseSpec: DatabaseSpec = {
     ResendFairly1795600000000,
     NameEventsOfRows1795700000000,
     TakeAuditorsKeys1795800000000,
+    TellEarlierRowsAgain1795900000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
     'REVOKE DELETE ON directory.agency, directory.agency_key FROM :role',
     'REVOKE UPDATE, DELETE ON directory.key_revocation, directory.catalogue_version FROM :role',
+    'REVOKE INSERT, UPDATE, DELETE ON directory.told_again FROM :role',
   ],
 };

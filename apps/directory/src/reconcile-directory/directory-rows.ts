@@ -29,7 +29,7 @@ interface SaidRow {
   readonly shown: unknown;
 }
 
-/** Rows with the events that they name. Rows from before they named any are left out. */
+/** Rows with the events that they name. Only an agency that is still in onboarding has no event of its status. */
 const rowsText = `
   SELECT registered_event AS event_id, 'agency-registered' AS type, id AS agency, id AS said, NULL::jsonb AS shown
     FROM directory.agency
@@ -62,14 +62,15 @@ export class DirectoryRows implements RecordedRows {
       return event ? [{ fact, agency: event.sender }] : [];
     });
     if (told.length === 0) return [];
-    // A status that another has followed is named no more: then its agency must be there.
+    // A status that another has followed is named no more, and what was told again is named by that: then its agency must be there.
     const { rows } = await client.query<{ event_id: string }>({
       name: 'directory.events-without-row',
       text: `WITH said AS (${rowsText})
              SELECT given.event_id FROM unnest($1::text[], $2::text[], $3::text[]) AS given (event_id, type, agency)
              WHERE NOT EXISTS (
                SELECT FROM said WHERE said.type = given.type AND (said.event_id = given.event_id
-                 OR said.agency = given.agency AND (said.event_id IS NULL OR said.type = 'agency-status')))`,
+                 OR said.agency = given.agency AND (said.type = 'agency-status'
+                   OR said.event_id IN (SELECT event_id FROM directory.told_again))))`,
       values: [
         told.map(({ fact }) => fact.eventId),
         told.map(({ fact }) => fact.type),
@@ -100,12 +101,13 @@ export class DirectoryRows implements RecordedRows {
     };
   }
 
-  /** Agencies that take part and keys that are revoked, or are not, though nobody said so. */
+  /** Rows that name no event, and keys that are revoked, or are not, though nobody said so. */
   private async standing(): Promise<LogDifference[]> {
     const { rows } = await this.parts.database.query<{ event_id: string | null; type: string }>({
       name: 'directory.standing',
-      text: `SELECT registered_event AS event_id, 'agency-status' AS type FROM directory.agency
-             WHERE status <> 'onboarding' AND status_event IS NULL AND registered_event IS NOT NULL
+      text: `WITH said AS (${rowsText})
+             SELECT said.event_id, said.type FROM said
+             WHERE said.event_id IS NULL AND NOT (said.type = 'agency-status' AND said.said = 'onboarding')
              UNION ALL
              SELECT key.event_id, 'key-revoked' FROM directory.agency_key AS key
              WHERE (key.revoked_at IS NOT NULL) <> EXISTS (SELECT FROM directory.key_revocation AS said
