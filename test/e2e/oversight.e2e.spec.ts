@@ -492,6 +492,21 @@ describe('access in an emergency over HTTP', () => {
     }
   });
 
+  it('rings at the agent of a supervising authority that joins before it is reviewed', async () => {
+    const { body: access } = await open(municipality, county);
+    const pins = { pins: { ...running.hub.pins } as Record<string, string> };
+    const late = await TestAgent.start(pins, [{ id: 'A-VM', keys: { useAfterSeconds: 0 } }]);
+    try {
+      await joinAlone(running, 'A-VM', late);
+      const warned = await eventually('the alarm', async () => (await alarmsOf(late, 'A-VM'))[0]);
+      expect(warned).toMatchObject({ code: 'REVIEW_NEEDED', detail: expect.stringContaining(access.alert) });
+      expect(await alarmsOf(late, 'A-VM')).toHaveLength(1);
+      expect(await review(ombudsman, access.grant)).toBe('OK');
+    } finally {
+      await late.close();
+    }
+  });
+
   it('is opened in no other agency’s name, and not by a supervising authority, which searches', async () => {
     const ofCounty = await opening(county, kela);
     expect(coded(await municipality.call('POST', '/v1/audit/break-glass', { opening: ofCounty }))).toBe(

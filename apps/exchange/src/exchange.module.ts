@@ -62,6 +62,7 @@ import { SettleReleases } from './release-messages/settle-releases.js';
 import { ShowExchangeController } from './show-exchange/show-exchange.controller.js';
 import { ShowExchange } from './show-exchange/show-exchange.query.js';
 import { TellAlerts } from './tell-alerts/tell-alerts.js';
+import { TellLateAuthorities } from './tell-alerts/tell-late-authorities.js';
 import { ConsentEventsConsumer } from './withdraw-consented/consent-events.consumer.js';
 import { ConsentNotices } from './withdraw-consented/consent-notices.js';
 import { WithdrawConsented } from './withdraw-consented/withdraw-consented.handler.js';
@@ -235,6 +236,12 @@ export class ExchangeModule {
             new TellAlerts(parts, directory, clock, logger),
         },
         {
+          provide: TellLateAuthorities,
+          inject: [Database, TellAlerts, AFTER_COMMIT],
+          useFactory: (database: Database, alerts: TellAlerts, afterCommit: () => void) =>
+            new TellLateAuthorities(database, alerts, afterCommit),
+        },
+        {
           provide: AuditEventsConsumer,
           inject: [ConfirmLogged, SettleReleases, TellAlerts, INBOX_PARTS],
           useFactory: (confirm: ConfirmLogged, settle: SettleReleases, tell: TellAlerts, inbox: InboxParts) =>
@@ -354,6 +361,7 @@ export class ExchangeModule {
             ConsentEventsConsumer,
             GatewayRefusalsConsumer,
             Sweep,
+            TellLateAuthorities,
             LOGGER,
           ],
           useFactory: (
@@ -371,10 +379,12 @@ export class ExchangeModule {
             consentEvents: ConsentEventsConsumer,
             refusals: GatewayRefusalsConsumer,
             sweep: Sweep,
+            late: TellLateAuthorities,
             logger: Logger,
           ) => {
             const inboxes = [submissions.inbox, auditEvents, consentEvents, refusals];
-            const sweeper = new Sweeper({ sweep, database, inboxes, everyMs: config.SWEEP_EVERY_MS, logger });
+            const alsoDue = () => late.run();
+            const sweeper = new Sweeper({ sweep, alsoDue, database, inboxes, everyMs: config.SWEEP_EVERY_MS, logger });
             return new Lifecycle([
               { stop: () => database.close() },
               { stop: () => log.disconnect() },

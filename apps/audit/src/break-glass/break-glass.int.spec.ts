@@ -310,6 +310,23 @@ describe('the review of an access', () => {
     expect((await foundBy(user, 'break-glass-reviewed')).map(({ purpose }) => purpose)).toEqual(['unjustified']);
   });
 
+  it('says by an event, with the review and whether or not it can be logged, that nobody needs to be told any more', async () => {
+    const appender = {
+      append: (proposal: Parameters<Appender['append']>[0]) =>
+        works.now ? hub.appender.append(proposal) : Promise.reject(new AppError('UNAVAILABLE')),
+    } as Appender;
+    const works = { now: true };
+    const { breakGlass, opening, review } = emergency({ appender });
+    const access = await breakGlass.open(await opening());
+    works.now = false;
+    expect(await codeOf(breakGlass.review(await review(ombudsman, access)))).toBe('UNAVAILABLE');
+    const { rows } = await hub.database.query<{ payload: Buffer }>({
+      text: `SELECT payload FROM ${auditSchema}.outbox WHERE key = $1 ORDER BY tx, id`,
+      values: [access.alert],
+    });
+    expect(rows.map(({ payload }) => AuditEvent.decode(payload).event?.$case)).toEqual(['alert', 'alertEnded']);
+  });
+
   it('ends an access at once, and is done again where it could not be logged', async () => {
     const works = { now: true };
     const appender = {

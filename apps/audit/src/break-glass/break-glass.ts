@@ -23,7 +23,7 @@ import type { LeafOpenings, ReadOpening } from '../infra/leaf-openings.js';
 import { findEntries, indicesLogged } from '../infra/search-store.js';
 import type { SignedLook } from '../infra/signed-look.js';
 import { signedWord } from '../infra/signed-word.js';
-import { alertEvent } from '../raise-alerts/alert-event.js';
+import { alertEndedEvent, alertEvent } from '../raise-alerts/alert-event.js';
 
 export interface BreakGlassContext {
   readonly store: BreakGlassStore;
@@ -174,7 +174,7 @@ export class BreakGlass {
       unwrap(judgeReview(access, agency));
       if ((await alerts.find(access.alert))?.state === 'closed') throw new AppError('CONFLICT');
       const at = clock.now();
-      await store.review(grant, { by: agency, at, finding });
+      await store.review(grant, { by: agency, at, finding }, alertEndedEvent(access.alert));
       const told = [access.agency, ...(access.concerned === null ? [] : [access.concerned]), ...access.told];
       const reviewed = { kek, at, purpose: finding, told };
       await appender.append(plainProposal([entryOfWord('break-glass-reviewed', word, reviewed, 'break-glass-review')]));

@@ -101,15 +101,17 @@ export class BreakGlassStore {
     return rows.length === 1;
   }
 
-  /** Ends it, and forgets whose entries they were where it was a person. */
+  /** Ends it, forgets whose entries they were where it was a person, and says so by the event, in one statement. */
   async review(
     grant: Sha256,
     reviewed: { readonly by: AgencyId; readonly at: Date; readonly finding: 'justified' | 'unjustified' },
+    ended: OutboxRow,
   ): Promise<void> {
     await this.client.query({
-      text: `UPDATE ${s}.break_glass SET reviewed_by = $2, reviewed_at = $3, finding = $4, subject = NULL
+      text: `WITH told AS (${enqueueText(s, 5)})
+             UPDATE ${s}.break_glass SET reviewed_by = $2, reviewed_at = $3, finding = $4, subject = NULL
              WHERE grant_hash = $1`,
-      values: [grant, reviewed.by, reviewed.at, reviewed.finding],
+      values: [grant, reviewed.by, reviewed.at, reviewed.finding, ...enqueueValues([ended])],
     });
   }
 

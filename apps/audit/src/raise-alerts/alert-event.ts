@@ -1,5 +1,5 @@
 import { AuditEvent, topics } from '#contracts';
-import type { AgencyId, EventId } from '#kernel';
+import { type AgencyId, type EventId, newEventId } from '#kernel';
 import type { OutboxRow } from '#messaging';
 
 interface ToldAlert {
@@ -17,4 +17,12 @@ export const alertEvent = (told: ToldAlert): OutboxRow => ({
   topic: topics.auditEvents,
   key: told.alert,
   payload: AuditEvent.encode({ event: { $case: 'alert', value: told } }).finish(),
+});
+
+/** By which exchange tells nobody of it any more. Each time that it is said, one event. */
+export const alertEndedEvent = (alert: string): OutboxRow => ({
+  eventId: newEventId(),
+  topic: topics.auditEvents,
+  key: alert,
+  payload: AuditEvent.encode({ event: { $case: 'alertEnded', value: { alert } } }).finish(),
 });

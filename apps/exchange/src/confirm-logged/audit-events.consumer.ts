@@ -1,6 +1,6 @@
 import { AuditEvent, type Logged, type ReleaseFact, topics } from '#contracts';
 import type { AlertNotice } from '#envelope';
-import { isEventId, isExchangeId, isSha256, sha256 } from '#kernel';
+import { type EventId, isEventId, isExchangeId, isSha256, sha256 } from '#kernel';
 import { InboxConsumer, type InboxConsumerOptions, type InboxMessage } from '#messaging';
 import type { ReleaseOutcome, SettleReleases } from '../release-messages/settle-releases.js';
 import { alertNoticeOf, type TellAlerts } from '../tell-alerts/tell-alerts.js';
@@ -27,6 +27,8 @@ export class AuditEventsConsumer extends InboxConsumer<ReadEvent> {
             return `release ${event.eventId}`;
           case 'alert':
             return `alert ${event.value.alert}`;
+          case 'alertEnded':
+            return `alert ended ${event.value}`;
         }
       },
       exchangeOf: (event) => (event.$case === 'release' ? event.value.exchangeId : undefined),
@@ -38,6 +40,7 @@ export class AuditEventsConsumer extends InboxConsumer<ReadEvent> {
         if (outcomes.length > 0) await settle.settle(client, outcomes);
         await confirm.confirm(client, logged);
         await tell.tell(client, alertsOf(messages));
+        await tell.end(client, endedOf(messages));
       },
     });
   }
@@ -46,7 +49,8 @@ export class AuditEventsConsumer extends InboxConsumer<ReadEvent> {
 type ReadEvent =
   | { readonly $case: 'logged'; readonly value: Logged }
   | { readonly $case: 'release'; readonly eventId: string; readonly value: ReleaseOutcome }
-  | { readonly $case: 'alert'; readonly value: AlertNotice };
+  | { readonly $case: 'alert'; readonly value: AlertNotice }
+  | { readonly $case: 'alertEnded'; readonly value: EventId };
 
 /** Throws on what no later attempt could read, so that it goes to quarantine and stops nothing. */
 function read({ event }: AuditEvent): ReadEvent {
@@ -58,6 +62,9 @@ function read({ event }: AuditEvent): ReadEvent {
       return { $case: 'release', eventId: event.value.eventId, value: outcomeOf(event.value) };
     case 'alert':
       return { $case: 'alert', value: alertNoticeOf(event.value) };
+    case 'alertEnded':
+      if (!isEventId(event.value.alert)) throw new TypeError('the end of no alert');
+      return { $case: 'alertEnded', value: event.value.alert };
     case undefined:
       throw new TypeError('an audit event of no kind');
   }
@@ -68,6 +75,9 @@ const outcomesOf = (messages: readonly InboxMessage<ReadEvent>[]): ReleaseOutcom
 
 const alertsOf = (messages: readonly InboxMessage<ReadEvent>[]): AlertNotice[] =>
   messages.flatMap(({ body }) => (body.$case === 'alert' ? [body.value] : []));
+
+const endedOf = (messages: readonly InboxMessage<ReadEvent>[]): EventId[] =>
+  messages.flatMap(({ body }) => (body.$case === 'alertEnded' ? [body.value] : []));
 
 const loggedOf = (messages: readonly InboxMessage<ReadEvent>[]): Logged[] =>
   messages.flatMap(({ body }) => (body.$case === 'logged' ? [body.value] : []));

@@ -19,6 +19,8 @@ export class Sweeper {
   constructor(
     private readonly parts: {
       readonly sweep: Sweep;
+      /** Besides, in each round. */
+      readonly alsoDue: () => Promise<void>;
       readonly database: Database;
       readonly inboxes: readonly Purgeable[];
       readonly everyMs: number;
@@ -43,6 +45,7 @@ export class Sweeper {
   private async turn(): Promise<void> {
     try {
       await this.parts.sweep.run();
+      await this.parts.alsoDue();
       if (Date.now() - this.cleanedAt < HOUSEKEEPING_EVERY_MS) return;
       await this.clean();
       this.cleanedAt = Date.now();

@@ -1,6 +1,7 @@
 import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateExchangeTables1763800000000 } from './create-exchange-tables.migration.js';
+import { OpenAlerts1795700000000 } from './open-alerts.migration.js';
 import { ReconcileTransfers1795500000000 } from './reconcile-transfers.migration.js';
 import { ResendFairly1795600000000 } from './resend-fairly.migration.js';
 
@@ -8,6 +9,11 @@ export const SCHEMA = 'exchange';
 
 export const databaseSpec: DatabaseSpec = {
   schema: SCHEMA,
-  migrations: [CreateExchangeTables1763800000000, ReconcileTransfers1795500000000, ResendFairly1795600000000],
+  migrations: [
+    CreateExchangeTables1763800000000,
+    ReconcileTransfers1795500000000,
+    ResendFairly1795600000000,
+    OpenAlerts1795700000000,
+  ],
   restrictions: [...outboxRestrictions(SCHEMA), `REVOKE DELETE ON exchange.messages, exchange.exchanges FROM :role`],
 };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AlertRaised, AuditEvent, topics } from '#contracts';
 import { type AlertNotice, importVerificationKey, readStatement, verifyStatement } from '#envelope';
-import { agencyId, newEventId, unwrap } from '#kernel';
+import { type AgencyId, agencyId, newEventId, unwrap } from '#kernel';
 import { metrics, Readiness } from '#platform';
 import { ExchangeStack, eventually } from '../testing/stack.fixture.js';
 
@@ -86,6 +86,44 @@ describe('an alert that audit has raised', () => {
       for (const agency of authorities) expect(await noticesFor(agency, alert)).toHaveLength(1);
     },
   );
+
+  describe('that nobody has reviewed', () => {
+    const end = (alert: string): Promise<void> =>
+      stack.log.publish(topics.auditEvents, [
+        { key: 'k', value: AuditEvent.encode({ event: { $case: 'alertEnded', value: { alert } } }).finish() },
+      ]);
+    const joins = (id: string): AgencyId => {
+      const agency = agencyId(id);
+      stack.network.supervising.push(agency);
+      stack.doubles.publishDirectory();
+      return agency;
+    };
+
+    it('is told, once, to an authority that joins meanwhile, and one that was reviewed is not', async () => {
+      const [open, reviewed] = [raised(), raised()];
+      await tell(open, reviewed);
+      await end(reviewed.alert);
+      await told(open);
+      const late = joins('A-STM');
+      await eventually(async () => (await noticesFor(late, open)).length > 0, 'the notice of the late authority');
+      const last = raised();
+      await tell(last);
+      await eventually(async () => (await noticesFor(late, last)).length > 0, 'the next notice');
+      expect(await noticesFor(late, open)).toHaveLength(1);
+      expect(await noticesFor(late, reviewed)).toEqual([]);
+      for (const agency of authorities) expect(await noticesFor(agency, open)).toHaveLength(1);
+    });
+
+    it('is told to one that joined while the service did not run', async () => {
+      const open = raised();
+      await tell(open);
+      await told(open);
+      await stack.stopService();
+      const late = joins('A-VM');
+      await stack.startService();
+      await eventually(async () => (await noticesFor(late, open)).length > 0, 'the notice of the late authority');
+    });
+  });
 
   it.each([
     ['that names no alert', { alert: '' }],

@@ -36,6 +36,7 @@ export class LoggedConsumer extends InboxConsumer<AuditEvent> {
           return `logged ${sha256(event.value.entries.map(({ eventId }) => eventId).join(' '))}`;
         if (event?.$case === 'release') return `release ${event.value.eventId}`;
         if (event?.$case === 'alert') return `alert ${event.value.alert}`;
+        if (event?.$case === 'alertEnded') return `alert ended ${event.value.alert}`;
         throw new TypeError('an audit event of no kind');
       },
       handle: async (client, messages) => {

@@ -11,10 +11,12 @@ import { Receipt } from "../../log/v1/log_record.js";
 
 /** audit.events.v1. Key: exchange id of the fact, or the event id. */
 export interface AuditEvent {
-  event: { $case: "logged"; value: Logged } | { $case: "release"; value: ReleaseFact } | {
-    $case: "alert";
-    value: AlertRaised;
-  } | undefined;
+  event:
+    | { $case: "logged"; value: Logged }
+    | { $case: "release"; value: ReleaseFact }
+    | { $case: "alert"; value: AlertRaised }
+    | { $case: "alertEnded"; value: AlertEnded }
+    | undefined;
 }
 
 /** One batch of the appender. */
@@ -65,6 +67,12 @@ export interface AlertRaised {
   look: string;
 }
 
+/** Nobody needs to be told of it any more: a supervising authority has looked. Under the key of its AlertRaised. */
+export interface AlertEnded {
+  /** Event id of the alert's entry. */
+  alert: string;
+}
+
 function createBaseAuditEvent(): AuditEvent {
   return { event: undefined };
 }
@@ -80,6 +88,9 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         break;
       case "alert":
         AlertRaised.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+      case "alertEnded":
+        AlertEnded.encode(message.event.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -122,6 +133,14 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             message.event = { $case: "alert", value: AlertRaised.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.event = { $case: "alertEnded", value: AlertEnded.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -142,6 +161,10 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         ? { $case: "release", value: ReleaseFact.fromJSON(object.release) }
         : isSet(object.alert)
         ? { $case: "alert", value: AlertRaised.fromJSON(object.alert) }
+        : isSet(object.alertEnded)
+        ? { $case: "alertEnded", value: AlertEnded.fromJSON(object.alertEnded) }
+        : isSet(object.alert_ended)
+        ? { $case: "alertEnded", value: AlertEnded.fromJSON(object.alert_ended) }
         : undefined,
     };
   },
@@ -154,6 +177,8 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       obj.release = ReleaseFact.toJSON(message.event.value);
     } else if (message.event?.$case === "alert") {
       obj.alert = AlertRaised.toJSON(message.event.value);
+    } else if (message.event?.$case === "alertEnded") {
+      obj.alertEnded = AlertEnded.toJSON(message.event.value);
     }
     return obj;
   },
@@ -179,6 +204,12 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       case "alert": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "alert", value: AlertRaised.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "alertEnded": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "alertEnded", value: AlertEnded.fromPartial(object.event.value) };
         }
         break;
       }
@@ -795,6 +826,73 @@ export const AlertRaised: MessageFns<AlertRaised> = {
     message.agency = object.agency ?? "";
     message.at = object.at ?? undefined;
     message.look = object.look ?? "";
+    return message;
+  },
+};
+
+function createBaseAlertEnded(): AlertEnded {
+  return { alert: "" };
+}
+
+export const AlertEnded: MessageFns<AlertEnded> = {
+  encode(message: AlertEnded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== "") {
+      writer.uint32(10).string(message.alert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertEnded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertEnded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertEnded {
+    return { alert: isSet(object.alert) ? globalThis.String(object.alert) : "" };
+  },
+
+  toJSON(message: AlertEnded): unknown {
+    const obj: any = {};
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AlertEnded>, I>>(base?: I): AlertEnded {
+    return AlertEnded.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AlertEnded>, I>>(object: I): AlertEnded {
+    const message = createBaseAlertEnded();
+    message.alert = object.alert ?? "";
     return message;
   },
 };
