@@ -15,6 +15,7 @@ import { type EventId, newEventId, newExchangeId, newMessageId, sha256, systemCl
 import { until } from '#testing';
 import { prepareOpaque } from '../../apps/audit/src/append-entries/prepared-entry.js';
 import { plainProposal } from '../../apps/audit/src/append-entries/proposal.js';
+import { AlertStore } from '../../apps/audit/src/infra/alert-store.js';
 import { somebody } from '../../apps/audit/src/testing/erasing-hub.fixture.js';
 import { type Party, party } from '../../apps/audit/src/testing/parties.fixture.js';
 import { databaseSpec as consentDatabase } from '../../apps/consent/src/infra/database.js';
@@ -295,6 +296,29 @@ describe('an event that Kafka lost', () => {
     await impatient.round();
     expect(await openAbout(id!)).toEqual([]);
     expect((await hub.state.look()).producers[0]).toMatchObject({ overdue: 0 });
+  });
+
+  it('and that came late says so in its alert, which its owner closes all the same', async () => {
+    const [early, late] = await exchange.commit(transfer('message-delivered'), transfer('message-delivered'));
+    await exchange.loseWhatIsCommitted();
+    await exchange.reconciler({ alarmAfterMs: 0 }).round();
+    const alerts = new AlertStore(hub.audit.database);
+    const mended = async (): Promise<{ state: string; mendedAt: Date | null } | undefined> => {
+      const [{ alert } = { alert: '' }] = await hub.owner<{ alert: string }>(
+        'SELECT alert FROM audit.log_difference WHERE event_id = $1',
+        [late],
+      );
+      return alerts.find(alert);
+    };
+    expect(await mended()).toMatchObject({ state: 'raised', mendedAt: null });
+    await exchange.resending.resend();
+    await confirmed(exchange, early!);
+    await confirmed(exchange, late!);
+    const [{ at } = { at: undefined }] = await hub.owner<{ at: Date }>(
+      `SELECT max(appended_at) AS at FROM audit.entry WHERE replace(event_id::text, '-', '') = ANY ($1)`,
+      [[early, late]],
+    );
+    expect(await mended()).toMatchObject({ state: 'raised', mendedAt: at });
   });
 
   it('before it was ever published is one too', async () => {

@@ -2,6 +2,7 @@ import type { QueryResultRow } from 'pg';
 import type { AgencyId } from '#kernel';
 import type { AlertRule, AlertState, AlertWindow } from '../domain/alert-rules.js';
 import type { Queryable } from './log-store.js';
+import { mendedAt } from './reconciliation-store.js';
 import { auditSchema as s } from './schema.js';
 
 export interface Measured {
@@ -24,10 +25,14 @@ export interface StoredAlert extends Omit<Measured, 'agency'> {
   readonly actedBy: AgencyId | null;
   readonly actedAt: Date | null;
   readonly reason: string | null;
+  /** Since when nothing of what it is about is different any more; null where something is, or where the log cannot show it. */
+  readonly mendedAt: Date | null;
 }
 
 const alert = `id, rule, owner, agency, worker, window_from AS "windowFrom", window_to AS "windowTo", measured, threshold,
-  raised_at AS "raisedAt", state, acted_by AS "actedBy", acted_at AS "actedAt", reason`;
+  raised_at AS "raisedAt", state, acted_by AS "actedBy", acted_at AS "actedAt", reason,
+  (SELECT CASE WHEN count(*) = count(at) THEN max(at) END
+   FROM (SELECT ${mendedAt} AS at FROM ${s}.log_difference AS d WHERE d.alert = alert.id) AS mended) AS "mendedAt"`;
 
 export class AlertStore {
   constructor(private readonly client: Queryable) {}
@@ -63,7 +68,7 @@ export class AlertStore {
 
   /** One for each rule, agency, worker and window: gives the id that it has, and whether it stands in the log. */
   async raise(
-    raised: Omit<StoredAlert, 'state' | 'actedBy' | 'actedAt' | 'reason'>,
+    raised: Omit<StoredAlert, 'state' | 'actedBy' | 'actedAt' | 'reason' | 'mendedAt'>,
   ): Promise<{ readonly id: string; readonly logged: boolean }> {
     const { rows } = await this.client.query<{ id: string; logged: boolean }>({
       text: `INSERT INTO ${s}.alert

@@ -47,12 +47,17 @@ export interface StoredDifference extends QueryResultRow {
 const difference = `d.topic, d.kind, d.event_id AS "eventId", d.leaf_index::float8 AS "leafIndex", d.type,
   d.manifest_hash AS "manifestHash", d.alert, d.found_at AS "foundAt"`;
 
-/** What is found and neither ended by the alert's owner nor mended: what lacked its leaf has it now. */
+/** When a difference `d` was mended, as far as the log shows it: what lacked its leaf has it since then. Null where it does not. */
+export const mendedAt = `CASE
+  WHEN d.kind IN ('event-without-leaf', 'event-refused')
+    THEN (SELECT appended_at FROM ${s}.entry AS e WHERE e.event_id = d.event_id::uuid)
+  WHEN d.kind = 'transfer-without-leaf'
+    THEN (SELECT min(appended_at) FROM ${s}.entry_index AS i JOIN ${s}.entry USING (leaf_index)
+          WHERE i.manifest_hash = d.manifest_hash AND i.type = d.type AND i.type IN (${messageTypeList})) END`;
+
+/** What is found and neither ended by the alert's owner nor mended. */
 const open = `FROM ${s}.log_difference AS d JOIN ${s}.alert AS a ON a.id = d.alert
-  WHERE a.state <> 'closed'
-    AND NOT (d.kind IN ('event-without-leaf', 'event-refused') AND EXISTS (SELECT FROM ${s}.entry AS e WHERE e.event_id = d.event_id::uuid))
-    AND NOT (d.kind = 'transfer-without-leaf' AND EXISTS (SELECT FROM ${s}.entry_index AS i
-      WHERE i.manifest_hash = d.manifest_hash AND i.type = d.type AND i.type IN (${messageTypeList})))`;
+  WHERE a.state <> 'closed' AND (${mendedAt}) IS NULL`;
 
 /** What the log holds of the producers' facts, and what they report of it. */
 export class ReconciliationStore {

@@ -35,7 +35,7 @@ export class RaiseAlertsController {
     return { alert: this.viewOf(await this.alerts.act(act)) };
   }
 
-  private viewOf({ agency, worker, actedBy, actedAt, reason, ...alert }: StoredAlert): Alert {
+  private viewOf({ agency, worker, actedBy, actedAt, reason, mendedAt, ...alert }: StoredAlert): Alert {
     const rule = this.alerts.ruleOf(alert);
     return {
       ...alert,
@@ -46,6 +46,7 @@ export class RaiseAlertsController {
       actedBy: actedBy ?? '',
       actedAt: actedAt ?? undefined,
       reason: reason ?? '',
+      mendedAt: mendedAt ?? undefined,
     };
   }
 }

@@ -18,7 +18,10 @@ export async function listAlerts(hub: HubSettings, auditor: Auditor, closed: boo
     `${one.measured} of ${one.threshold}`,
     one.windowFrom,
     one.owner,
-    one.state === 'raised' ? one.state : `${one.state} by ${one.actedBy}: ${one.reason}`,
+    [
+      one.state === 'raised' ? one.state : `${one.state} by ${one.actedBy}: ${one.reason}`,
+      ...(one.mendedAt === undefined ? [] : [`mended since ${one.mendedAt}`]),
+    ].join('; '),
   ]);
   const head = ['alert', 'rule', 'who', 'measured', 'from', 'owner', 'state'];
   return {
@@ -60,6 +63,7 @@ function alertOf(value: unknown) {
     actedBy: textIn(alert['actedBy']),
     actedAt: textIn(alert['actedAt']),
     reason: textIn(alert['reason']),
+    mendedAt: textIn(alert['mendedAt']),
   };
 }
 

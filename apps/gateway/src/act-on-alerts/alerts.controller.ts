@@ -47,6 +47,11 @@ class AlertDto {
   @ApiPropertyOptional() actedBy?: string;
   @ApiPropertyOptional({ format: 'date-time' }) actedAt?: string;
   @ApiPropertyOptional() reason?: string;
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'Since when the log and the records that differed do so no more: its owner ends it all the same',
+  })
+  mendedAt?: string;
 }
 
 class AlertsDto {
@@ -91,6 +96,7 @@ const alertOf = ({
   actedBy,
   actedAt,
   reason,
+  mendedAt,
   ...alert
 }: Alert): AlertDto => ({
   ...alert,
@@ -102,4 +108,5 @@ const alertOf = ({
   ...(actedBy !== '' && { actedBy }),
   ...(actedAt && { actedAt: actedAt.toISOString() }),
   ...(reason !== '' && { reason }),
+  ...(mendedAt && { mendedAt: mendedAt.toISOString() }),
 });

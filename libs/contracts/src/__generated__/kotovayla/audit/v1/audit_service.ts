@@ -486,6 +486,11 @@ export interface Alert {
     | undefined;
   /** By what it ends: act (its owner's, with a reason) or review. */
   end: string;
+  /**
+   * Of an alert that the log and a producer's records differ: since when they do no more, as far as the log itself shows it. Its
+   * owner ends it all the same.
+   */
+  mendedAt: Date | undefined;
 }
 
 export interface RuleNames {
@@ -6830,6 +6835,7 @@ function createBaseAlert(): Alert {
     reason: "",
     names: undefined,
     end: "",
+    mendedAt: undefined,
   };
 }
 
@@ -6882,6 +6888,9 @@ export const Alert: MessageFns<Alert> = {
     }
     if (message.end !== "") {
       writer.uint32(130).string(message.end);
+    }
+    if (message.mendedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.mendedAt), writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -7027,6 +7036,14 @@ export const Alert: MessageFns<Alert> = {
             message.end = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.mendedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7077,6 +7094,11 @@ export const Alert: MessageFns<Alert> = {
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       names: isSet(object.names) ? RuleNames.fromJSON(object.names) : undefined,
       end: isSet(object.end) ? globalThis.String(object.end) : "",
+      mendedAt: isSet(object.mendedAt)
+        ? fromJsonTimestamp(object.mendedAt)
+        : isSet(object.mended_at)
+        ? fromJsonTimestamp(object.mended_at)
+        : undefined,
     };
   },
 
@@ -7130,6 +7152,9 @@ export const Alert: MessageFns<Alert> = {
     if (message.end !== "") {
       obj.end = message.end;
     }
+    if (message.mendedAt !== undefined) {
+      obj.mendedAt = message.mendedAt.toISOString();
+    }
     return obj;
   },
 
@@ -7156,6 +7181,7 @@ export const Alert: MessageFns<Alert> = {
       ? RuleNames.fromPartial(object.names)
       : undefined;
     message.end = object.end ?? "";
+    message.mendedAt = object.mendedAt ?? undefined;
     return message;
   },
 };
