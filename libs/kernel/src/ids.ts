@@ -14,7 +14,7 @@ export type MessageId = Branded<'MessageId'>;
 export type ExchangeId = Branded<'ExchangeId'>;
 /** UUID chosen by the collecting agency. */
 export type ConsentId = Branded<'ConsentId'>;
-/** 128 random bits as 32 lower-case hex digits; names one event in outbox, Kafka and log leaf alike. */
+/** A UUID as 32 lower-case hex digits; names one event in outbox, Kafka and log leaf alike. */
 export type EventId = Branded<'EventId'>;
 /** RFC 7638 JWK thumbprint with SHA-256, base64url, 43 characters. */
 export type Thumbprint = Branded<'Thumbprint'>;
@@ -46,10 +46,20 @@ export const isPseudonym = (value: unknown): value is Pseudonym => text(value, P
 
 export const partyKindOf = (agency: AgencyId): PartyKind => agency.charAt(0) as PartyKind;
 
-export const newMessageId = (): MessageId => randomUUID() as string as MessageId;
-export const newExchangeId = (): ExchangeId => randomUUID() as string as ExchangeId;
-export const newConsentId = (): ConsentId => randomUUID() as string as ConsentId;
-export const newEventId = (): EventId => randomUUID().replaceAll('-', '') as EventId;
+/**
+ * UUIDv7 (RFC 9562, section 5.7) of the ten seconds in which it is made, with 74 random bits: names made about the same time
+ * stand together in every index, wherever rows come in by the thousand. Not of the millisecond (section 6.1 lets us): the names
+ * of events stand in leaves that anyone reads, and witnesses' cosignatures tell the time no closer.
+ */
+function newUuid(): string {
+  const time = (Math.floor(Date.now() / 10_000) * 10_000).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+}
+
+export const newMessageId = (): MessageId => newUuid() as MessageId;
+export const newExchangeId = (): ExchangeId => newUuid() as ExchangeId;
+export const newConsentId = (): ConsentId => newUuid() as ConsentId;
+export const newEventId = (): EventId => newUuid().replaceAll('-', '') as EventId;
 
 /** Parse or throw: for configuration, fixtures and values that were validated before. */
 export function agencyId(value: string): AgencyId {

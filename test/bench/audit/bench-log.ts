@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { LogBody } from '#envelope';
 import {
   type Pseudonym,
-  type EventId,
   type ExchangeId,
   type MessageId,
   type Sha256,
   agencyId,
+  newEventId,
   newExchangeId,
   newMessageId,
 } from '#kernel';
@@ -85,7 +85,7 @@ export class BodySource {
     const { categories, basis } = grounds[n % grounds.length]!;
     return {
       v: 1,
-      eventId: this.random(16).toString('hex') as EventId,
+      eventId: newEventId(),
       type,
       at,
       ...this.exchange,
