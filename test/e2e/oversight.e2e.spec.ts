@@ -372,7 +372,29 @@ describe('an erasure over HTTP', () => {
       await by.call('POST', '/v1/audit/erasures/approvals', { approval: await signed(by, 'erasure-approval', said) }),
     );
   };
-  const run = async (by: HubAgency): Promise<string> => coded(await by.call('POST', '/v1/audit/erasures/runs'));
+  interface Run {
+    readonly run: string;
+    readonly state: string;
+    readonly code?: string;
+    readonly erased: number;
+    readonly left: readonly { readonly reason: string; readonly entries: number }[];
+  }
+  const startRun = (by: HubAgency): Promise<HttpAnswer<Run>> => by.call('POST', '/v1/audit/erasures/runs');
+  /** What becomes of a run, or why it is not started. */
+  const run = async (by: HubAgency): Promise<string> => {
+    const answer = await startRun(by);
+    if (answer.status !== 202) return coded(answer);
+    const { body } = await endedRun(by, answer.headers.get('location') ?? '');
+    return body.code === undefined ? body.state : `${body.state} ${body.code}`;
+  };
+  const endedRun = async (by: HubAgency, location: string): Promise<HttpAnswer<Run>> => {
+    let answer = await by.call<Run>('GET', location);
+    await until(async () => {
+      answer = await by.call<Run>('GET', location);
+      return answer.body.state !== 'running';
+    });
+    return answer;
+  };
   const erasuresOf = async (by: HubAgency): Promise<string[]> =>
     (await by.call<{ erasures: Erasure[] }>('GET', '/v1/audit/erasures')).body.erasures.map(
       ({ proposal, state }) => `${proposal} ${state}`,
@@ -394,9 +416,15 @@ describe('an erasure over HTTP', () => {
     expect(await erasuresOf(municipality)).toEqual([]);
     expect(await erasuresOf(kela)).toEqual([`${erasure.proposal} approved`]);
     expect(await run(municipality)).toBe('403 FORBIDDEN');
-    expect(await run(kela)).toBe('OK');
+    const started = await startRun(kela);
+    expect(started.status).toBe(202);
+    const location = `/v1/audit/erasures/runs/${started.body.run}`;
+    expect(started.headers.get('location')).toBe(location);
+    expect((await endedRun(kela, location)).body).toMatchObject({ state: 'done', erased: 1 });
+    expect(coded(await municipality.call('GET', location))).toBe('404 NOT_FOUND');
+    expect(coded(await ombudsman.call('GET', location))).toBe('OK');
     expect(await erasuresOf(ombudsman)).toContain(`${erasure.proposal} erased`);
-    expect(await run(ombudsman)).toBe('409 NOT_APPROVED');
+    expect(await run(ombudsman)).toBe('failed NOT_APPROVED');
     const asked = (await logged('erasure-run-asked')).map(({ actor }) => actor?.agency);
     expect(asked).toEqual([kela.id, ombudsman.id]);
   });
@@ -532,6 +560,7 @@ describe('every route of oversight', () => {
     ['POST', '/v1/audit/erasures'],
     ['POST', '/v1/audit/erasures/approvals'],
     ['POST', '/v1/audit/erasures/runs'],
+    ['GET', `/v1/audit/erasures/runs/${noHash}`],
   ];
   const answered = async (method: string, path: string, headers: Record<string, string>): Promise<string> => {
     const answer = await fetch(`${running.addresses.gateway}${path}`, { method, headers });

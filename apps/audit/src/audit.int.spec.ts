@@ -422,6 +422,7 @@ describe('the audit service', () => {
       reviewBreakGlass: (client) => client.reviewBreakGlass({ ...who, review: 'x' }),
       listErasures: (client) => client.listErasures(who),
       runErasure: (client) => client.runErasure(who),
+      showErasureRun: (client) => client.showErasureRun({ ...who, run: 'x' }),
       listRetention: (client) => client.listRetention({ ...who, count: true }),
       placeHold: (client) => client.placeHold({ ...who, hold: 'x' }),
       liftHold: (client) => client.liftHold({ ...who, lift: 'x' }),

@@ -44,7 +44,7 @@ import { AuditConfig } from './audit.config.js';
 import { BreakGlassController } from './break-glass/break-glass.controller.js';
 import { recordedTopics } from './domain/entry-types.js';
 import { EraseEntriesController } from './erase-entries/erase-entries.controller.js';
-import { ErasureRun } from './erase-entries/erasure-run.js';
+import { ErasureRuns } from './erase-entries/erasure-runs.js';
 import { erasureProviders } from './erase-entries/erasure.providers.js';
 import { replayTombstones } from './erase-entries/replay-tombstones.js';
 import { HoldEntriesController } from './hold-entries/hold-entries.controller.js';
@@ -110,7 +110,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(LogPublisher) private readonly publisher: LogPublisher,
     @Inject(COLLECTOR) private readonly collector: CosignatureCollector | undefined,
-    @Inject(ErasureRun) private readonly erasureRun: ErasureRun,
+    @Inject(ErasureRuns) private readonly erasureRuns: ErasureRuns,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
@@ -136,7 +136,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
   private async endErasure(): Promise<void> {
     while (!this.stopping) {
       try {
-        if (this.appender.active) return void (await this.erasureRun.resume());
+        if (this.appender.active) return void (await this.erasureRuns.resume());
       } catch (error) {
         this.logger.error({ err: error }, 'an erasure that was begun could not be ended; trying again');
       }

@@ -102,9 +102,11 @@ export function addRetentionCommands(
     return approveErasure(hub, approve.processedArgs[0] as string, auditorOf(options));
   });
   run<HubFlags & Looking>(
-    looking(erase.command('run')).description('erase what is approved; each night'),
+    looking(erase.command('run')).description(
+      'erase what is approved; each night. It goes on at the hub when this is stopped: the same command attaches to it again',
+    ),
     async ({ options, hub }) => {
-      const { runErasure } = await import('./erase-entries/erase-entries.js');
+      const { runErasure } = await import('./erase-entries/run-erasure.js');
       return runErasure(hub, auditorOf(options));
     },
   );

@@ -1,22 +1,27 @@
 import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import type {
-  ApproveErasureRequest,
-  ApproveErasureResponse,
-  Erasure,
-  ListErasuresRequest,
-  ListErasuresResponse,
-  ProposeErasureRequest,
-  ProposeErasureResponse,
-  RunErasureRequest,
+import {
+  type ApproveErasureRequest,
+  type ApproveErasureResponse,
+  type Erasure,
+  type ErasureRun,
+  type ListErasuresRequest,
+  type ListErasuresResponse,
+  type ProposeErasureRequest,
+  type ProposeErasureResponse,
+  type RunErasureRequest,
   RunErasureResponse,
+  type ShowErasureRunRequest,
+  type ShowErasureRunResponse,
 } from '#contracts';
 import { unwrap } from '#kernel';
 import { CalledBy, ServiceCalls } from '#platform';
 import { Looks } from '../append-entries/looks.js';
-import { callerOf } from '../domain/caller.js';
+import { type Caller, callerOf } from '../domain/caller.js';
+import { leftByReason } from '../domain/left-erasures.js';
+import type { StoredErasureRun } from '../infra/erasure-run-store.js';
 import { spokenBy } from '../infra/signed-word.js';
-import { ErasureRun } from './erasure-run.js';
+import { ErasureRuns } from './erasure-runs.js';
 import { Erasures, type SeenErasure } from './erasures.js';
 
 /** Erasure on the word of two agencies, each signed and brought by itself. */
@@ -26,7 +31,7 @@ import { Erasures, type SeenErasure } from './erasures.js';
 export class EraseEntriesController {
   constructor(
     @Inject(Erasures) private readonly erasures: Erasures,
-    @Inject(ErasureRun) private readonly erasureRun: ErasureRun,
+    @Inject(ErasureRuns) private readonly erasureRuns: ErasureRuns,
     @Inject(Looks) private readonly looks: Looks,
   ) {}
 
@@ -43,21 +48,18 @@ export class EraseEntriesController {
     return { erasure: viewOf(await this.erasures.approve(approval)) };
   }
 
-  /** As long as it takes: the caller gives it minutes, and it goes on without. Errors: as `mayRun` and `ErasureRun.run`. */
+  /** Starts a run, or attaches to the one that goes on. Errors: as `ErasureRuns.start`. */
   @GrpcMethod('AuditService', 'runErasure')
   async runErasure(who: RunErasureRequest): Promise<RunErasureResponse> {
-    await this.erasures.mayRun(await this.looks.asked(who, 'POST /v1/audit/erasures/runs'));
-    const { tombstones, erased, persons, rewrapped, destroyedKek, transportForgetsAt, held } =
-      await this.erasureRun.run();
-    return {
-      tombstones: tombstones.map(BigInt),
-      erased,
-      persons,
-      rewrapped: BigInt(rewrapped),
-      destroyedKek: destroyedKek ?? '',
-      transportForgetsAt,
-      held: [...held],
-    };
+    const asked = await this.looks.asked(who, 'POST /v1/audit/erasures/runs');
+    return RunErasureResponse.fromPartial({ run: runOf(await this.erasureRuns.start(asked), asked.caller) });
+  }
+
+  /** No look at an entry, and asked often while it goes on: it makes no entry. Errors: as `Looks.asked`, NOT_FOUND. */
+  @GrpcMethod('AuditService', 'showErasureRun')
+  async showErasureRun({ run, ...who }: ShowErasureRunRequest): Promise<ShowErasureRunResponse> {
+    const { caller } = await this.looks.asked(who, `GET /v1/audit/erasures/runs/${run}`);
+    return { run: runOf(await this.erasureRuns.show(run, caller), caller) };
   }
 
   @GrpcMethod('AuditService', 'listErasures')
@@ -85,3 +87,21 @@ const viewOf = (erasure: SeenErasure): Erasure => ({
   erasedAt: erasure.erasedAt ?? undefined,
   holds: [...erasure.holds],
 });
+
+const runOf = (run: StoredErasureRun, { agency, supervising }: Caller): ErasureRun => {
+  const { id, state, startedAt, seenAt, interruptions, entries, erased, persons } = run;
+  return {
+    ...{ id, state, startedAt, seenAt, interruptions, entries, erased, persons },
+    endedAt: run.endedAt ?? undefined,
+    secrets: BigInt(run.secrets),
+    rewrapped: BigInt(run.rewrapped),
+    tombstones: run.tombstones.map(BigInt),
+    destroyedKek: run.destroyedKek ?? '',
+    transportForgetsAt: run.transportForgetsAt ?? undefined,
+    code: run.code ?? '',
+    left: leftByReason(run.left, supervising ? undefined : agency).map(({ proposals, ...one }) => ({
+      ...one,
+      proposals: [...proposals],
+    })),
+  };
+};

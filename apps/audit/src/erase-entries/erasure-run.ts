@@ -1,15 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type IndexRange, type Tombstone, maxTombstoneRanges, parseLogBody, rangesOf } from '#envelope';
-import { AppError, type Sha256, unwrap } from '#kernel';
+import { AppError, unwrap } from '#kernel';
 import type { Logger } from '#platform';
 import { eventIdOf } from '../append-entries/own-entry.js';
 import { prepareClear, prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import { type CandidateEntry, personsIn } from '../domain/erasure-targets.js';
+import { type LeftErasure, type LeftReason, reasonForNothing } from '../domain/left-erasures.js';
 import { holdsOver } from '../domain/legal-holds.js';
+import type { ErasureRunProgress } from '../infra/erasure-run-store.js';
 import type { LoggedTombstone, StoredErasure, StoredHold, WrappedSecret } from '../infra/erasure-store.js';
 import type { ErasureContext, Erasures } from './erasures.js';
-import type { OneAtATime } from './one-at-a-time.js';
+import { OneAtATime } from './one-at-a-time.js';
 
 export interface ErasureRunOptions extends ErasureContext {
   /** Resolves when everybody can read the log up to this size. Errors: UNAVAILABLE. */
@@ -24,8 +26,17 @@ export interface ErasureRunReport {
   readonly rewrapped: number;
   readonly destroyedKek: string | undefined;
   readonly transportForgetsAt: Date | undefined;
-  /** Proposals that a hold blocks. */
-  readonly held: readonly Sha256[];
+  readonly left: readonly LeftErasure[];
+}
+
+/** Told before what is told depends on it, so that whoever looks after a crash knows it. */
+export type SeeProgress = (seen: Partial<ErasureRunProgress>) => Promise<void>;
+
+const unseen: SeeProgress = () => Promise.resolve();
+
+interface EndedRun extends Pick<ErasureRunReport, 'erased' | 'rewrapped' | 'destroyedKek'> {
+  /** Erasures of which nothing is left to do. */
+  readonly finished: number;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -45,82 +56,100 @@ interface Approved {
  * from the log and the key files, so a run that was stopped anywhere is ended by the next one, or by the next start.
  */
 export class ErasureRun {
+  private readonly alone = new OneAtATime();
+
+  /** @param erasing what must not overlap with the placing of a hold */
   constructor(
     private readonly options: ErasureRunOptions,
     private readonly erasures: Erasures,
     private readonly erasing: OneAtATime,
   ) {}
 
-  /** Errors: NOT_APPROVED, LEGAL_HOLD, RETENTION_UNCONFIRMED, ENTRY_KEPT, TOO_FEW_PERSONS, UNAVAILABLE. */
-  run(): Promise<ErasureRunReport> {
-    return this.erasing.do(async () => {
-      const before = await this.endWhatWasBegun();
+  /** Errors: a `LeftReason` where nothing is to be done, UNAVAILABLE. */
+  run(see: SeeProgress = unseen): Promise<ErasureRunReport> {
+    return this.alone.do(async () => {
+      const counted = new Counted(see);
+      const before = await this.endWhatWasBegun(counted);
       const { clock, data, store } = this.options;
       await store.forgetProposalsBefore(new Date(clock.now().getTime() - data.proposalDays * DAY_MS));
-      const { free, held, unaccepted } = await this.approved();
-      const nothing = { tombstones: [], persons: 0, transportForgetsAt: undefined, held };
-      if (free.length === 0) {
-        if (before.erased > 0 || before.destroyedKek !== undefined) return { ...nothing, ...before };
-        throw new AppError(held.length > 0 ? 'LEGAL_HOLD' : unaccepted > 0 ? 'RETENTION_UNCONFIRMED' : 'NOT_APPROVED');
+      // A hold is placed before this, or when the bodies are gone; it does not wait for the wrapping.
+      const { left, ...begun } = await this.erasing.do(() => this.begin(counted));
+      if (begun.tombstones.length === 0) {
+        if (before.erased + before.finished === 0 && before.destroyedKek === undefined)
+          throw new AppError(reasonForNothing(left));
+        return { ...begun, ...before, left };
       }
-      const entries = [
-        ...new Map(free.flatMap((one) => one.entries).map((entry) => [entry.leafIndex, entry])).values(),
-      ];
-      await this.refuseWhatIsKept(entries);
-      const persons = personsIn(entries);
-      this.refuseFewPersons(persons, free);
-      const tombstones = await this.bury(free, entries);
-      const done = await this.endWhatWasBegun();
-      const newest = Math.max(...entries.map(({ at }) => at.getTime()));
-      return {
-        tombstones,
-        persons,
-        held,
-        rewrapped: before.rewrapped + done.rewrapped,
-        erased: before.erased + done.erased,
-        destroyedKek: done.destroyedKek,
-        transportForgetsAt: new Date(newest + data.transportDays * DAY_MS),
-      };
+      const done = await this.endWhatWasBegun(counted);
+      return { ...begun, left, ...counted.sums, destroyedKek: done.destroyedKek };
     });
   }
 
   /** At start, when the log can be appended to: nothing where nothing was begun. */
-  resume(): Promise<Pick<ErasureRunReport, 'erased' | 'rewrapped' | 'destroyedKek'>> {
-    return this.erasing.do(() => this.endWhatWasBegun());
+  resume(see: SeeProgress = unseen): Promise<EndedRun> {
+    return this.alone.do(() => this.endWhatWasBegun(new Counted(see)));
   }
 
-  /** Approved and not yet erased, with their entries; apart those that a hold covers, and how many rest on a class unaccepted. */
-  private async approved(): Promise<{ free: Approved[]; held: Sha256[]; unaccepted: number }> {
+  /** Buries what may go now, and takes its bodies. */
+  private async begin(
+    counted: Counted,
+  ): Promise<Pick<ErasureRunReport, 'tombstones' | 'persons' | 'transportForgetsAt' | 'left'>> {
+    const { store, data } = this.options;
+    const { free, left } = await this.sorted();
+    await counted.see({ left });
+    if (free.length === 0) return { tombstones: [], persons: 0, transportForgetsAt: undefined, left };
+    const entries = [...new Map(free.flatMap((one) => one.entries).map((entry) => [entry.leafIndex, entry])).values()];
+    const persons = personsIn(entries);
+    const newest = Math.max(...entries.map(({ at }) => at.getTime()));
+    const transportForgetsAt = new Date(newest + data.transportDays * DAY_MS);
+    await counted.see({
+      approvals: free.flatMap(({ erasure }) => erasure.approvalHash ?? []),
+      entries: counted.sums.erased + entries.length,
+      persons,
+      transportForgetsAt,
+    });
+    const tombstones = await this.bury(free, entries);
+    await counted.see({ tombstones });
+    await eraseWhatTombstonesName(store, await store.tombstones(), (erased) => counted.add({ erased }));
+    return { tombstones, persons, transportForgetsAt, left };
+  }
+
+  /** What is not erased yet: what may go now, with its entries, and what is left, by the holds and the data of today. */
+  private async sorted(): Promise<{ free: Approved[]; left: LeftErasure[] }> {
     const { store } = this.options;
-    const waiting = (await store.erasures()).filter(
-      ({ approvalHash, erasedAt, tombstone }) => approvalHash !== null && erasedAt === null && tombstone === null,
-    );
     const holds = await store.holds({ standing: true });
     const free: Approved[] = [];
-    const held: Sha256[] = [];
-    let unaccepted = 0;
-    for (const erasure of waiting) {
+    const left: LeftErasure[] = [];
+    const leave = (erasure: StoredErasure, entries: number, reason: LeftReason): void => {
+      const parties = [erasure.proposer, ...(erasure.approver === null ? [] : [erasure.approver])];
+      left.push({ proposal: erasure.proposalHash, reason, entries, parties });
+    };
+    for (const erasure of await store.erasures()) {
+      const { approvalHash, erasedAt, tombstone } = erasure;
+      if (erasedAt !== null || tombstone !== null) continue;
+      if (approvalHash === null) {
+        if (!this.erasures.lapsed(erasure)) leave(erasure, erasure.entries, 'NOT_APPROVED');
+        continue;
+      }
       const entries = await this.erasures.candidatesOf(erasure);
-      if (holdsOver<StoredHold>(holds, entries).length > 0) held.push(erasure.proposalHash);
-      else if (this.erasures.unacceptedAmong(erasure, entries).length > 0) unaccepted += 1;
-      else free.push({ erasure, entries });
+      if (holdsOver<StoredHold>(holds, entries).length > 0) leave(erasure, entries.length, 'LEGAL_HOLD');
+      else if (this.erasures.unacceptedAmong(erasure, entries).length > 0)
+        leave(erasure, entries.length, 'RETENTION_UNCONFIRMED');
+      else if ((await this.erasures.choose(entries)).kept > 0) leave(erasure, entries.length, 'ENTRY_KEPT');
+      else if (entries.length > 0) free.push({ erasure, entries });
     }
-    return { free, held, unaccepted };
-  }
-
-  /** Floors are judged by the data of today. */
-  private async refuseWhatIsKept(entries: readonly CandidateEntry[]): Promise<void> {
-    const { kept } = await this.erasures.choose(entries);
-    if (kept > 0) throw new AppError('ENTRY_KEPT');
+    if (!this.tooFewPersons(free)) return { free, left };
+    for (const { erasure, entries } of free) leave(erasure, entries.length, 'TOO_FEW_PERSONS');
+    return { free: [], left };
   }
 
   /** Entries about nobody group nobody. */
-  private refuseFewPersons(persons: number, free: readonly Approved[]): void {
+  private tooFewPersons(free: readonly Approved[]): boolean {
     const { clock, data } = this.options;
     const { leastPersons, waitDays } = data.batch;
+    const persons = personsIn(free.flatMap(({ entries }) => entries));
     const oldest = Math.min(...free.map(({ erasure }) => erasure.approvedAt?.getTime() ?? Infinity));
     const waited = clock.now().getTime() - oldest >= waitDays * DAY_MS;
-    if (persons > 0 && persons < leastPersons && !waited) throw new AppError('TOO_FEW_PERSONS');
+    return persons > 0 && persons < leastPersons && !waited;
   }
 
   /** The tombstones are in the log, and in public. Gives their leaves. */
@@ -158,34 +187,43 @@ export class ErasureRun {
     return [...appended.leaves];
   }
 
-  private async endWhatWasBegun(): Promise<Pick<ErasureRunReport, 'erased' | 'rewrapped' | 'destroyedKek'>> {
+  private async endWhatWasBegun(counted: Counted): Promise<EndedRun> {
     const tombstones = await this.options.store.tombstones();
-    const erased = await eraseWhatTombstonesName(this.options.store, tombstones);
+    const erased = await eraseWhatTombstonesName(this.options.store, tombstones, (count) =>
+      counted.add({ erased: count }),
+    );
     await this.eraseOutrunPlaces(tombstones);
-    const { rewrapped, destroyedKek } = await this.leaveCondemnedKey(tombstones);
+    const { rewrapped, destroyedKek } = await this.leaveCondemnedKey(tombstones, counted);
     await this.logDestroyedKeys(tombstones);
     const open = new Set(
       (await this.options.store.erasures())
         .filter(({ erasedAt }) => erasedAt === null)
         .flatMap(({ approvalHash }) => approvalHash ?? []),
     );
-    for (const { leafIndex, tombstone } of tombstones)
-      if (tombstone.approvals.some((approval) => open.has(approval)))
-        await this.options.store.finish(tombstone.approvals, leafIndex, this.options.clock.now());
-    await this.finishOvertaken(tombstones);
-    return { erased, rewrapped, destroyedKek };
+    let finished = 0;
+    for (const { leafIndex, tombstone } of tombstones) {
+      const approvals = tombstone.approvals.filter((approval) => open.delete(approval));
+      if (approvals.length > 0) await this.options.store.finish(approvals, leafIndex, this.options.clock.now());
+      finished += approvals.length;
+    }
+    finished += await this.finishOvertaken(tombstones);
+    return { erased, rewrapped, destroyedKek, finished };
   }
 
   /** Where later approvals took every entry of one that could not be run, nothing is left to do by it: its signed proposal goes. */
-  private async finishOvertaken(tombstones: readonly LoggedTombstone[]): Promise<void> {
+  private async finishOvertaken(tombstones: readonly LoggedTombstone[]): Promise<number> {
     const { store, clock } = this.options;
+    let finished = 0;
     for (const erasure of await store.erasures()) {
       const { approvalHash, erasedAt, indices } = erasure;
       if (approvalHash === null || erasedAt !== null || (await this.erasures.candidatesOf(erasure)).length > 0)
         continue;
       const last = tombstones.findLast(({ tombstone }) => overlap(tombstone.indices, indices));
-      if (last) await store.finish([approvalHash], last.leafIndex, clock.now());
+      if (!last) continue;
+      await store.finish([approvalHash], last.leafIndex, clock.now());
+      finished += 1;
     }
+    return finished;
   }
 
   private async eraseOutrunPlaces(tombstones: readonly LoggedTombstone[]): Promise<void> {
@@ -205,8 +243,9 @@ export class ErasureRun {
   /** A tombstone names the key under which its entries were sealed. As long as that key is there, it is left and destroyed. */
   private async leaveCondemnedKey(
     tombstones: readonly LoggedTombstone[],
+    counted: Counted,
   ): Promise<Pick<ErasureRunReport, 'rewrapped' | 'destroyedKek'>> {
-    const { kek, logger, appender } = this.options;
+    const { kek, logger, appender, store } = this.options;
     const condemned = new Set(tombstones.map(({ tombstone }) => tombstone.kek));
     if (kek.formerId === undefined && !condemned.has(kek.id)) return { rewrapped: 0, destroyedKek: undefined };
     await kek.beginLeaving();
@@ -214,25 +253,32 @@ export class ErasureRun {
     if (former === undefined) return { rewrapped: 0, destroyedKek: undefined };
     // What was on its way to a commit under the former key is committed then; what comes later is wrapped anew.
     await appender.append(plainProposal([]));
-    const rewrapped = await this.rewrapAll(former);
+    await counted.see({ secrets: counted.sums.rewrapped + (await store.countUnder(former)) });
+    const rewrapped = await this.rewrapAll(former, counted);
+    // Only who appends: an instance that another took over from would destroy the key that the other one made.
+    await appender.append(plainProposal([]));
     await kek.destroyFormer();
+    await counted.see({ destroyedKek: former });
     logger.info({ former, present: kek.id, rewrapped }, 'the former entry key is destroyed');
     return { rewrapped, destroyedKek: former };
   }
 
   /** In the order of the log, the database reading the next and writing the last ones while these are wrapped. */
-  private async rewrapAll(former: string): Promise<number> {
+  private async rewrapAll(former: string, counted: Counted): Promise<number> {
     const { store, kek } = this.options;
-    let rewrapped = 0;
+    const before = counted.sums.rewrapped;
     let reading = awaitedLater(store.secretsUnder(former, 0, batchRows));
     let writing = awaitedLater(Promise.resolve(0));
     for (;;) {
       const secrets = await reading;
       const last = secrets.at(-1);
-      if (!last) return rewrapped + (await writing);
+      if (!last) {
+        await counted.add({ rewrapped: await writing });
+        return counted.sums.rewrapped - before;
+      }
       reading = awaitedLater(store.secretsUnder(former, last.leafIndex + 1, batchRows));
       const anew = await this.wrapAnew(secrets, former);
-      rewrapped += await writing;
+      await counted.add({ rewrapped: await writing });
       writing = awaitedLater(store.rewrap(anew, { former, present: kek.id }));
     }
   }
@@ -267,6 +313,20 @@ export class ErasureRun {
   }
 }
 
+/** What a run has done so far. */
+class Counted {
+  readonly sums = { erased: 0, rewrapped: 0 };
+
+  constructor(readonly see: SeeProgress) {}
+
+  async add({ erased = 0, rewrapped = 0 }: Partial<Counted['sums']>): Promise<void> {
+    if (erased + rewrapped === 0) return;
+    this.sums.erased += erased;
+    this.sums.rewrapped += rewrapped;
+    await this.see({ ...this.sums });
+  }
+}
+
 const overlap = (some: readonly IndexRange[], others: readonly IndexRange[]): boolean =>
   some.some(({ first, last }) => others.some((other) => first <= other.last && other.first <= last));
 
@@ -280,13 +340,16 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
 export async function eraseWhatTombstonesName(
   store: ErasureContext['store'],
   tombstones: readonly LoggedTombstone[],
+  see: (erased: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
   let erased = 0;
   for (const { leafIndex, tombstone } of tombstones) {
     for (;;) {
       const left = await store.leftOf(tombstone.indices, batchRows);
       if (left.length === 0) break;
-      erased += await store.erase(left, leafIndex);
+      const gone = await store.erase(left, leafIndex);
+      await see(gone);
+      erased += gone;
     }
   }
   return erased;

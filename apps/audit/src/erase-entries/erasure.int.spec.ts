@@ -15,7 +15,16 @@ import {
   exportPrivateJwk,
   rangesOf,
 } from '#envelope';
-import { type AgencyId, type ConsentId, type Pseudonym, agencyId, newConsentId, newEventId, unwrap } from '#kernel';
+import {
+  type AgencyId,
+  type ConsentId,
+  type Pseudonym,
+  type Sha256,
+  agencyId,
+  newConsentId,
+  newEventId,
+  unwrap,
+} from '#kernel';
 import { decodeEntryBundle, encodeEntryBundle, entryBundlePath, tileWidth } from '#merkle';
 import { prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
@@ -131,7 +140,7 @@ describe('an erasure', () => {
     const bystanders = await hub.log(about(somebody()), {});
     const leaves = await threeApproved(hub);
     const report = await hub.erasureRun.run();
-    expect(report).toMatchObject({ erased: 3, persons: 3, destroyedKek: former, held: [] });
+    expect(report).toMatchObject({ erased: 3, persons: 3, destroyedKek: former });
     expect(report.tombstones).toHaveLength(1);
     expect(await hub.left(leaves)).toEqual([]);
     expect(await hub.open(leaves)).toEqual([]);
@@ -449,7 +458,7 @@ describe('a run', () => {
     expect(await codeOf(hub.erasureRun.run())).toBe('LEGAL_HOLD');
     const others = await threeApproved(hub);
     const report = await hub.erasureRun.run();
-    expect(report.held).toHaveLength(1);
+    expect(report.left.filter(({ reason }) => reason === 'LEGAL_HOLD')).toHaveLength(1);
     expect(await hub.left(others)).toEqual([]);
     expect(await hub.left(leaves)).toEqual(leaves);
 
@@ -472,12 +481,141 @@ describe('a run', () => {
     const leaves = await threeApproved(hub);
     const hold = await hub.holds.place(await hub.hold(ombudsman, scopeOf(leaves[0]!)));
     const first = await hub.erasureRun.run().catch((error: { code: string }) => error.code);
-    if (typeof first !== 'string') expect(first.held).toHaveLength(1);
+    if (typeof first !== 'string') expect(first.left.filter(({ reason }) => reason === 'LEGAL_HOLD')).toHaveLength(1);
     expect((await hub.left(leaves)).includes(leaves[0]!)).toBe(true);
     await hub.holds.lift(await hub.lift(ombudsman, hold.holdHash));
     await threeApproved(hub);
     await hub.erasureRun.run();
     expect(await hub.left(leaves)).toEqual([]);
+  });
+});
+
+describe('a run that is looked at', () => {
+  /** A run that waits in its first wrapping until it is let go. */
+  function heldBack(hub: ErasingHub): { readonly letGo: () => void } {
+    let letGo = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const rewrap = hub.store.rewrap.bind(hub.store);
+    hub.store.rewrap = async (...given) => {
+      await gate;
+      return rewrap(...given);
+    };
+    return { letGo };
+  }
+
+  it('goes on after the answer, and who starts one meanwhile attaches to it', async () => {
+    const hub = await start();
+    const others = await hub.log({}, {}, {});
+    const leaves = await threeApproved(hub);
+    const { letGo } = heldBack(hub);
+    const first = await hub.erasureRuns.start(await hub.asking(ombudsman));
+    expect(first).toMatchObject({ state: 'running', endedAt: null, code: null });
+    await until('the bodies are gone', async () => (await hub.left(leaves)).length === 0);
+    const second = await hub.erasureRuns.start(await hub.asking(city));
+    expect(second.id).toBe(first.id);
+    await until('the others are counted', async () => {
+      const { secrets } = await hub.erasureRuns.show(first.id, everybodys);
+      return secrets >= others.length;
+    });
+    const half = await hub.erasureRuns.show(first.id, everybodys);
+    expect(half).toMatchObject({
+      state: 'running',
+      entries: 3,
+      erased: 3,
+      persons: 3,
+      rewrapped: 0,
+      destroyedKek: null,
+    });
+    letGo();
+    const done = await hub.ended(first, ombudsman);
+    expect(done).toMatchObject({ state: 'done', erased: 3, interruptions: 0, code: null, secrets: half.secrets });
+    expect(done.rewrapped).toBe(done.secrets);
+    expect(done.endedAt).not.toBeNull();
+    const runs = await owner(
+      `SELECT FROM audit.erasure_run WHERE ended_at IS NULL OR started_at > '${first.startedAt.toISOString()}'`,
+    );
+    expect(runs).toEqual([]);
+  });
+
+  it('lets a hold be placed while the others are wrapped', async () => {
+    const hub = await start();
+    await hub.log({}, {});
+    const leaves = await threeApproved(hub);
+    const { letGo } = heldBack(hub);
+    const run = await hub.erasureRuns.start(await hub.asking(ombudsman));
+    await until('the bodies are gone', async () => (await hub.left(leaves)).length === 0);
+    const hold = await hub.holds.place(await hub.hold(ombudsman, { by: 'subject', subject: somebody() }));
+    expect((await hub.erasureRuns.show(run.id, everybodys)).state).toBe('running');
+    letGo();
+    await hub.ended(run, ombudsman);
+    await hub.holds.lift(await hub.lift(ombudsman, hold.holdHash));
+  });
+
+  it('is shown to those who asked for it and to supervising authorities', async () => {
+    const hub = await start();
+    await threeApproved(hub);
+    const run = await hub.erasureRuns.start(await hub.asking(city));
+    await hub.ended(run, city);
+    const seenBy = (agency: AgencyId, supervising = false) =>
+      codeOf(hub.erasureRuns.show(run.id, { agency, supervising }));
+    expect(await seenBy(city.id)).toBe('OK');
+    expect(await seenBy(ombudsman.id, true)).toBe('OK');
+    expect(await seenBy(county.id)).toBe('NOT_FOUND');
+    expect(await codeOf(hub.asking(county).then((look) => hub.erasureRuns.start(look)))).toBe('FORBIDDEN');
+  });
+
+  it('fails with the code of what it leaves where it has nothing to do', async () => {
+    const hub = await start();
+    const run = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
+    expect(run).toMatchObject({ state: 'failed', code: 'NOT_APPROVED', entries: 0, erased: 0 });
+  });
+
+  it('fails where something breaks, and the next one ends what was begun', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const rewrap = hub.store.rewrap.bind(hub.store);
+    hub.store.rewrap = () => Promise.reject(new Error('no space is left'));
+    await hub.log({});
+    const broken = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
+    expect(broken).toMatchObject({ state: 'failed', code: 'INTERNAL', erased: leaves.length });
+    hub.store.rewrap = rewrap;
+    const next = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
+    expect(next).toMatchObject({ state: 'done', code: null });
+    expect(next.id).not.toBe(broken.id);
+    expect(hub.kek.formerId).toBeUndefined();
+  });
+
+  it('says what it left and why, beside what it erased', async () => {
+    const hub = await start();
+    const unapproved = await (async () => {
+      const person = somebody();
+      await hub.log(about(person), about(person));
+      return (await hub.erasures.propose(await hub.proposal(city, bySubject(person)))).erasure;
+    })();
+    const person = somebody();
+    await hub.log(about(person));
+    const blocked = await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
+    const hold = await hub.holds.place(await hub.hold(county, { by: 'subject', subject: person }));
+    const old = somebody();
+    await hub.log(about(old, { type: 'message-accepted', at: yearsAgo(12.1) }));
+    const kept = await hub.approved({ proposer: city, approver: ombudsman }, bySubject(old));
+    const county12 = hub.data.classes.find(({ id }) => id === 'county-disclosure')!;
+    const { floor } = county12;
+    Object.assign(county12, { floor: { unit: 'years', count: 13 } });
+    const others = await threeApproved(hub);
+    const run = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
+    Object.assign(county12, { floor });
+    expect(run).toMatchObject({ state: 'done', erased: others.length });
+    const reasonOf = ({ proposalHash }: { proposalHash: Sha256 }) =>
+      run.left.find((one) => one.proposal === proposalHash);
+    expect(reasonOf(unapproved)).toMatchObject({ reason: 'NOT_APPROVED', entries: 2, parties: [city.id] });
+    expect(reasonOf(blocked)).toMatchObject({ reason: 'LEGAL_HOLD', entries: 1, parties: [city.id, ombudsman.id] });
+    expect(reasonOf(kept)).toMatchObject({ reason: 'ENTRY_KEPT', entries: 1 });
+    await hub.holds.lift(await hub.lift(county, hold.holdHash));
+    await threeApproved(hub);
+    expect((await hub.erasureRun.run()).erased).toBe(5);
   });
 });
 
@@ -528,16 +666,32 @@ describe('a run that was killed with kill -9', () => {
       expect(died).toBe('SIGKILL');
 
       const next = await start();
-      await next.erasureRun.resume();
-      // Killed before the tombstone stood, nothing was begun, and it is done by the next run.
-      if (step === 'append' && when === 'before') await next.erasureRun.run();
+      const [interrupted] = await owner<{ id: Sha256 }>(`SELECT id FROM audit.erasure_run WHERE ended_at IS NULL`);
+      const shown = () => next.erasureRuns.show(interrupted!.id, everybodys);
+      expect((await shown()).state).toBe('interrupted');
+      await next.erasureRuns.resume();
+      // Killed before the tombstone stood, nothing was begun, and the next start goes on with it.
+      if (step === 'append' && when === 'before') {
+        expect((await shown()).state).toBe('interrupted');
+        const again = await next.erasureRuns.start(await next.asking(ombudsman));
+        expect(again).toMatchObject({ id: interrupted!.id, state: 'running' });
+        await next.ended(again, ombudsman);
+      }
+      const own = (await next.store.tombstones()).filter(({ tombstone }) => tombstone.kek === former);
+      expect(await shown()).toMatchObject({
+        state: 'done',
+        interruptions: 1,
+        entries: leaves.length,
+        erased: leaves.length,
+        persons: 3,
+        tombstones: own.map(({ leafIndex }) => leafIndex),
+      });
       expect(await next.left(leaves)).toEqual([]);
       expect(await next.open(survivors)).toEqual(survivors);
       expect(next.kek.id).not.toBe(former);
       expect(next.kek.formerId).toBeUndefined();
       expect((await readdir(folder)).filter((name) => name.startsWith('kek.'))).toEqual(['kek.jwk']);
       expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${next.kek.id}'`)).toEqual([]);
-      const own = (await next.store.tombstones()).filter(({ tombstone }) => tombstone.kek === former);
       expect(own).toHaveLength(1);
       expect(
         (await next.erasures.list(everybodys)).filter(({ state }) => ['approved', 'erasing'].includes(state)),

@@ -7,11 +7,13 @@ import type { RetentionData } from '../domain/retention.js';
 import { Holds } from '../hold-entries/holds.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
+import { ErasureRunStore } from '../infra/erasure-run-store.js';
 import { ErasureStore } from '../infra/erasure-store.js';
 import { readRetentionData } from '../infra/retention-data.js';
 import { RETENTION_DATA } from '../list-retention/list-retention.controller.js';
 import { LogPublisher } from '../publish-log/log-publisher.js';
 import { ErasureRun } from './erasure-run.js';
+import { ErasureRuns } from './erasure-runs.js';
 import { type ErasureContext, Erasures } from './erasures.js';
 import { OneAtATime } from './one-at-a-time.js';
 
@@ -56,6 +58,17 @@ export const erasureProviders = (dataFile: string): Provider[] => [
         erasures,
         erasing,
       ),
+  },
+  {
+    provide: ErasureRuns,
+    inject: [Database, CONTEXT, Erasures, ErasureRun, LOGGER],
+    useFactory: (
+      database: Database,
+      context: ErasureContext,
+      erasures: Erasures,
+      erasureRun: ErasureRun,
+      logger: Logger,
+    ) => new ErasureRuns({ ...context, runs: new ErasureRunStore(database), logger }, erasures, erasureRun),
   },
 ];
 

@@ -218,7 +218,8 @@ export class Erasures {
     return { ...erasure, state, holds: over.map(({ holdHash }) => holdHash) };
   }
 
-  private lapsed({ proposedAt }: StoredErasure): boolean {
+  /** Nobody approved it in time, and nobody may now. */
+  lapsed({ proposedAt }: Pick<StoredErasure, 'proposedAt'>): boolean {
     const { clock, data } = this.context;
     return clock.now().getTime() - proposedAt.getTime() > data.proposalDays * DAY_MS;
   }

@@ -12,6 +12,7 @@ import { Reconciliation1764119000001, reconciliationRestrictions } from './migra
 import { Chains1764144000001, chainRestrictions } from './migrations/10-chains.migration.js';
 import { RefusedEvents1764145000001 } from './migrations/11-refused-events.migration.js';
 import { ClearEntries1764146000001 } from './migrations/12-clear-entries.migration.js';
+import { ErasureRuns1764159000001, erasureRunRestrictions } from './migrations/13-erasure-runs.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -29,6 +30,7 @@ export const databaseSpec: DatabaseSpec = {
     Chains1764144000001,
     RefusedEvents1764145000001,
     ClearEntries1764146000001,
+    ErasureRuns1764159000001,
   ],
   restrictions: [
     ...logRestrictions,
@@ -40,6 +42,7 @@ export const databaseSpec: DatabaseSpec = {
     ...breakGlassRestrictions,
     ...reconciliationRestrictions,
     ...chainRestrictions,
+    ...erasureRunRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

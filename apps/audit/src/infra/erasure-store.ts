@@ -189,6 +189,14 @@ export class ErasureStore {
     return rows[0]?.erased ?? 0;
   }
 
+  async countUnder(kek: string): Promise<number> {
+    const { rows } = await this.client.query<{ count: number }>({
+      text: `SELECT count(*)::float8 AS count FROM ${s}.entry_secret WHERE kek = $1`,
+      values: [kek],
+    });
+    return rows[0]?.count ?? 0;
+  }
+
   /** In the order of the log, from an index on. */
   async secretsUnder(kek: string, from: number, limit: number): Promise<WrappedSecret[]> {
     const { rows } = await this.client.query<WrappedSecret & QueryResultRow>({

@@ -2,7 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { type ErasureProposal, type HoldScope, type LogBody, parseLogBody, signStatement } from '#envelope';
+import {
+  type ErasureProposal,
+  type HoldScope,
+  type LogBody,
+  parseLogBody,
+  signStatement,
+  statementHash,
+} from '#envelope';
 import {
   type AgencyId,
   type Clock,
@@ -17,19 +24,23 @@ import { Database, createLogger } from '#platform';
 import { Appender } from '../append-entries/appender.js';
 import { prepareOpaque, underPresentKek } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
+import { isSupervising } from '../domain/caller.js';
 import type { RetentionData } from '../domain/retention.js';
 import { ErasureRun } from '../erase-entries/erasure-run.js';
+import { ErasureRuns } from '../erase-entries/erasure-runs.js';
 import { type ErasureContext, Erasures, type SeenErasure } from '../erase-entries/erasures.js';
 import { OneAtATime } from '../erase-entries/one-at-a-time.js';
 import { replayTombstones } from '../erase-entries/replay-tombstones.js';
 import { Holds } from '../hold-entries/holds.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
+import { ErasureRunStore, type StoredErasureRun } from '../infra/erasure-run-store.js';
 import { ErasureStore } from '../infra/erasure-store.js';
 import { LeafOpenings } from '../infra/leaf-openings.js';
 import { LogKey } from '../infra/log-key.js';
 import { committedLog, storedSize } from '../infra/log-store.js';
 import { readRetentionData } from '../infra/retention-data.js';
+import type { SignedLook } from '../infra/signed-look.js';
 import { LogPublisher } from '../publish-log/log-publisher.js';
 import { TileFolder } from '../publish-log/tile-folder.js';
 import { type Party, directoryOf } from './parties.fixture.js';
@@ -65,6 +76,7 @@ export class ErasingHub {
     readonly erasures: Erasures,
     readonly holds: Holds,
     readonly erasureRun: ErasureRun,
+    readonly erasureRuns: ErasureRuns,
     readonly data: RetentionData,
     readonly clock: Clock,
     /** Bodies erased before anything was served. */
@@ -108,6 +120,8 @@ export class ErasingHub {
       while (((await publisher.published())?.size ?? 0) < size) await delay(5);
     };
     const erasureRun = new ErasureRun({ ...context, logger, whenPublished }, erasures, erasing);
+    const runs = new ErasureRunStore(database);
+    const erasureRuns = new ErasureRuns({ ...context, runs, logger }, erasures, erasureRun);
     const openings = new LeafOpenings(database, kek, logger);
     const holds = new Holds(context, erasing);
     appender.start();
@@ -121,6 +135,7 @@ export class ErasingHub {
       erasures,
       holds,
       erasureRun,
+      erasureRuns,
       data,
       clock,
       replayed,
@@ -182,6 +197,33 @@ export class ErasingHub {
 
   lift(by: Party, hold: Sha256): Promise<string> {
     return signStatement('legal-hold-lift', { v: 1, hold, ...this.signedBy(by) }, by.auditing);
+  }
+
+  /** The question by which a run is started or looked at. */
+  async asking(by: Party): Promise<SignedLook> {
+    const scope = isSupervising(by.id) ? 'all' : 'own';
+    const said = {
+      v: 1 as const,
+      call: 'POST /v1/audit/erasures/runs',
+      query: {},
+      scope,
+      ...this.signedBy(by),
+    } as const;
+    const token = await signStatement('audit-look', said, by.auditing);
+    return {
+      caller: { agency: by.id, supervising: scope === 'all', worker: said.worker },
+      hash: statementHash(token),
+      token,
+    };
+  }
+
+  /** The run when it has ended. */
+  async ended({ id }: Pick<StoredErasureRun, 'id'>, by: Party): Promise<StoredErasureRun> {
+    for (;;) {
+      const run = await this.erasureRuns.show(id, { agency: by.id, supervising: isSupervising(by.id) });
+      if (run.state === 'done' || run.state === 'failed') return run;
+      await delay(5);
+    }
   }
 
   /** Leaves of which anything of a person is left, and those that open. */

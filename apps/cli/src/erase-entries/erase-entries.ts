@@ -1,6 +1,6 @@
 import { type ErasureProposal, signStatement } from '#envelope';
 import { AppError, type Sha256, canonicalJson, sha256, systemClock } from '#kernel';
-import { indexOf, listOf, recordOf, textIn, textOf, textsOf, unexpected } from '../domain/answer-members.js';
+import { indexOf, listOf, recordOf, textIn, textOf, textsOf } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { type Auditor, type Signer, lookBy, lookingSession, signatureOf } from '../infra/acting-auditor.js';
 import type { AuditSession } from '../infra/audit-session.js';
@@ -54,40 +54,6 @@ export async function approveErasure(hub: HubSettings, proposal: string, signer:
     ok: true,
     data: { erasure },
     lines: [`Approved ${proposal}: ${found.entries} entries. It is erased by the next run: kotovayla erase run.`],
-  };
-}
-
-/**
- * Erases what is approved, and ends what was begun. Errors: FORBIDDEN, NOT_APPROVED, LEGAL_HOLD, TOO_FEW_PERSONS, ENTRY_KEPT;
- * after TIMEOUT it goes on.
- */
-export async function runErasure(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
-  const session = await lookingSession(auditor, hub);
-  const done = await session.start(`v1/audit/erasures/runs${lookBy(auditor)}`);
-  if (!Array.isArray(done['tombstones'])) throw unexpected();
-  const data = {
-    tombstones: done['tombstones'].map(indexOf),
-    erased: indexOf(done['erased']),
-    persons: indexOf(done['persons']),
-    rewrapped: indexOf(done['rewrapped']),
-    destroyedKek: textIn(done['destroyedKek']),
-    transportForgetsAt: textIn(done['transportForgetsAt']),
-    held: textsOf(done['held']),
-  };
-  return {
-    ok: true,
-    data,
-    lines: [
-      `Erased ${data.erased} entries of ${data.persons} persons; tombstone ${data.tombstones.join(', ') || 'of an earlier run'}.`,
-      ...(data.destroyedKek === undefined
-        ? []
-        : [
-            `  key       ${data.destroyedKek} is destroyed; ${data.rewrapped} other entries are wrapped under a new one`,
-          ]),
-      ...(data.transportForgetsAt === undefined ? [] : [`  transport forgets by ${data.transportForgetsAt}`]),
-      ...data.held.map((proposal) => `  held      ${proposal}: a legal hold covers entries of it`),
-      'Backups from before open nothing any more: make one now.',
-    ],
   };
 }
 

@@ -57,6 +57,7 @@ describe('the OpenAPI document of the gateway', () => {
       'get /v1/audit/break-glass/{grant}/entries',
       'get /v1/audit/entries',
       'get /v1/audit/erasures',
+      'get /v1/audit/erasures/runs/{run}',
       'get /v1/audit/holds',
       'get /v1/audit/reconciliation',
       'get /v1/audit/retention',

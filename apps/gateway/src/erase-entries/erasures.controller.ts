@@ -1,16 +1,15 @@
-import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { IsString, MaxLength } from 'class-validator';
-import type { Erasure } from '#contracts';
-import { AppError } from '#kernel';
+import type { FastifyReply } from 'fastify';
+import type { Erasure, ErasureRun } from '#contracts';
+import { AppError, isSha256 } from '#kernel';
 import { LookQuery, whoAsks, whoCalls } from '../audit-entries/who-asks.js';
 import { AuthenticatedCaller, type Caller } from '../authenticate-caller/caller.js';
 import { AgencyRoutes, ForAuditors, SignedLook } from '../describe-api/open-api.js';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 const DEADLINE_MS = 60_000;
-/** Wrapping a million secrets anew takes about a minute. What takes longer goes on, and is seen in the list. */
-const RUN_DEADLINE_MS = 4 * 60_000;
 
 export class ProposeErasureDto {
   @ApiProperty({ description: 'Compact JWS by the calling agency: which entries, on which legal ground' })
@@ -59,14 +58,42 @@ class ProposedErasureDto {
   @ApiProperty({ description: 'Selected, and not erased: they must be kept' }) kept: number;
 }
 
+class LeftErasuresDto {
+  @ApiProperty({
+    enum: ['NOT_APPROVED', 'LEGAL_HOLD', 'RETENTION_UNCONFIRMED', 'ENTRY_KEPT', 'TOO_FEW_PERSONS'],
+    description: 'Why they are left, as an error code',
+  })
+  reason: string;
+  @ApiProperty({ type: [String], description: 'Hashes of the proposals' }) proposals: string[];
+  @ApiProperty() entries: number;
+}
+
 class ErasureRunDto {
-  @ApiProperty({ type: [Number], description: 'Leaves of the tombstones' }) tombstones: number[];
-  @ApiProperty() erased: number;
+  @ApiProperty({ description: 'Hash of the signed question that started it' }) run: string;
+  @ApiProperty({
+    enum: ['running', 'interrupted', 'done', 'failed'],
+    description: 'interrupted: the service stopped in the middle, and the next start goes on with it',
+  })
+  state: string;
+  @ApiProperty({ format: 'date-time' }) startedAt: string;
+  @ApiProperty({ format: 'date-time', description: 'When something was last seen of it' }) seenAt: string;
+  @ApiPropertyOptional({ format: 'date-time' }) endedAt?: string;
+  @ApiProperty() interruptions: number;
+  @ApiProperty({ description: 'That it is to erase' }) entries: number;
+  @ApiProperty({ description: 'Of them those that are gone' }) erased: number;
   @ApiProperty() persons: number;
-  @ApiProperty({ description: 'Secrets of other entries that were wrapped anew' }) rewrapped: number;
+  @ApiProperty({ description: 'Secrets of other entries that it is to wrap anew' }) secrets: number;
+  @ApiProperty({ description: 'Of them those that are wrapped' }) rewrapped: number;
+  @ApiProperty({ type: [Number], description: 'Leaves of the tombstones' }) tombstones: number[];
   @ApiPropertyOptional({ description: 'Id of the key-encryption key that is destroyed' }) destroyedKek?: string;
   @ApiPropertyOptional({ format: 'date-time' }) transportForgetsAt?: string;
-  @ApiProperty({ type: [String], description: 'Proposals that a hold blocks' }) held: string[];
+  @ApiPropertyOptional({ description: 'Why it failed' }) code?: string;
+  @ApiProperty({
+    type: [LeftErasuresDto],
+    description:
+      'What it leaves, by reason: what the own agency proposed or approved, or all for a supervising authority',
+  })
+  left: LeftErasuresDto[];
 }
 
 @AgencyRoutes('audit')
@@ -110,23 +137,68 @@ export class ErasuresController {
 
   @Post('runs')
   @SignedLook()
-  @HttpCode(200)
+  @HttpCode(202)
   @ApiOperation({
     summary:
-      'Erase what is approved: a supervising authority, or an agency that proposed or approved some of it. That it was asked is logged. After a TIMEOUT it goes on.',
+      'Start erasing what is approved, or attach to the run that goes on: a supervising authority, or an agency that proposed or approved some of it. That it was asked is logged.',
   })
-  @ApiResponse({ status: 200, type: ErasureRunDto })
-  async run(@AuthenticatedCaller() caller: Caller, @Query() query: LookQuery): Promise<ErasureRunDto> {
-    const done = await this.audit.runErasure(whoAsks(caller, query), { deadlineMs: RUN_DEADLINE_MS });
-    const { tombstones, rewrapped, destroyedKek, transportForgetsAt, ...counts } = done;
-    return {
-      ...counts,
-      tombstones: tombstones.map(Number),
-      rewrapped: Number(rewrapped),
-      ...(destroyedKek !== '' && { destroyedKek }),
-      ...(transportForgetsAt && { transportForgetsAt: transportForgetsAt.toISOString() }),
-    };
+  @ApiResponse({
+    status: 202,
+    type: ErasureRunDto,
+    headers: { Location: { description: 'Where its progress and outcome are read', schema: { type: 'string' } } },
+  })
+  async run(
+    @AuthenticatedCaller() caller: Caller,
+    @Query() query: LookQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ErasureRunDto> {
+    const run = runOf((await this.audit.runErasure(whoAsks(caller, query), { deadlineMs: DEADLINE_MS })).run);
+    void reply.header('location', `/v1/audit/erasures/runs/${run.run}`);
+    return run;
   }
+
+  @Get('runs/:run')
+  @SignedLook()
+  @ApiOperation({ summary: 'How far a run has come, for those who asked for it and supervising authorities' })
+  @ApiResponse({ status: 200, type: ErasureRunDto })
+  async show(
+    @AuthenticatedCaller() caller: Caller,
+    @Param('run') run: string,
+    @Query() query: LookQuery,
+  ): Promise<ErasureRunDto> {
+    if (!isSha256(run)) throw new AppError('NOT_FOUND');
+    return runOf((await this.audit.showErasureRun({ ...whoAsks(caller, query), run })).run);
+  }
+}
+
+function runOf(run: ErasureRun | undefined): ErasureRunDto {
+  if (!run) throw new AppError('UNAVAILABLE');
+  const {
+    id,
+    startedAt,
+    seenAt,
+    endedAt,
+    secrets,
+    rewrapped,
+    tombstones,
+    destroyedKek,
+    transportForgetsAt,
+    code,
+    ...rest
+  } = run;
+  return {
+    run: id,
+    ...rest,
+    startedAt: startedAt?.toISOString() ?? '',
+    seenAt: seenAt?.toISOString() ?? '',
+    ...(endedAt && { endedAt: endedAt.toISOString() }),
+    secrets: Number(secrets),
+    rewrapped: Number(rewrapped),
+    tombstones: tombstones.map(Number),
+    ...(destroyedKek !== '' && { destroyedKek }),
+    ...(transportForgetsAt && { transportForgetsAt: transportForgetsAt.toISOString() }),
+    ...(code !== '' && { code }),
+  };
 }
 
 function erasureOf(erasure: Erasure | undefined): ErasureDto {

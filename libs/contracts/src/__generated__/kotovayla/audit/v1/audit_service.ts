@@ -382,20 +382,85 @@ export interface RunErasureRequest {
 }
 
 export interface RunErasureResponse {
-  /** Leaves of the tombstones; none where nothing was approved and an earlier run was ended only. */
+  /**
+   * Of the time when the answer came after the run: empty. See `run`.
+   *
+   * @deprecated
+   */
   tombstones: bigint[];
+  /** @deprecated */
+  erased: number;
+  /** @deprecated */
+  persons: number;
+  /** @deprecated */
+  rewrapped: bigint;
+  /** @deprecated */
+  destroyedKek: string;
+  /** @deprecated */
+  transportForgetsAt:
+    | Date
+    | undefined;
+  /** @deprecated */
+  held: string[];
+  run: ErasureRun | undefined;
+}
+
+/** How far a run has come, and what came of it. */
+export interface ErasureRun {
+  /** Hash of the signed question that started it. */
+  id: string;
+  /** running, interrupted (the service stopped in the middle; the next start goes on with it), done, failed */
+  state: string;
+  startedAt:
+    | Date
+    | undefined;
+  /** When something was last seen of it. */
+  seenAt: Date | undefined;
+  endedAt: Date | undefined;
+  interruptions: number;
+  /** Entries that it is to erase, those that are gone, and whose they were. */
+  entries: number;
   erased: number;
   persons: number;
-  /** Secrets of other entries that were wrapped anew. */
+  /** Secrets of other entries that it is to wrap anew, and those that are wrapped. */
+  secrets: bigint;
   rewrapped: bigint;
-  /** Of the key-encryption key that is destroyed; empty where none was left. */
+  /** Leaves of the tombstones; none where an earlier run was ended only. */
+  tombstones: bigint[];
+  /** Of the key-encryption key that is destroyed; empty where none is yet. */
   destroyedKek: string;
   /** When Kafka and the outboxes have forgotten what passed through them. */
   transportForgetsAt:
     | Date
     | undefined;
-  /** Proposals that a hold blocks. */
-  held: string[];
+  /** Why it failed: a stable error code; empty otherwise. */
+  code: string;
+  /** What it leaves, by reason, as far as the caller may see it in the list of erasures. */
+  left: LeftErasures[];
+}
+
+/** Erasures that a run does not do, for one reason. */
+export interface LeftErasures {
+  /** Stable error code: NOT_APPROVED, LEGAL_HOLD, RETENTION_UNCONFIRMED, ENTRY_KEPT, TOO_FEW_PERSONS */
+  reason: string;
+  /** Hashes of the proposals. */
+  proposals: string[];
+  entries: number;
+}
+
+export interface ShowErasureRunRequest {
+  /** Who asks, as the gateway has authenticated it. */
+  agency: string;
+  supervising: boolean;
+  /** The case worker who asks, by a pseudonym of the agency's; empty where none was named. */
+  worker: string;
+  /** The auditor's own signed question: who asks, what, for whose entries. Audit answers nothing else. */
+  look: string;
+  run: string;
+}
+
+export interface ShowErasureRunResponse {
+  run: ErasureRun | undefined;
 }
 
 export interface ListErasuresRequest {
@@ -5742,20 +5807,17 @@ function createBaseRunErasureResponse(): RunErasureResponse {
     destroyedKek: "",
     transportForgetsAt: undefined,
     held: [],
+    run: undefined,
   };
 }
 
 export const RunErasureResponse: MessageFns<RunErasureResponse> = {
   encode(message: RunErasureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.tombstones.length !== 0) {
-      writer.uint32(10).fork();
-      for (const v of message.tombstones) {
-        if (BigInt.asUintN(64, v) !== v) {
-          throw new globalThis.Error("a value provided in array field tombstones of type uint64 is too large");
-        }
-        writer.uint64(v);
+    for (const v of message.tombstones) {
+      if (BigInt.asUintN(64, v!) !== v!) {
+        throw new globalThis.Error("value provided for field v! of type uint64 too large");
       }
-      writer.join();
+      writer.uint32(8).uint64(v!);
     }
     if (message.erased !== 0) {
       writer.uint32(16).uint32(message.erased);
@@ -5777,6 +5839,9 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
     }
     for (const v of message.held) {
       writer.uint32(58).string(v!);
+    }
+    if (message.run !== undefined) {
+      ErasureRun.encode(message.run, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -5860,6 +5925,14 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
             message.held.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.run = ErasureRun.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5889,6 +5962,7 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
         ? fromJsonTimestamp(object.transport_forgets_at)
         : undefined,
       held: globalThis.Array.isArray(object?.held) ? object.held.map((e: any) => globalThis.String(e)) : [],
+      run: isSet(object.run) ? ErasureRun.fromJSON(object.run) : undefined,
     };
   },
 
@@ -5915,6 +5989,9 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
     if (message.held?.length) {
       obj.held = message.held;
     }
+    if (message.run !== undefined) {
+      obj.run = ErasureRun.toJSON(message.run);
+    }
     return obj;
   },
 
@@ -5930,6 +6007,683 @@ export const RunErasureResponse: MessageFns<RunErasureResponse> = {
     message.destroyedKek = object.destroyedKek ?? "";
     message.transportForgetsAt = object.transportForgetsAt ?? undefined;
     message.held = object.held?.map((e) => e) || [];
+    message.run = (object.run !== undefined && object.run !== null) ? ErasureRun.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseErasureRun(): ErasureRun {
+  return {
+    id: "",
+    state: "",
+    startedAt: undefined,
+    seenAt: undefined,
+    endedAt: undefined,
+    interruptions: 0,
+    entries: 0,
+    erased: 0,
+    persons: 0,
+    secrets: 0n,
+    rewrapped: 0n,
+    tombstones: [],
+    destroyedKek: "",
+    transportForgetsAt: undefined,
+    code: "",
+    left: [],
+  };
+}
+
+export const ErasureRun: MessageFns<ErasureRun> = {
+  encode(message: ErasureRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.startedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.startedAt), writer.uint32(26).fork()).join();
+    }
+    if (message.seenAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.seenAt), writer.uint32(34).fork()).join();
+    }
+    if (message.endedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.endedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.interruptions !== 0) {
+      writer.uint32(48).uint32(message.interruptions);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(56).uint32(message.entries);
+    }
+    if (message.erased !== 0) {
+      writer.uint32(64).uint32(message.erased);
+    }
+    if (message.persons !== 0) {
+      writer.uint32(72).uint32(message.persons);
+    }
+    if (message.secrets !== 0n) {
+      if (BigInt.asUintN(64, message.secrets) !== message.secrets) {
+        throw new globalThis.Error("value provided for field message.secrets of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.secrets);
+    }
+    if (message.rewrapped !== 0n) {
+      if (BigInt.asUintN(64, message.rewrapped) !== message.rewrapped) {
+        throw new globalThis.Error("value provided for field message.rewrapped of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.rewrapped);
+    }
+    if (message.tombstones.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.tombstones) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field tombstones of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.destroyedKek !== "") {
+      writer.uint32(106).string(message.destroyedKek);
+    }
+    if (message.transportForgetsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.transportForgetsAt), writer.uint32(114).fork()).join();
+    }
+    if (message.code !== "") {
+      writer.uint32(122).string(message.code);
+    }
+    for (const v of message.left) {
+      LeftErasures.encode(v!, writer.uint32(130).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasureRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasureRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.seenAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.interruptions = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.erased = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.persons = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.secrets = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.rewrapped = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.tombstones.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tombstones.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.destroyedKek = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.transportForgetsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.left.push(LeftErasures.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasureRun {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      startedAt: isSet(object.startedAt)
+        ? fromJsonTimestamp(object.startedAt)
+        : isSet(object.started_at)
+        ? fromJsonTimestamp(object.started_at)
+        : undefined,
+      seenAt: isSet(object.seenAt)
+        ? fromJsonTimestamp(object.seenAt)
+        : isSet(object.seen_at)
+        ? fromJsonTimestamp(object.seen_at)
+        : undefined,
+      endedAt: isSet(object.endedAt)
+        ? fromJsonTimestamp(object.endedAt)
+        : isSet(object.ended_at)
+        ? fromJsonTimestamp(object.ended_at)
+        : undefined,
+      interruptions: isSet(object.interruptions) ? globalThis.Number(object.interruptions) : 0,
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+      erased: isSet(object.erased) ? globalThis.Number(object.erased) : 0,
+      persons: isSet(object.persons) ? globalThis.Number(object.persons) : 0,
+      secrets: isSet(object.secrets) ? BigInt(object.secrets) : 0n,
+      rewrapped: isSet(object.rewrapped) ? BigInt(object.rewrapped) : 0n,
+      tombstones: globalThis.Array.isArray(object?.tombstones)
+        ? object.tombstones.map((e: any) => BigInt(e))
+        : [],
+      destroyedKek: isSet(object.destroyedKek)
+        ? globalThis.String(object.destroyedKek)
+        : isSet(object.destroyed_kek)
+        ? globalThis.String(object.destroyed_kek)
+        : "",
+      transportForgetsAt: isSet(object.transportForgetsAt)
+        ? fromJsonTimestamp(object.transportForgetsAt)
+        : isSet(object.transport_forgets_at)
+        ? fromJsonTimestamp(object.transport_forgets_at)
+        : undefined,
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      left: globalThis.Array.isArray(object?.left)
+        ? object.left.map((e: any) => LeftErasures.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ErasureRun): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.startedAt !== undefined) {
+      obj.startedAt = message.startedAt.toISOString();
+    }
+    if (message.seenAt !== undefined) {
+      obj.seenAt = message.seenAt.toISOString();
+    }
+    if (message.endedAt !== undefined) {
+      obj.endedAt = message.endedAt.toISOString();
+    }
+    if (message.interruptions !== 0) {
+      obj.interruptions = Math.round(message.interruptions);
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    if (message.erased !== 0) {
+      obj.erased = Math.round(message.erased);
+    }
+    if (message.persons !== 0) {
+      obj.persons = Math.round(message.persons);
+    }
+    if (message.secrets !== 0n) {
+      obj.secrets = message.secrets.toString();
+    }
+    if (message.rewrapped !== 0n) {
+      obj.rewrapped = message.rewrapped.toString();
+    }
+    if (message.tombstones?.length) {
+      obj.tombstones = message.tombstones.map((e) => e.toString());
+    }
+    if (message.destroyedKek !== "") {
+      obj.destroyedKek = message.destroyedKek;
+    }
+    if (message.transportForgetsAt !== undefined) {
+      obj.transportForgetsAt = message.transportForgetsAt.toISOString();
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.left?.length) {
+      obj.left = message.left.map((e) => LeftErasures.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasureRun>, I>>(base?: I): ErasureRun {
+    return ErasureRun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasureRun>, I>>(object: I): ErasureRun {
+    const message = createBaseErasureRun();
+    message.id = object.id ?? "";
+    message.state = object.state ?? "";
+    message.startedAt = object.startedAt ?? undefined;
+    message.seenAt = object.seenAt ?? undefined;
+    message.endedAt = object.endedAt ?? undefined;
+    message.interruptions = object.interruptions ?? 0;
+    message.entries = object.entries ?? 0;
+    message.erased = object.erased ?? 0;
+    message.persons = object.persons ?? 0;
+    message.secrets = (object.secrets !== undefined && object.secrets !== null) ? BigInt(object.secrets) : 0n;
+    message.rewrapped = (object.rewrapped !== undefined && object.rewrapped !== null) ? BigInt(object.rewrapped) : 0n;
+    message.tombstones = object.tombstones?.map((e) => BigInt(e)) || [];
+    message.destroyedKek = object.destroyedKek ?? "";
+    message.transportForgetsAt = object.transportForgetsAt ?? undefined;
+    message.code = object.code ?? "";
+    message.left = object.left?.map((e) => LeftErasures.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLeftErasures(): LeftErasures {
+  return { reason: "", proposals: [], entries: 0 };
+}
+
+export const LeftErasures: MessageFns<LeftErasures> = {
+  encode(message: LeftErasures, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    for (const v of message.proposals) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(24).uint32(message.entries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeftErasures {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeftErasures();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.proposals.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeftErasures {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      proposals: globalThis.Array.isArray(object?.proposals)
+        ? object.proposals.map((e: any) => globalThis.String(e))
+        : [],
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+    };
+  },
+
+  toJSON(message: LeftErasures): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.proposals?.length) {
+      obj.proposals = message.proposals;
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LeftErasures>, I>>(base?: I): LeftErasures {
+    return LeftErasures.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeftErasures>, I>>(object: I): LeftErasures {
+    const message = createBaseLeftErasures();
+    message.reason = object.reason ?? "";
+    message.proposals = object.proposals?.map((e) => e) || [];
+    message.entries = object.entries ?? 0;
+    return message;
+  },
+};
+
+function createBaseShowErasureRunRequest(): ShowErasureRunRequest {
+  return { agency: "", supervising: false, worker: "", look: "", run: "" };
+}
+
+export const ShowErasureRunRequest: MessageFns<ShowErasureRunRequest> = {
+  encode(message: ShowErasureRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agency !== "") {
+      writer.uint32(10).string(message.agency);
+    }
+    if (message.supervising !== false) {
+      writer.uint32(16).bool(message.supervising);
+    }
+    if (message.worker !== "") {
+      writer.uint32(26).string(message.worker);
+    }
+    if (message.look !== "") {
+      writer.uint32(34).string(message.look);
+    }
+    if (message.run !== "") {
+      writer.uint32(42).string(message.run);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowErasureRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowErasureRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.supervising = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.look = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowErasureRunRequest {
+    return {
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      supervising: isSet(object.supervising) ? globalThis.Boolean(object.supervising) : false,
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      look: isSet(object.look) ? globalThis.String(object.look) : "",
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+    };
+  },
+
+  toJSON(message: ShowErasureRunRequest): unknown {
+    const obj: any = {};
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.supervising !== false) {
+      obj.supervising = message.supervising;
+    }
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.look !== "") {
+      obj.look = message.look;
+    }
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowErasureRunRequest>, I>>(base?: I): ShowErasureRunRequest {
+    return ShowErasureRunRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowErasureRunRequest>, I>>(object: I): ShowErasureRunRequest {
+    const message = createBaseShowErasureRunRequest();
+    message.agency = object.agency ?? "";
+    message.supervising = object.supervising ?? false;
+    message.worker = object.worker ?? "";
+    message.look = object.look ?? "";
+    message.run = object.run ?? "";
+    return message;
+  },
+};
+
+function createBaseShowErasureRunResponse(): ShowErasureRunResponse {
+  return { run: undefined };
+}
+
+export const ShowErasureRunResponse: MessageFns<ShowErasureRunResponse> = {
+  encode(message: ShowErasureRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      ErasureRun.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowErasureRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowErasureRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = ErasureRun.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShowErasureRunResponse {
+    return { run: isSet(object.run) ? ErasureRun.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: ShowErasureRunResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = ErasureRun.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ShowErasureRunResponse>, I>>(base?: I): ShowErasureRunResponse {
+    return ShowErasureRunResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ShowErasureRunResponse>, I>>(object: I): ShowErasureRunResponse {
+    const message = createBaseShowErasureRunResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? ErasureRun.fromPartial(object.run) : undefined;
     return message;
   },
 };
@@ -11241,6 +11995,7 @@ export const AuditServiceService = {
       Buffer.from(ApproveErasureResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApproveErasureResponse => ApproveErasureResponse.decode(value),
   },
+  /** Starts a run, or attaches to the one that goes on, and answers at once. */
   runErasure: {
     path: "/kotovayla.audit.v1.AuditService/RunErasure" as const,
     requestStream: false as const,
@@ -11249,6 +12004,17 @@ export const AuditServiceService = {
     requestDeserialize: (value: Buffer): RunErasureRequest => RunErasureRequest.decode(value),
     responseSerialize: (value: RunErasureResponse): Buffer => Buffer.from(RunErasureResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RunErasureResponse => RunErasureResponse.decode(value),
+  },
+  showErasureRun: {
+    path: "/kotovayla.audit.v1.AuditService/ShowErasureRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ShowErasureRunRequest): Buffer =>
+      Buffer.from(ShowErasureRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ShowErasureRunRequest => ShowErasureRunRequest.decode(value),
+    responseSerialize: (value: ShowErasureRunResponse): Buffer =>
+      Buffer.from(ShowErasureRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ShowErasureRunResponse => ShowErasureRunResponse.decode(value),
   },
   listErasures: {
     path: "/kotovayla.audit.v1.AuditService/ListErasures" as const,
@@ -11455,7 +12221,9 @@ export interface AuditServiceServer extends UntypedServiceImplementation {
   /** Erasure: proposed and approved by signed statements of two agencies, then run for a batch of several persons' entries. */
   proposeErasure: handleUnaryCall<ProposeErasureRequest, ProposeErasureResponse>;
   approveErasure: handleUnaryCall<ApproveErasureRequest, ApproveErasureResponse>;
+  /** Starts a run, or attaches to the one that goes on, and answers at once. */
   runErasure: handleUnaryCall<RunErasureRequest, RunErasureResponse>;
+  showErasureRun: handleUnaryCall<ShowErasureRunRequest, ShowErasureRunResponse>;
   listErasures: handleUnaryCall<ListErasuresRequest, ListErasuresResponse>;
   /** A legal hold keeps entries from erasure until it is lifted. Both are signed statements. */
   placeHold: handleUnaryCall<PlaceHoldRequest, PlaceHoldResponse>;
@@ -11741,6 +12509,7 @@ export interface AuditServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ApproveErasureResponse) => void,
   ): ClientUnaryCall;
+  /** Starts a run, or attaches to the one that goes on, and answers at once. */
   runErasure(
     request: RunErasureRequest,
     callback: (error: ServiceError | null, response: RunErasureResponse) => void,
@@ -11755,6 +12524,21 @@ export interface AuditServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RunErasureResponse) => void,
+  ): ClientUnaryCall;
+  showErasureRun(
+    request: ShowErasureRunRequest,
+    callback: (error: ServiceError | null, response: ShowErasureRunResponse) => void,
+  ): ClientUnaryCall;
+  showErasureRun(
+    request: ShowErasureRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ShowErasureRunResponse) => void,
+  ): ClientUnaryCall;
+  showErasureRun(
+    request: ShowErasureRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ShowErasureRunResponse) => void,
   ): ClientUnaryCall;
   listErasures(
     request: ListErasuresRequest,
