@@ -1,7 +1,7 @@
 import { dayInHelsinki } from '#calendar';
 import type { PdfBlock, PdfDocument } from '#pdf';
 import type { DisclosureReport, ProcessedLine, ReportedDisclosure } from './disclosure-report.js';
-import { type ReportWords, reportLanguages, reportWords } from './report-words.js';
+import { type ReportWords, isReportCode, reportLanguages, reportWords } from './report-words.js';
 
 /** Words that the client's notice has in the client's language. */
 export type ReportLabels = Pick<
@@ -28,6 +28,8 @@ const untranslated = {
 export function reportPage(report: DisclosureReport, setting: ReportSetting): PdfDocument {
   const own = reportLanguages.find((language) => language === setting.language);
   const words: ReportWords = { ...reportWords[own ?? 'en'], ...setting.labels };
+  // What is read in another language runs in that one's direction.
+  const written = own === undefined ? ({ language: 'en', direction: 'ltr' } as const) : {};
   return {
     title: words.title,
     language: setting.language,
@@ -37,13 +39,13 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
     blocks: [
       ...(own === undefined ? notes() : []),
       { kind: 'facts', rows: facts(report, words, setting) },
-      { kind: 'paragraph', text: words.intro },
-      ...(report.truncated ? [{ kind: 'note', text: words.truncated } as const] : []),
-      { kind: 'heading', text: words.disclosures },
+      { kind: 'paragraph', text: words.intro, ...written },
+      ...(report.truncated ? [{ kind: 'note', text: words.truncated, ...written } as const] : []),
+      { kind: 'heading', text: words.disclosures, ...written },
       disclosuresOf(report.disclosures, words, setting),
-      { kind: 'heading', text: words.processing },
+      { kind: 'heading', text: words.processing, ...written },
       processingOf(report.processing, words, setting),
-      { kind: 'paragraph', text: words.rights },
+      { kind: 'paragraph', text: words.rights, ...written },
     ],
   };
 }
@@ -63,7 +65,7 @@ function facts(
 ): [string, string][] {
   const last = new Date(Date.parse(period.until) - 1).toISOString();
   return [
-    [words.person, person],
+    ...(person === '' ? [] : [[words.person, person] as [string, string]]),
     [words.madeBy, madeBy === undefined ? words.withheld : agencyName(madeBy)],
     [words.madeAt, dayOf(madeAt)],
     [words.period, `${dayOf(period.from)} – ${dayOf(last)}`],
@@ -77,21 +79,21 @@ function facts(
 function disclosuresOf(
   disclosures: readonly ReportedDisclosure[],
   words: ReportWords,
-  { categoryName, purposeName, agencyName }: ReportSetting,
+  { categoryName, purposeName, agencyName, language, direction }: ReportSetting,
 ): PdfBlock {
-  if (disclosures.length === 0) return { kind: 'paragraph', text: words.nothing };
+  if (disclosures.length === 0) return nothing(words, language);
   const named = (agency: string | undefined): string => (agency === undefined ? words.withheld : agencyName(agency));
   return {
     kind: 'table',
     heads: [words.when, words.information, words.from, words.to, words.basis],
     widths: [1.7, 2.6, 2.4, 2.4, 2.6],
     rows: disclosures.map(({ at, opened, categories, from, to, basis, provision, purpose, logIndex }) => [
-      [dayOf(at), ...(opened ? [] : [words.notOpened])].join('\n'),
+      [momentOf(at, language), ...(opened ? [] : [words.notOpened])].join('\n'),
       categories.map(categoryName).join('\n'),
       named(from),
       named(to),
       [
-        basis === 'consent' ? words.consent : [words.law, provision].filter(Boolean).join(' '),
+        basis === 'consent' ? words.consent : lawOf(words.law, provision, direction),
         ...(purpose === undefined ? [] : [purposeName(purpose)]),
         ...(logIndex === undefined ? [] : [`${words.logIndex} ${logIndex}`]),
       ].join('\n'),
@@ -102,9 +104,9 @@ function disclosuresOf(
 function processingOf(
   processing: readonly ProcessedLine[],
   words: ReportWords,
-  { agencyName }: ReportSetting,
+  { agencyName, language }: ReportSetting,
 ): PdfBlock {
-  if (processing.length === 0) return { kind: 'paragraph', text: words.nothing };
+  if (processing.length === 0) return nothing(words, language);
   const told = { opened: words.opened, looked: words.looked, refused: words.refused, consent: words.consentEvent };
   const withStaff = processing.some(({ staff, pseudonym }) => staff !== undefined || pseudonym !== undefined);
   return {
@@ -112,15 +114,36 @@ function processingOf(
     heads: [words.when, words.agency, words.what, ...(withStaff ? [words.staff] : [])],
     widths: [1.6, 3, 3, ...(withStaff ? [2.4] : [])],
     rows: processing.map(({ at, agency, what, staff, pseudonym, code, logIndex }) => [
-      dayOf(at),
+      momentOf(at, language),
       agency === undefined ? words.withheld : agencyName(agency),
       [
-        code === undefined ? told[what] : `${told[what]} (${code})`,
+        code !== undefined && isReportCode(code) ? `${told[what]}: ${words.codes[code]}` : told[what],
         ...(logIndex === undefined ? [] : [`${words.logIndex} ${logIndex}`]),
       ].join('\n'),
       ...(withStaff ? [staff ?? pseudonym ?? '–'] : []),
     ]),
   };
+}
+
+/** In the language of these words. */
+const nothing = (words: ReportWords, language: string): PdfBlock => ({
+  kind: 'paragraph',
+  text: words.nothing,
+  ...(reportLanguages.some((own) => own === language) ? {} : ({ language: 'en', direction: 'ltr' } as const)),
+});
+
+/** In a line from right to left the parts of a provision would change places: a mark keeps them in their order. */
+const lawOf = (law: string, provision: string | undefined, direction: ReportSetting['direction']): string => {
+  if (provision === undefined) return law;
+  return `${law} ${direction === 'rtl' ? `\u200e${provision}\u200e` : provision}`;
+};
+
+const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Helsinki', hour: '2-digit', minute: '2-digit' });
+
+/** With the time of day in Finland. */
+function momentOf(instant: string, language: string): string {
+  const time = clock.format(new Date(instant));
+  return `${dayOf(instant)} ${['fi', 'sv'].includes(language) ? time.replace(':', '.') : time}`;
 }
 
 /** Day, month and year as every other paper in Finland writes them. */

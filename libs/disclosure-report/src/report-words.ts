@@ -1,6 +1,36 @@
 export const reportLanguages = ['fi', 'sv', 'en'] as const;
 export type ReportLanguage = (typeof reportLanguages)[number];
 
+/** Types of acts and codes of refusals that have words. */
+const reportCodes = [
+  'consent-requested',
+  'consent-denied',
+  'consent-lapsed',
+  'consent-cancelled',
+  'consent-recorded',
+  'consent-withdrawn',
+  'consent-revoked',
+  'consent-expired',
+  'consent-superseded',
+  'consent-invalidated',
+  'consent-suspended',
+  'consent-resumed',
+  'log-search',
+  'break-glass-used',
+  'report-given',
+  'report-refused',
+  'CONSENT_WITHDRAWN',
+  'CONSENT_EXPIRED',
+  'CONSENT_INACTIVE',
+  'CONSENT_NOT_YET_VALID',
+  'CONSENT_TOO_NARROW',
+  'CONSENT_USED_UP',
+  'NO_BASIS',
+] as const;
+export type ReportCode = (typeof reportCodes)[number];
+
+export const isReportCode = (code: string): code is ReportCode => (reportCodes as readonly string[]).includes(code);
+
 export interface ReportWords {
   readonly title: string;
   readonly madeBy: string;
@@ -24,6 +54,8 @@ export interface ReportWords {
   readonly truncated: string;
   readonly rights: string;
   readonly logIndex: string;
+  /** What a code of an entry means, as far as a client is told. */
+  readonly codes: Readonly<Record<ReportCode, string>>;
   /** Labels that the client's notice has in more languages; these where no notice is at hand. */
   readonly person: string;
   readonly information: string;
@@ -63,6 +95,31 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'Jos jokin kohta on mielestäsi väärin, kysy siitä selvityksen antajalta. Voit myös tehdä valituksen tietosuojavaltuutetulle.',
     logIndex: 'Lokimerkintä',
+    codes: {
+      'consent-requested': 'suostumusta pyydettiin',
+      'consent-denied': 'suostumusta ei annettu',
+      'consent-lapsed': 'pyyntö raukesi',
+      'consent-cancelled': 'pyyntö peruttiin',
+      'consent-recorded': 'suostumus kirjattiin',
+      'consent-withdrawn': 'suostumus peruutettiin',
+      'consent-revoked': 'viranomainen lopetti suostumuksen',
+      'consent-expired': 'suostumuksen aika päättyi',
+      'consent-superseded': 'uusi suostumus korvasi aiemman',
+      'consent-invalidated': 'suostumus todettiin pätemättömäksi',
+      'consent-suspended': 'suostumus keskeytettiin',
+      'consent-resumed': 'suostumus jatkui',
+      'log-search': 'haku lokista',
+      'break-glass-used': 'hätätilanteessa',
+      'report-given': 'annettiin selvitys käsittelystä',
+      'report-refused': 'selvitys käsittelystä evättiin',
+      CONSENT_WITHDRAWN: 'suostumus oli peruutettu',
+      CONSENT_EXPIRED: 'suostumuksen aika oli päättynyt',
+      CONSENT_INACTIVE: 'suostumus ei ollut voimassa',
+      CONSENT_NOT_YET_VALID: 'suostumus ei ollut vielä voimassa',
+      CONSENT_TOO_NARROW: 'suostumus ei kattanut näitä tietoja',
+      CONSENT_USED_UP: 'suostumus oli jo käytetty',
+      NO_BASIS: 'perustetta ei ollut',
+    },
     person: 'Henkilö',
     information: 'Tiedot',
     from: 'Kuka antoi',
@@ -98,6 +155,31 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'Om du anser att något är fel, fråga den som gav utredningen. Du kan också lämna in ett klagomål till dataombudsmannen.',
     logIndex: 'Loggpost',
+    codes: {
+      'consent-requested': 'samtycke begärdes',
+      'consent-denied': 'samtycke gavs inte',
+      'consent-lapsed': 'begäran förföll',
+      'consent-cancelled': 'begäran återtogs',
+      'consent-recorded': 'samtycket antecknades',
+      'consent-withdrawn': 'samtycket återkallades',
+      'consent-revoked': 'myndigheten avslutade samtycket',
+      'consent-expired': 'samtyckets tid gick ut',
+      'consent-superseded': 'ett nytt samtycke ersatte det tidigare',
+      'consent-invalidated': 'samtycket konstaterades ogiltigt',
+      'consent-suspended': 'samtycket avbröts',
+      'consent-resumed': 'samtycket fortsatte',
+      'log-search': 'sökning i loggen',
+      'break-glass-used': 'i en nödsituation',
+      'report-given': 'en utredning om behandlingen gavs',
+      'report-refused': 'en utredning om behandlingen vägrades',
+      CONSENT_WITHDRAWN: 'samtycket var återkallat',
+      CONSENT_EXPIRED: 'samtyckets tid hade gått ut',
+      CONSENT_INACTIVE: 'samtycket var inte i kraft',
+      CONSENT_NOT_YET_VALID: 'samtycket var ännu inte i kraft',
+      CONSENT_TOO_NARROW: 'samtycket omfattade inte dessa uppgifter',
+      CONSENT_USED_UP: 'samtycket var redan använt',
+      NO_BASIS: 'grund saknades',
+    },
     person: 'Person',
     information: 'Uppgifter',
     from: 'Vem som gav',
@@ -133,6 +215,31 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'If you think that something is wrong, ask the authority that gave this account. You can also lodge a complaint with the Data Protection Ombudsman.',
     logIndex: 'Log entry',
+    codes: {
+      'consent-requested': 'consent was asked for',
+      'consent-denied': 'consent was not given',
+      'consent-lapsed': 'the question lapsed',
+      'consent-cancelled': 'the question was cancelled',
+      'consent-recorded': 'consent was recorded',
+      'consent-withdrawn': 'consent was withdrawn',
+      'consent-revoked': 'an authority ended the consent',
+      'consent-expired': 'the time of the consent ended',
+      'consent-superseded': 'a new consent replaced the earlier one',
+      'consent-invalidated': 'the consent was found invalid',
+      'consent-suspended': 'the consent was suspended',
+      'consent-resumed': 'the consent went on',
+      'log-search': 'search in the log',
+      'break-glass-used': 'in an emergency',
+      'report-given': 'an account of the processing was given',
+      'report-refused': 'an account of the processing was refused',
+      CONSENT_WITHDRAWN: 'the consent was withdrawn',
+      CONSENT_EXPIRED: 'the time of the consent had ended',
+      CONSENT_INACTIVE: 'the consent was not in force',
+      CONSENT_NOT_YET_VALID: 'the consent was not yet in force',
+      CONSENT_TOO_NARROW: 'the consent did not cover this information',
+      CONSENT_USED_UP: 'the consent had been used already',
+      NO_BASIS: 'there was no basis',
+    },
     person: 'Person',
     information: 'Information',
     from: 'Who gave',

@@ -12,10 +12,13 @@ export interface PdfDocument {
 }
 
 export type PdfBlock =
-  | { readonly kind: 'heading'; readonly text: string }
-  | { readonly kind: 'paragraph'; readonly text: string }
-  /** In a frame, read before the rest. */
-  | { readonly kind: 'note'; readonly text: string; readonly language?: string; readonly direction?: 'ltr' | 'rtl' }
+  /** A note stands in a frame, read before the rest. Without a language and direction of its own it has the page's. */
+  | {
+      readonly kind: 'heading' | 'paragraph' | 'note';
+      readonly text: string;
+      readonly language?: string;
+      readonly direction?: 'ltr' | 'rtl';
+    }
   | { readonly kind: 'facts'; readonly rows: readonly (readonly [label: string, value: string])[] }
   | {
       readonly kind: 'table';

@@ -9,7 +9,7 @@ const folderOf = (name: string): string => dirname(require.resolve(`${name}/pack
 const { version } = require('@myriaddreamin/typst-ts-node-compiler/package.json') as { version: string };
 
 /** Names what makes the bytes: the same document gives the same file under the same renderer. */
-export const pdfRenderer = `typst-ts-node-compiler ${version}, page 1`;
+export const pdfRenderer = `typst-ts-node-compiler ${version}, page 2`;
 
 /** Latin, Cyrillic and Greek in the one, Arabic, Persian and Sorani in the other; OFL. */
 const fontFolders = ['400Regular', '700Bold'].flatMap((weight) => [

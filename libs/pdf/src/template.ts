@@ -24,14 +24,11 @@ export const template = `
 
 #heading(level: 1, words(doc.title))
 #for part in doc.blocks {
+  set text(lang: part.at("language", default: doc.language),
+    dir: if part.at("direction", default: doc.direction) == "rtl" { rtl } else { ltr })
   if part.kind == "heading" { heading(level: 2, words(part.text)) }
   else if part.kind == "paragraph" { par(words(part.text)) }
-  else if part.kind == "note" {
-    block(stroke: 0.8pt, inset: 8pt, width: 100%, text(
-      lang: part.at("language", default: doc.language),
-      dir: if part.at("direction", default: doc.direction) == "rtl" { rtl } else { ltr },
-      words(part.text)))
-  }
+  else if part.kind == "note" { block(stroke: 0.8pt, inset: 8pt, width: 100%, words(part.text)) }
   else if part.kind == "facts" {
     for row in part.rows { par(hanging-indent: 1em, spacing: 0.6em, strong(words(row.at(0) + ": ")) + words(row.at(1))) }
   }

@@ -72,6 +72,14 @@ describe('a client’s account from the log', () => {
     ]);
   });
 
+  it('says who looked the client up in the log, and who made or refused an account', () => {
+    const types = ['log-search', 'break-glass-used', 'report-given', 'report-refused'];
+    const { processing } = report(...types.map((type) => body(type, { exchangeId: undefined })));
+    expect(processing.map(({ what, agency, code }) => [what, agency, code])).toEqual(
+      types.map((type) => ['looked', 'K-235', type]),
+    );
+  });
+
   it('has a worker’s pseudonym in a county’s lines alone, and a name in none', () => {
     const opened = (by: string) => body('message-released', { actor: { agency: agencyId(by), worker: 'w-17' } });
     const { processing } = report(...['H-03', 'K-235', 'T-01', 'L-KELA'].map(opened));

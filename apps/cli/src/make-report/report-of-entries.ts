@@ -31,6 +31,8 @@ export interface ReportOfEntries {
 export const countyRules = { kind: 'H' satisfies PartyKind, yearsWithoutReason: 2 } as const;
 
 const opening = new Set(['message-released', 'message-re-released']);
+/** Who looked the client up in the log, and who made or refused an account, has processed too. */
+const looking = new Set(['log-search', 'break-glass-used', 'report-given', 'report-refused']);
 
 /**
  * The account of one client from the log's entries, over all agencies that the reader may see. The log knows pseudonyms only:
@@ -105,7 +107,9 @@ function processingOf({ index, body }: EntryAbout): ProcessedLine[] {
       ? 'refused'
       : type.startsWith('consent-')
         ? 'consent'
-        : undefined;
+        : looking.has(type)
+          ? 'looked'
+          : undefined;
   if (what === undefined) return [];
   return [
     {
@@ -114,7 +118,7 @@ function processingOf({ index, body }: EntryAbout): ProcessedLine[] {
       what,
       ...(actor && { agency: actor.agency }),
       ...(actor?.worker && partyKindOf(actor.agency) === countyRules.kind && { pseudonym: actor.worker }),
-      ...((code ?? (what === 'consent' ? type : undefined)) && { code: code ?? type }),
+      ...((code ?? (what === 'consent' || what === 'looked' ? type : undefined)) && { code: code ?? type }),
       logIndex: index,
     },
   ];
