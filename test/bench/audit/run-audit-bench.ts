@@ -159,11 +159,12 @@ async function plainInserts(log: BenchLog, source: BodySource, entries: number):
     let milliseconds = 0;
     for (let first = 0; first < entries; first += floorBatch) {
       const prepared = await log.prepare(source.some(Math.min(floorBatch, entries - first)));
-      const { placed, begun: chains } = await heads.place(client, first, prepared, new Date().toISOString());
+      const { placed, begun: chains, runs } = await heads.place(client, first, prepared, new Date().toISOString());
       const size = first + placed.length;
       const statement = appendStatement(placed, {
         loggedAt: new Date().toISOString(),
         begun: chains,
+        runs,
         tiles: [],
         checkpoint: { size, root: Buffer.alloc(32), note: 'floor' },
         events: [],

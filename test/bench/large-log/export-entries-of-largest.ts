@@ -198,9 +198,10 @@ async function plainRows({ ownerUrl }: LargeLog, path: string): Promise<{ rows: 
   await client.query('BEGIN');
   await client.query(
     `DECLARE plain NO SCROLL CURSOR FOR
-     SELECT p.leaf_index, p.number, p.previous, p.link, entry, body, wrapped FROM audit.entry_place AS p
+     SELECT leaf_index, run.number + place.at - 1 AS number, run.link, entry, body, wrapped
+     FROM audit.chain_run AS run CROSS JOIN LATERAL unnest(run.leaves) WITH ORDINALITY AS place (leaf_index, at)
        JOIN audit.entry USING (leaf_index) JOIN audit.entry_secret USING (leaf_index)
-     WHERE p.chain = (SELECT id FROM audit.chain WHERE name = '${largestAgency}') ORDER BY p.leaf_index`,
+     WHERE run.chain = (SELECT id FROM audit.chain WHERE name = '${largestAgency}') ORDER BY leaf_index`,
   );
   const file = createWriteStream(path);
   for (;;) {

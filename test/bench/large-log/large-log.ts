@@ -129,13 +129,14 @@ async function make(
     const loggedAt = new Date().toISOString();
     const bodies = source.some(Math.min(batchEntries, entries - first));
     const sealed = await sealer.seal(bodies.map((body) => ({ body })));
-    const { placed, begun: chains } = await heads.place(database, first, sealed, loggedAt);
+    const { placed, begun: chains, runs } = await heads.place(database, first, sealed, loggedAt);
     for (const entry of placed) tree.append(entry.leafHash);
     const [size, root] = [tree.size, tree.root()];
     const note = signCheckpoint(formatCheckpoint({ origin: erasingOrigin, size, root }), signer);
     const writes = {
       loggedAt,
       begun: chains,
+      runs,
       tiles: tree.takeCompleted(),
       checkpoint: { size, root, note },
       events: [],

@@ -372,7 +372,7 @@ describe('a batch that the database refuses', () => {
 });
 
 describe('the stored log', () => {
-  const tables = ['entry', 'entry_secret', 'entry_index', 'entry_place', 'chain', 'tile', 'checkpoint'];
+  const tables = ['entry', 'entry_secret', 'entry_index', 'chain_run', 'chain', 'tile', 'checkpoint'];
   const acts = tables.flatMap((table) =>
     [`UPDATE audit.${table} SET `, `DELETE FROM audit.${table}`, `TRUNCATE audit.${table}`].map((act) => ({
       table,
@@ -433,7 +433,7 @@ describe('the stored log', () => {
 
 function columnOf(table: string): string {
   return (
-    { tile: 'root', checkpoint: 'note', entry_place: 'chain', chain: 'name', entry_index: 'type', entry_secret: 'kek' }[
+    { tile: 'root', checkpoint: 'note', chain_run: 'chain', chain: 'name', entry_index: 'type', entry_secret: 'kek' }[
       table
     ] ?? 'entry'
   );

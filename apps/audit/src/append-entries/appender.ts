@@ -322,12 +322,12 @@ export class Appender {
     if (fresh.length === 0) return { ...ready, placed: [], writes: undefined };
     session.loggedAt = Math.max(session.loggedAt, Date.now());
     const loggedAt = new Date(session.loggedAt).toISOString();
-    const { placed, begun } = await session.chains.place(reader, first, fresh, loggedAt);
+    const { placed, begun, runs } = await session.chains.place(reader, first, fresh, loggedAt);
     for (const { leafHash } of placed) tree.append(leafHash);
     const checkpoint = this.sign(tree);
     const events = loggedEvents(placed, checkpoint, tree);
     const tiles = tree.takeCompleted();
-    const statement = appendStatement(placed, { loggedAt, begun, tiles, checkpoint, events, consumed });
+    const statement = appendStatement(placed, { loggedAt, begun, runs, tiles, checkpoint, events, consumed });
     return { ...ready, placed, writes: { checkpoint, statement } };
   }
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Chain, placeAfter, placesHash } from '#envelope';
 import { leafHash } from '#merkle';
-import { type NumberedChain, type Queryable, lastChainId, readChains } from '../infra/log-store.js';
+import { type ChainRun, type NumberedChain, type Queryable, lastChainId, readChains } from '../infra/log-store.js';
 import type { PlacedEntry } from './placed-entry.js';
 import { type PreparedEntry, entryOf } from './prepared-entry.js';
 
@@ -17,12 +17,18 @@ interface RememberedChain {
   leafIndex: number;
   /** In memory of its own: a part of what was given out with a batch would hold on to all of that. */
   readonly link: Buffer;
+  /** Of the batch that was placed last, where the chain has entries in it. */
+  run: GrowingRun | undefined;
 }
+
+type GrowingRun = ChainRun & { readonly leaves: number[] };
 
 export interface PlacedBatch {
   readonly placed: readonly PlacedEntry[];
   /** Chains that begin with it. */
   readonly begun: readonly NumberedChain[];
+  /** Each chain's entries of the batch. */
+  readonly runs: readonly ChainRun[];
 }
 
 /**
@@ -45,12 +51,18 @@ export class ChainHeads {
     loggedAt: string,
   ): Promise<PlacedBatch> {
     const { chains, begun } = await this.chainsOf(client, entries);
+    const runs: GrowingRun[] = [];
+    for (const chain of chains.values()) chain.run = undefined;
     const placed = entries.map((prepared, at) => {
       const leafIndex = first + at;
-      const inChains = prepared.chains.map((name) => chains.get(name)!);
-      const places = prepared.chains.map((name, of) => {
-        const chain = inChains[of]!;
+      const places = prepared.chains.map((name) => {
+        const chain = chains.get(name)!;
         const place = placeAfter(name, chain.number === 0 ? undefined : chain, loggedAt);
+        if (chain.run) chain.run.leaves.push(leafIndex);
+        else {
+          const { number, previous, link } = place;
+          runs.push((chain.run = { chain: chain.id, number, previous, link, leaves: [leafIndex] }));
+        }
         chain.number = place.number;
         chain.leafIndex = leafIndex;
         chain.link.set(place.link);
@@ -64,11 +76,10 @@ export class ChainHeads {
         entry,
         leafHash: leafHash(entry),
         places,
-        chainIds: inChains.map(({ id }) => id),
         placesHash: hash,
       };
     });
-    return { placed, begun };
+    return { placed, begun, runs };
   }
 
   /** Of all chains that these entries are in. */
@@ -90,7 +101,7 @@ export class ChainHeads {
     for (const name of unknown) {
       const { id, head } = stored.get(name) ?? this.begin(name, begun);
       const { number, leafIndex, link } = head ?? { number: 0, leafIndex: 0, link: undefined };
-      const chain = { id, number, leafIndex, link: Buffer.alloc(linkBytes, link) };
+      const chain = { id, number, leafIndex, link: Buffer.alloc(linkBytes, link), run: undefined };
       chains.set(name, chain);
       this.chains.set(name, chain);
     }

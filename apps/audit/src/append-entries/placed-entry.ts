@@ -10,8 +10,6 @@ export interface PlacedEntry {
   readonly leafHash: Buffer;
   /** In the order of the entry's chains; none where it is in clear. */
   readonly places: readonly Place[];
-  /** Of the chains in which it has those places. */
-  readonly chainIds: readonly number[];
   /** What the leaf says of the places; none where the entry is in clear. */
   readonly placesHash: Buffer | undefined;
 }

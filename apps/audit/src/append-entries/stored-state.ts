@@ -71,7 +71,9 @@ async function restore(client: pg.Client, size: number): Promise<TiledTree> {
 async function foundLog(client: pg.Client, sign: StateOptions['sign']): Promise<StoredCheckpoint> {
   const checkpoint = sign(await TiledTree.restore(0, tileSource(client)));
   const loggedAt = new Date().toISOString();
-  await client.query(appendStatement([], { loggedAt, begun: [], tiles: [], checkpoint, events: [], consumed: [] }));
+  await client.query(
+    appendStatement([], { loggedAt, begun: [], runs: [], tiles: [], checkpoint, events: [], consumed: [] }),
+  );
   return checkpoint;
 }
 

@@ -13,6 +13,7 @@ import {
   countOf,
   encodeClearEntry,
   exportPrivateJwk,
+  placeOf,
   rangesOf,
 } from '#envelope';
 import {
@@ -29,6 +30,7 @@ import { decodeEntryBundle, encodeEntryBundle, entryBundlePath, tileWidth } from
 import { prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
 import { databaseSpec } from '../infra/database.js';
+import { openPlaces } from '../infra/place-openings.js';
 import { auditSchema } from '../infra/schema.js';
 import { ErasingHub, type HubPlaces, kekPathIn, publicLogIn, somebody } from '../testing/erasing-hub.fixture.js';
 import { type Party, party } from '../testing/parties.fixture.js';
@@ -162,7 +164,7 @@ describe('an erasure', () => {
     await hub.erasureRun.run();
     const tables = await owner<{ table_name: string }>(
       `SELECT table_name FROM information_schema.columns
-       WHERE table_schema = 'audit' AND column_name = 'leaf_index' AND table_name NOT IN ('entry', 'entry_place')`,
+       WHERE table_schema = 'audit' AND column_name = 'leaf_index' AND table_name <> 'entry'`,
     );
     expect(tables.length).toBeGreaterThan(2);
     for (const { table_name: table } of tables) {
@@ -176,8 +178,9 @@ describe('an erasure', () => {
     const person = somebody();
     const leaves = await hub.log(about(person), about(person), about(person));
     const numbers = () =>
-      owner(`SELECT leaf_index::float8 AS leaf, number::float8 AS number FROM audit.entry_place
-             WHERE chain = ${idOf(person)} ORDER BY leaf_index`);
+      owner(`SELECT leaf::float8 AS leaf, (number + at - 1)::float8 AS number
+             FROM audit.chain_run, unnest(leaves) WITH ORDINALITY AS place (leaf, at)
+             WHERE chain = ${idOf(person)} ORDER BY leaf`);
     await hub.approved({ proposer: city, approver: ombudsman }, bySubject(person));
     await threeApproved(hub);
     await hub.erasureRun.run();
@@ -191,9 +194,33 @@ describe('an erasure', () => {
     await hub.erasureRun.run();
     expect(await numbers()).toEqual([{ leaf: later, number: 4 }]);
     const ofCity = await owner(
-      `SELECT FROM audit.entry_place WHERE chain = ${idOf(city.id)} AND leaf_index IN (${leaves.join(', ')})`,
+      `SELECT FROM audit.chain_run, unnest(leaves) AS leaf WHERE chain = ${idOf(city.id)} AND leaf IN (${leaves.join(', ')})`,
     );
     expect(ofCity).toHaveLength(3);
+  });
+
+  it('takes entries out of the middle of what one batch added to a person’s chain: the rest opens with the places that it had', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person));
+    const leaves = await hub.log(...Array.from({ length: 6 }, () => about(person)));
+    const places = async (asked: readonly number[]) =>
+      [...(await openPlaces(hub.database, hub.kek, person, asked)).values()]
+        .sort((a, b) => a.leafIndex - b.leafIndex)
+        .map(({ leafIndex, opening }) => ({ leafIndex, place: placeOf(opening).place }));
+    const before = await places(leaves);
+    expect(before.map(({ place }) => place.number)).toEqual([2, 3, 4, 5, 6, 7]);
+    // Three persons at least, as the night's erasures must be of.
+    await threeApproved(hub);
+    const gone = [leaves[1]!, leaves[2]!, leaves[4]!];
+    await hub.approved({ proposer: city, approver: ombudsman }, byIndices(...gone));
+    await hub.erasureRun.run();
+    expect(await places(leaves)).toEqual(before.filter(({ leafIndex }) => !gone.includes(leafIndex)));
+    const kept = await owner(`SELECT FROM audit.chain_run, unnest(leaves) AS leaf
+      WHERE chain = ${idOf(person)} AND leaf IN (${gone.join(', ')})`);
+    expect(kept).toHaveLength(0);
+    const [later] = await hub.log(about(person));
+    expect(await places([later!])).toMatchObject([{ place: { number: 8, previous: leaves[5] } }]);
   });
 
   it('stands in public before anything goes', async () => {

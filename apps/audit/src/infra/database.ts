@@ -2,7 +2,7 @@ import { outboxRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { Log1763800000001, logRestrictions } from './migrations/1-log.migration.js';
 import { EntryEvidence1764115200001, evidenceRestrictions } from './migrations/2-entry-evidence.migration.js';
-import { Places1764115200002, placeRestrictions } from './migrations/3-places.migration.js';
+import { Places1764115200002 } from './migrations/3-places.migration.js';
 import { Cosignatures1764115200003, cosignatureRestrictions } from './migrations/4-cosignatures.migration.js';
 import { Erasure1764117000001, erasureRestrictions } from './migrations/5-erasure.migration.js';
 import { Search1764117000002 } from './migrations/6-search.migration.js';
@@ -13,6 +13,7 @@ import { Chains1764144000001, chainRestrictions } from './migrations/10-chains.m
 import { RefusedEvents1764145000001 } from './migrations/11-refused-events.migration.js';
 import { ClearEntries1764146000001 } from './migrations/12-clear-entries.migration.js';
 import { ErasureRuns1764159000001, erasureRunRestrictions } from './migrations/13-erasure-runs.migration.js';
+import { ChainRuns1764160000001, runRestrictions } from './migrations/14-chain-runs.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -31,11 +32,11 @@ export const databaseSpec: DatabaseSpec = {
     RefusedEvents1764145000001,
     ClearEntries1764146000001,
     ErasureRuns1764159000001,
+    ChainRuns1764160000001,
   ],
   restrictions: [
     ...logRestrictions,
     ...evidenceRestrictions,
-    ...placeRestrictions,
     ...cosignatureRestrictions,
     ...erasureRestrictions,
     ...alertRestrictions,
@@ -43,6 +44,7 @@ export const databaseSpec: DatabaseSpec = {
     ...reconciliationRestrictions,
     ...chainRestrictions,
     ...erasureRunRestrictions,
+    ...runRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

@@ -12,7 +12,7 @@ import { type CandidateEntry } from '../domain/erasure-targets.js';
 import { consentTypes } from '../domain/entry-types.js';
 import { bigintArray, byteaArray } from './binary-array.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s, chainNamed } from './schema.js';
+import { auditSchema as s, chainNamed, hasPlace, placesOfRuns } from './schema.js';
 
 /** Entries of one proposal. What is over waits for the next. */
 export const maxTargets = 20_000;
@@ -94,10 +94,7 @@ export class ErasureStore {
     const { text, values } = conditionOf(selection, options);
     const party = options.agency;
     const ofParty =
-      party === undefined
-        ? ''
-        : `AND EXISTS (SELECT FROM ${s}.entry_place AS own WHERE own.chain = ${chainNamed(`$${values.length + 1}`)}
-             AND own.leaf_index = entry_index.leaf_index)`;
+      party === undefined ? '' : `AND ${hasPlace(chainNamed(`$${values.length + 1}`), 'entry_index.leaf_index')}`;
     const { rows } = await this.client.query<CandidateRow>({
       text: `SELECT ${candidate} FROM ${sealedIndex} WHERE ${text} ${ofParty} ORDER BY leaf_index LIMIT ${maxTargets}`,
       values: [...values, ...(party === undefined ? [] : [party])],
@@ -122,8 +119,8 @@ export class ErasureStore {
   /** How many of these entries the agency is a party of. */
   async ownAmong(agency: AgencyId, ranges: readonly IndexRange[]): Promise<number> {
     const { rows } = await this.client.query<{ count: number }>({
-      text: `SELECT count(*)::float8 AS count FROM ${s}.entry_place JOIN unnest($2::bigint[], $3::bigint[]) AS r (low, high)
-             ON leaf_index BETWEEN low AND high WHERE chain = ${chainNamed('$1')}`,
+      text: `SELECT count(*)::float8 AS count FROM ${placesOfRuns} JOIN unnest($2::bigint[], $3::bigint[]) AS r (low, high)
+             ON leaf_index BETWEEN low AND high WHERE run.chain = ${chainNamed('$1')}`,
       values: [agency, ...bounds(ranges)],
     });
     return rows[0]?.count ?? 0;
@@ -170,9 +167,9 @@ export class ErasureStore {
   async outrunPlaces(limit: number): Promise<number[]> {
     const { rows } = await this.client.query<{ leafIndex: number }>({
       text: `SELECT DISTINCT leaf_index::float8 AS "leafIndex"
-             FROM ${s}.entry_place AS place JOIN ${s}.entry USING (leaf_index) JOIN ${s}.chain AS of ON of.id = place.chain
-             WHERE of.name ~ '^p[0-9]' AND body IS NULL AND EXISTS (SELECT FROM ${s}.entry_place AS newer
-               WHERE newer.chain = place.chain AND newer.leaf_index > place.leaf_index)
+             FROM ${placesOfRuns} JOIN ${s}.entry USING (leaf_index) JOIN ${s}.chain AS of ON of.id = run.chain
+             WHERE of.name ~ '^p[0-9]' AND body IS NULL AND EXISTS (SELECT FROM ${s}.chain_run AS newer
+               WHERE newer.chain = run.chain AND newer.last_leaf > place.leaf_index)
              LIMIT $1`,
       values: [limit],
     });
@@ -360,8 +357,7 @@ export class ErasureStore {
       text: `SELECT type, date_trunc('day', at, 'UTC') AS at, kinds AS parties, count(*)::float8 AS count
              FROM (SELECT type, at, ARRAY(SELECT DISTINCT left(agency, 1) || '-X' FROM unnest(${parties}) AS agency
                      WHERE agency IS NOT NULL ORDER BY 1) AS kinds FROM ${sealedIndex}
-                   WHERE $1::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS own
-                     WHERE own.chain = ${chainNamed('$1')} AND own.leaf_index = entry_index.leaf_index)) AS entry
+                   WHERE $1::text IS NULL OR ${hasPlace(chainNamed('$1'), 'entry_index.leaf_index')}) AS entry
              GROUP BY 1, 2, 3`,
       values: [agency ?? null],
     });
@@ -383,7 +379,7 @@ function conditionOf(
   switch (selection.by) {
     case 'subject':
       return {
-        text: `leaf_index IN (SELECT leaf_index FROM ${s}.entry_place WHERE chain = ${chainNamed('$1')})
+        text: `leaf_index IN (SELECT unnest(leaves) FROM ${s}.chain_run WHERE chain = ${chainNamed('$1')})
                  AND subjects @> ARRAY[$1::text] AND at >= $2::date::timestamp AT TIME ZONE 'UTC'
                  AND at < ($3::date + 1)::timestamp AT TIME ZONE 'UTC'`,
         values: [selection.subject, selection.from, selection.to],

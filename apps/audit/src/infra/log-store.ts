@@ -1,6 +1,6 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
-import type { Chain, ChainHead } from '#envelope';
+import { type Chain, type ChainHead, linkAfter } from '#envelope';
 import type { IndexWord, Wanted } from '../append-entries/log-view.js';
 import type { PlacedEntry } from '../append-entries/placed-entry.js';
 import { consentTypes, messageTypes } from '../domain/entry-types.js';
@@ -8,7 +8,7 @@ import type { Tile, TileId } from '../tree/tile.js';
 import type { TileSource } from '../tree/tiled-tree.js';
 import { type ConsumedUpTo, moveOffsetsText, offsetValues } from './consumed-facts.js';
 import { bigintArray, byteaArray, integerArray, textArray, timestamptzArray, uuidArray } from './binary-array.js';
-import { auditSchema as s, chainNamed } from './schema.js';
+import { auditSchema as s, chainNamed, hasPlace } from './schema.js';
 
 /** A pool, or the appender's own connection. */
 export interface Queryable {
@@ -82,10 +82,11 @@ const statements = {
                unnest($21::uuid[]) AS consent_id, unnest($22::integer[]) AS consent_version,
                unnest($23::text[]) AS request_jti, unnest($24::text[]) AS request_hash, unnest($25::text[]) AS parties,
                unnest($26::text[]) AS purpose) AS g
-           ), places AS (
-             INSERT INTO ${s}.entry_place (leaf_index, number, previous, chain, link)
-             SELECT unnest($28::bigint[]), unnest($29::bigint[]), unnest($30::bigint[]), unnest($31::integer[]),
-               unnest($32::bytea[])
+           ), runs AS (
+             INSERT INTO ${s}.chain_run (chain, last_leaf, number, previous, link, leaves)
+             SELECT chain, ($28::bigint[])[past], number, previous, link, ($28::bigint[])[past - count + 1:past]
+             FROM (SELECT unnest($29::integer[]) AS chain, unnest($30::integer[]) AS past, unnest($31::integer[]) AS count,
+               unnest($32::bigint[]) AS number, unnest($51::bigint[]) AS previous, unnest($52::bytea[]) AS link) AS g
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
              SELECT * FROM unnest($33::smallint[], $34::bigint[], $35::bytea[], $36::bytea[])
@@ -101,10 +102,10 @@ const statements = {
   /** Numbers of these chains, with the newest entry of each. */
   chains: {
     name: `${s}.chains`,
-    text: `SELECT name, id, number::float8 AS number, leaf_index::float8 AS "leafIndex", link
+    text: `SELECT name, id, number::float8 AS number, leaves::float8[] AS leaves, link
            FROM ${s}.chain LEFT JOIN LATERAL (
-             SELECT number, leaf_index, link FROM ${s}.entry_place WHERE entry_place.chain = chain.id
-               AND number IS NOT NULL ORDER BY leaf_index DESC LIMIT 1) AS newest ON true
+             SELECT number, leaves, link FROM ${s}.chain_run WHERE chain_run.chain = chain.id
+               AND number IS NOT NULL ORDER BY last_leaf DESC LIMIT 1) AS newest ON true
            WHERE name = ANY ($1::text[])`,
   },
   lastChain: {
@@ -159,16 +160,14 @@ const statements = {
     name: `${s}.search-exchange`,
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE exchange_id = $1 AND leaf_index >= $3
-             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
-                    WHERE p.chain = ${chainNamed('$2')} AND p.leaf_index = entry_index.leaf_index))
+             AND ($2::text IS NULL OR ${hasPlace(chainNamed('$2'), 'entry_index.leaf_index')})
            ORDER BY leaf_index LIMIT $4`,
   },
   ofConsents: {
     name: `${s}.search-consents`,
     text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry_index JOIN ${s}.entry_secret USING (leaf_index)
            WHERE consent_id = ANY($1::uuid[]) AND type IN (${quoted(consentTypes)}) AND leaf_index >= $3
-             AND ($2::text IS NULL OR EXISTS (SELECT FROM ${s}.entry_place AS p
-                    WHERE p.chain = ${chainNamed('$2')} AND p.leaf_index = entry_index.leaf_index))
+             AND ($2::text IS NULL OR ${hasPlace(chainNamed('$2'), 'entry_index.leaf_index')})
            ORDER BY leaf_index LIMIT $4`,
   },
   consentRows: {
@@ -212,11 +211,25 @@ export interface NumberedChain {
   readonly name: Chain;
 }
 
+/** Entries of one batch that follow one another in a chain. Their numbers go on from the first; so do their links. */
+export interface ChainRun {
+  readonly chain: number;
+  /** Of the first entry. */
+  readonly number: number;
+  /** Leaf before the first entry in the chain. */
+  readonly previous: number | undefined;
+  /** Of the first entry. */
+  readonly link: Buffer;
+  /** Rising; at least one. */
+  readonly leaves: readonly number[];
+}
+
 /** What is written with a batch's entries. */
 export interface BatchWrites {
   /** Instant of the batch. */
   readonly loggedAt: string;
   readonly begun: readonly NumberedChain[];
+  readonly runs: readonly ChainRun[];
   /** That the entries filled. */
   readonly tiles: readonly Tile[];
   readonly checkpoint: StoredCheckpoint;
@@ -227,13 +240,11 @@ export interface BatchWrites {
 /** Entries in the order of their places, and the checkpoint over all. */
 export function appendStatement(
   entries: readonly PlacedEntry[],
-  { loggedAt, begun, tiles, checkpoint, events, consumed }: BatchWrites,
+  { loggedAt, begun, runs, tiles, checkpoint, events, consumed }: BatchWrites,
 ): QueryConfig {
   const prepared = entries.map((entry) => entry.prepared);
   const index = prepared.map((entry) => entry.index);
-  const places = entries.flatMap(({ leafIndex, chainIds, places: placed }) =>
-    placed.map((place, at) => ({ leafIndex, chain: chainIds[at], place })),
-  );
+  let past = 0;
   const kept = entries.filter((entry) => entry.prepared.sealed?.evidence !== undefined);
   return {
     ...statements.append,
@@ -265,11 +276,14 @@ export function appendStatement(
       textArray(index, ({ parties }) => (parties.length === 0 ? undefined : parties.join(' '))),
       textArray(index, ({ purpose }) => purpose),
       loggedAt,
-      bigintArray(places, ({ leafIndex }) => leafIndex),
-      bigintArray(places, ({ place }) => place.number),
-      bigintArray(places, ({ place }) => place.previous),
-      integerArray(places, ({ chain }) => chain),
-      byteaArray(places, ({ place }) => place.link),
+      bigintArray(
+        runs.flatMap(({ leaves }) => leaves),
+        (leaf) => leaf,
+      ),
+      integerArray(runs, ({ chain }) => chain),
+      integerArray(runs, ({ leaves }) => (past += leaves.length)),
+      integerArray(runs, ({ leaves }) => leaves.length),
+      bigintArray(runs, ({ number }) => number),
       tiles.map(({ tileLevel }) => tileLevel),
       tiles.map(({ n }) => n),
       tiles.map(({ row }) => row),
@@ -283,6 +297,8 @@ export function appendStatement(
       byteaArray(kept, (entry) => entry.prepared.sealed?.evidence),
       integerArray(begun, ({ id }) => id),
       textArray(begun, ({ name }) => name),
+      bigintArray(runs, ({ previous }) => previous),
+      byteaArray(runs, ({ link }) => link),
     ],
   };
 }
@@ -296,8 +312,9 @@ export interface StoredChain {
 interface ChainRow extends QueryResultRow {
   readonly name: Chain;
   readonly id: number;
+  /** Of its newest run, as its first entry has it. */
   readonly number: number | null;
-  readonly leafIndex: number | null;
+  readonly leaves: readonly number[] | null;
   readonly link: Buffer | null;
 }
 
@@ -305,12 +322,19 @@ interface ChainRow extends QueryResultRow {
 export async function readChains(client: Queryable, names: readonly Chain[]): Promise<Map<Chain, StoredChain>> {
   const { rows } = await client.query<ChainRow>({ ...statements.chains, values: [names] });
   return new Map(
-    rows.map(({ name, id, number, leafIndex, link }) => [
+    rows.map(({ name, id, number, leaves, link }) => [
       name,
-      { id, head: number === null || leafIndex === null || link === null ? undefined : { number, leafIndex, link } },
+      { id, head: number === null || leaves === null || link === null ? undefined : headOf(number, link, leaves) },
     ]),
   );
 }
+
+/** The run's newest entry, by what its first one has. */
+const headOf = (number: number, link: Buffer, leaves: readonly number[]): ChainHead => ({
+  number: number + leaves.length - 1,
+  leafIndex: leaves.at(-1)!,
+  link: leaves.slice(0, -1).reduce(linkAfter, link),
+});
 
 /** The highest number that a chain has; 0 where there is none. */
 export async function lastChainId(client: Queryable): Promise<number> {

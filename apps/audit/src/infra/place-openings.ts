@@ -1,4 +1,4 @@
-import { type Chain, type Place, type PlaceOpening, inChainOrder, openPlace, placeSaltsOf } from '#envelope';
+import { type Chain, type Place, type PlaceOpening, inChainOrder, linkAfter, openPlace, placeSaltsOf } from '#envelope';
 import type { EntryKek } from './entry-kek.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s } from './schema.js';
@@ -10,9 +10,12 @@ interface PlaceRow {
   readonly kek: string;
   readonly loggedAt: number;
   readonly chain: Chain;
+  /** Of the run in which it stands, as its first entry has it. */
   readonly number: number;
   readonly previous: number | null;
   readonly link: Buffer;
+  /** From the first of the run to this one. */
+  readonly leaves: readonly number[];
 }
 
 /** An entry's place in one chain, with what the tree hashes of it. */
@@ -34,11 +37,13 @@ export async function openPlaces(
     name: `${s}.places`,
     text: `SELECT i.leaf_index::float8 AS "leafIndex", l.entry, e.wrapped, e.kek,
              (extract(epoch FROM l.appended_at) * 1000)::float8 AS "loggedAt",
-             of.name AS chain, p.number::float8 AS number, p.previous::float8 AS previous, p.link
+             of.name AS chain, run.number::float8 AS number, run.previous::float8 AS previous, run.link,
+             run.leaves[:array_position(run.leaves, i.leaf_index)]::float8[] AS leaves
            FROM ${s}.entry_index AS i JOIN ${s}.entry_secret AS e USING (leaf_index) JOIN ${s}.entry AS l USING (leaf_index)
              JOIN ${s}.chain AS of ON of.name = ANY (coalesce(i.parties, '{}') || coalesce(i.subjects, '{}'))
-             JOIN ${s}.entry_place AS p ON p.chain = of.id AND p.leaf_index = i.leaf_index
-           WHERE i.leaf_index = ANY ($1::bigint[]) AND p.number IS NOT NULL`,
+             CROSS JOIN LATERAL (SELECT * FROM ${s}.chain_run AS run
+               WHERE run.chain = of.id AND run.last_leaf >= i.leaf_index ORDER BY run.last_leaf LIMIT 1) AS run
+           WHERE i.leaf_index = ANY ($1::bigint[]) AND i.leaf_index = ANY (run.leaves) AND run.number IS NOT NULL`,
     values: [leaves],
   });
   const byLeaf = new Map<number, PlaceRow[]>();
@@ -61,9 +66,16 @@ function placesOf(rows: readonly PlaceRow[]): Place[] {
   return inChainOrder([...byChain.keys()]).flatMap((chain) => {
     const row = byChain.get(chain);
     if (!row) return [];
-    const { number, previous, link, loggedAt } = row;
+    const before = row.leaves.slice(0, -1);
+    const previous = before.at(-1) ?? row.previous;
     return [
-      { chain, number, ...(previous !== null && { previous }), link, loggedAt: new Date(loggedAt).toISOString() },
+      {
+        chain,
+        number: row.number + before.length,
+        ...(previous !== null && { previous }),
+        link: before.reduce(linkAfter, row.link),
+        loggedAt: new Date(row.loggedAt).toISOString(),
+      },
     ];
   });
 }

@@ -4,7 +4,7 @@ import type { EventId } from '#kernel';
 import type { NamedRule } from '../domain/alert-rules.js';
 import { messageTypes } from '../domain/entry-types.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s, chainNamed } from './schema.js';
+import { auditSchema as s, chainNamed, hasPlace, placesOfRuns } from './schema.js';
 
 const eventIdText = `replace(event_id::text, '-', '')`;
 const messageTypeList = messageTypes.map((type) => `'${type}'`).join(', ');
@@ -134,9 +134,9 @@ export class ReconciliationStore {
     const { rows } = await this.client.query<{ erased: boolean }>({
       name: `${s}.erased-from`,
       text: `SELECT EXISTS (
-               SELECT FROM ${s}.entry_place AS sent JOIN ${s}.entry_place AS received USING (leaf_index)
-                 JOIN ${s}.entry USING (leaf_index)
-               WHERE sent.chain = ${chainNamed('$2')} AND received.chain = ${chainNamed('$3')} AND leaf_index >= $1 AND body IS NULL) AS erased`,
+               SELECT FROM ${placesOfRuns} JOIN ${s}.entry USING (leaf_index)
+               WHERE run.chain = ${chainNamed('$2')} AND run.last_leaf >= $1 AND leaf_index >= $1 AND body IS NULL
+                 AND ${hasPlace(chainNamed('$3'), 'place.leaf_index')}) AS erased`,
       values: [leafIndex, sender, recipient],
     });
     return rows[0]?.erased ?? false;

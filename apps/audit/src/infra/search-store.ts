@@ -3,7 +3,7 @@ import type { Chain } from '#envelope';
 import { commonTypes } from '../domain/entry-types.js';
 import type { EntryFilter } from '../domain/entry-filter.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s, chainNamed } from './schema.js';
+import { auditSchema as s, chainNamed, hasPlace, placesOfRuns, placesWithin } from './schema.js';
 
 /** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
 const looksPerPage = 5_000;
@@ -12,14 +12,21 @@ interface Way {
   readonly name: string;
   /** Rows of one index, of which each has a leaf_index. */
   readonly rows: string;
+  /** By what that index has them in the order of their leaves; `leaf_index` where nothing is said. */
+  readonly order?: string;
   readonly key: (filter: EntryFilter, chain: Chain | undefined) => string | undefined;
 }
+
+const ofChain = {
+  rows: `${placesOfRuns} WHERE ${placesWithin(chainNamed('$1'), '$2::bigint', '$3::bigint')}`,
+  order: 'run.last_leaf, leaf_index',
+};
 
 /** Ways into the index, the most selective first: the first for which the question has a key is taken. */
 const ways: readonly Way[] = [
   { name: 'message', rows: `${s}.entry_index WHERE message_id = $1::uuid`, key: ({ messageId }) => messageId },
   { name: 'exchange', rows: `${s}.entry_index WHERE exchange_id = $1::uuid`, key: ({ exchangeId }) => exchangeId },
-  { name: 'subject', rows: `${s}.entry_place WHERE chain = ${chainNamed('$1')}`, key: ({ subject }) => subject },
+  { name: 'subject', ...ofChain, key: ({ subject }) => subject },
   { name: 'worker', rows: `${s}.entry_index WHERE worker = $1`, key: ({ worker }) => worker },
   { name: 'code', rows: `${s}.entry_index WHERE code = $1`, key: ({ code }) => code },
   {
@@ -27,16 +34,17 @@ const ways: readonly Way[] = [
     rows: `${s}.entry_index WHERE type = $1 AND type NOT IN (${commonTypes.map((type) => `'${type}'`).join(', ')})`,
     key: ({ type }) => (type !== undefined && !(commonTypes as readonly string[]).includes(type) ? type : undefined),
   },
-  { name: 'chain', rows: `${s}.entry_place WHERE chain = ${chainNamed('$1')}`, key: (_filter, chain) => chain },
+  { name: 'chain', ...ofChain, key: (_filter, chain) => chain },
   { name: 'all', rows: `${s}.entry_index WHERE $1::text IS NULL`, key: () => undefined },
 ];
 
-const textOf = ({ name, rows }: Way): QueryConfig => ({
+const textOf = ({ name, rows, order = 'leaf_index' }: Way): QueryConfig => ({
   name: `${s}.search-by-${name}`,
   text: `WITH needed AS MATERIALIZED (
            SELECT id FROM unnest($12::text[]) AS asked (name) LEFT JOIN ${s}.chain USING (name)
          ), seen AS MATERIALIZED (
-           SELECT leaf_index FROM ${rows} AND leaf_index >= $2 AND leaf_index < $3 ORDER BY leaf_index LIMIT $4
+           SELECT leaf_index FROM ${rows} AND leaf_index >= $2 AND leaf_index < $3
+           ORDER BY ${order} LIMIT $4
          ), fits AS (
            SELECT leaf_index FROM seen JOIN ${s}.entry_index AS i USING (leaf_index)
              JOIN ${s}.entry_secret USING (leaf_index)
@@ -44,8 +52,7 @@ const textOf = ({ name, rows }: Way): QueryConfig => ({
              AND ($7::text IS NULL OR $7 = ANY (i.basis)) AND ($8::text IS NULL OR i.type = $8)
              AND ($9::text IS NULL OR i.code = $9) AND ($10::uuid IS NULL OR i.exchange_id = $10)
              AND ($11::uuid IS NULL OR i.message_id = $11)
-             AND NOT EXISTS (SELECT FROM needed WHERE NOT EXISTS (
-                   SELECT FROM ${s}.entry_place AS p WHERE p.chain = needed.id AND p.leaf_index = i.leaf_index))
+             AND NOT EXISTS (SELECT FROM needed WHERE NOT ${hasPlace('needed.id', 'i.leaf_index')})
            ORDER BY leaf_index LIMIT $13
          )
          SELECT array(SELECT leaf_index::float8 FROM fits ORDER BY leaf_index) AS leaves,
@@ -119,8 +126,7 @@ export async function indicesLogged(
   return rows[0] ?? { first: 0, end: 0 };
 }
 
-const chainRow = `p.leaf_index::float8 AS "leafIndex", p.number::float8 AS number`;
-const secretOf = `EXISTS (SELECT FROM ${s}.entry_secret AS e WHERE e.leaf_index = p.leaf_index)`;
+const secretOf = `EXISTS (SELECT FROM ${s}.entry_secret AS e WHERE e.leaf_index = place.leaf_index)`;
 
 /** The chain's newest entry below an index, or its oldest from an index on, of those that can still be opened. */
 export async function boundOf(
@@ -131,12 +137,13 @@ export async function boundOf(
     from,
   }: ({ readonly below: number } & { readonly from?: never }) | { readonly from: number; readonly below?: never },
 ): Promise<number | undefined> {
-  const side = from === undefined ? 'before' : 'after';
+  const [side, order] = from === undefined ? ['before', 'DESC'] : ['after', 'ASC'];
+  const [first, end] = from === undefined ? ['0::bigint', '$2::bigint'] : ['$2::bigint', `${2n ** 62n}`];
   const { rows } = await client.query<{ leafIndex: number } & QueryResultRow>({
     name: `${s}.chain-${side}`,
-    text: `SELECT p.leaf_index::float8 AS "leafIndex" FROM ${s}.entry_place AS p
-           WHERE chain = ${chainNamed('$1')} AND leaf_index ${side === 'before' ? '<' : '>='} $2 AND number IS NOT NULL AND ${secretOf}
-           ORDER BY leaf_index ${side === 'before' ? 'DESC' : 'ASC'} LIMIT 1`,
+    text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${placesOfRuns}
+           WHERE ${placesWithin(chainNamed('$1'), first, end)} AND run.number IS NOT NULL AND ${secretOf}
+           ORDER BY run.last_leaf ${order}, leaf_index ${order} LIMIT 1`,
     values: [chain, from ?? below],
   });
   return rows[0]?.leafIndex;
@@ -150,8 +157,8 @@ export async function erasedOf(
 ): Promise<{ leafIndex: number; number: number }[]> {
   const { rows } = await client.query<{ leafIndex: number; number: number } & QueryResultRow>({
     name: `${s}.chain-erased`,
-    text: `SELECT ${chainRow} FROM ${s}.entry_place AS p
-           WHERE chain = ${chainNamed('$1')} AND leaf_index >= $2 AND leaf_index < $3 AND number IS NOT NULL AND NOT ${secretOf}
+    text: `SELECT leaf_index::float8 AS "leafIndex", (run.number + place.at - 1)::float8 AS number FROM ${placesOfRuns}
+           WHERE ${placesWithin(chainNamed('$1'), '$2::bigint', '$3::bigint')} AND run.number IS NOT NULL AND NOT ${secretOf}
            ORDER BY leaf_index`,
     values: [chain, from, end],
   });

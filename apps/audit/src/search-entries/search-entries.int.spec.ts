@@ -414,14 +414,14 @@ describe('the counting', () => {
     await audit.stop();
     await start();
     const { rows } = await audit.database.query<{ numbers: string[] }>({
-      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place
-             WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
+      text: `SELECT array_agg(number + at - 1 ORDER BY leaf) AS numbers
+             FROM audit.chain_run, unnest(leaves) WITH ORDINALITY AS place (leaf, at) WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
       values: [other],
     });
     await ask({ agency: other });
     const after = await audit.database.query<{ numbers: string[] }>({
-      text: `SELECT array_agg(number ORDER BY leaf_index) AS numbers FROM audit.entry_place
-             WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
+      text: `SELECT array_agg(number + at - 1 ORDER BY leaf) AS numbers
+             FROM audit.chain_run, unnest(leaves) WITH ORDINALITY AS place (leaf, at) WHERE chain = (SELECT id FROM audit.chain WHERE name = $1)`,
       values: [other],
     });
     const numbers = after.rows[0]!.numbers.map(Number);

@@ -41,8 +41,3 @@ export class Places1764115200002 implements MigrationInterface {
     throw new Error('a log is not taken back');
   }
 }
-
-/** What the service's role must not be able to do, beside the triggers. */
-export const placeRestrictions: readonly string[] = [
-  `REVOKE UPDATE, DELETE, TRUNCATE ON ${auditSchema}.${placeTable} FROM :role`,
-];
