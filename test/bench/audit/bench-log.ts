@@ -49,7 +49,7 @@ export function subjectOf(n: number): Pseudonym {
   return `p1.${digest.toString('base64url')}` as Pseudonym;
 }
 
-/** Bodies of transfers as they come: accepted, delivered, released or refused, in exchanges of three. */
+/** Bodies of transfers as they come: accepted, delivered, released or refused, in exchanges of three about one person. */
 export class BodySource {
   private count = 0;
   private store = Buffer.alloc(0);
@@ -93,7 +93,7 @@ export class BodySource {
       sender,
       recipient,
       ...(step === 2 && { actor: { agency: recipient, worker: `w-${n % 4_000}` } }),
-      subjects: [subjectOf((n * 7_919) % this.subjects)],
+      subjects: [subjectOf((Math.floor(n / 3) * 7_919) % this.subjects)],
       categories,
       basis,
       purpose: 'plan',

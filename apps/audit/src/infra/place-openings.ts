@@ -50,30 +50,44 @@ export async function openPlaces(
   for (const row of rows) byLeaf.set(row.leafIndex, [...(byLeaf.get(row.leafIndex) ?? []), row]);
   const opened = new Map<number, OpenedPlace>();
   const placed = [...byLeaf.values()].filter((ofLeaf) => ofLeaf.some((row) => row.chain === chain));
+  const links = new RunLinks();
   const secrets = kek.unwrapAll(placed.map(([first]) => first!));
   for (const [at, ofLeaf] of placed.entries()) {
     const secret = secrets[at];
     if (!secret) continue;
     const { leafIndex, entry } = ofLeaf[0]!;
-    const places = placesOf(ofLeaf);
+    const places = placesOf(ofLeaf, links);
     opened.set(leafIndex, { leafIndex, entry, opening: openPlace(chain, places, placeSaltsOf(secret, places.length)) });
   }
   return opened;
 }
 
-function placesOf(rows: readonly PlaceRow[]): Place[] {
+/** Links of the runs that a page goes through, each computed once. */
+class RunLinks {
+  private readonly ofRun = new Map<string, Buffer[]>();
+
+  /** Of the last of these leaves. */
+  at({ chain, link, leaves }: PlaceRow): Buffer {
+    const run = `${chain}/${leaves[0]}`;
+    const links = this.ofRun.get(run) ?? [link];
+    this.ofRun.set(run, links);
+    for (let at = links.length; at < leaves.length; at += 1) links.push(linkAfter(links[at - 1]!, leaves[at - 1]!));
+    return links[leaves.length - 1]!;
+  }
+}
+
+function placesOf(rows: readonly PlaceRow[], links: RunLinks): Place[] {
   const byChain = new Map(rows.map((row) => [row.chain, row]));
   return inChainOrder([...byChain.keys()]).flatMap((chain) => {
     const row = byChain.get(chain);
     if (!row) return [];
-    const before = row.leaves.slice(0, -1);
-    const previous = before.at(-1) ?? row.previous;
+    const previous = row.leaves.at(-2) ?? row.previous;
     return [
       {
         chain,
-        number: row.number + before.length,
+        number: row.number + row.leaves.length - 1,
         ...(previous !== null && { previous }),
-        link: before.reduce(linkAfter, row.link),
+        link: links.at(row),
         loggedAt: new Date(row.loggedAt).toISOString(),
       },
     ];

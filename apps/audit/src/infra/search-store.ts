@@ -7,6 +7,8 @@ import { auditSchema as s, chainNamed, hasPlace, placesOfRuns, placesWithin } fr
 
 /** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
 const looksPerPage = 5_000;
+/** Where every row fits but what was erased. */
+const looksOfEntry = 4;
 
 interface Way {
   readonly name: string;
@@ -83,27 +85,20 @@ export async function findEntries(
   const needed = [own, filter.agency, filter.subject].filter((chain) => chain !== undefined);
   const way = ways.find(({ key }) => key(filter, needed[0]) !== undefined) ?? ways.at(-1);
   const statement = way && statements.get(way);
+  const key = way?.key(filter, needed[0]);
   if (!statement || from >= end) return { leaves: [], next: undefined };
+  // What was found by a chain is in it.
+  const others = needed.filter((chain) => chain !== key);
+  const { worker, category, basis, type, code, exchangeId, messageId } = filter;
+  const words = [worker, category, basis, type, code, exchangeId, messageId].map((word) => word ?? null);
+  const isKeyAlone = [...words, ...others].every((word) => word === null || word === key);
+  const mostLooks = isKeyAlone ? Math.min(looksPerPage, looksOfEntry * limit) : looksPerPage;
   const { rows } = await client.query<{ leaves: number[]; looks: number; last: number | null } & QueryResultRow>({
     ...statement,
-    values: [
-      way.key(filter, needed[0]) ?? null,
-      from,
-      end,
-      looksPerPage,
-      filter.worker ?? null,
-      filter.category ?? null,
-      filter.basis ?? null,
-      filter.type ?? null,
-      filter.code ?? null,
-      filter.exchangeId ?? null,
-      filter.messageId ?? null,
-      needed,
-      limit,
-    ],
+    values: [key ?? null, from, end, mostLooks, ...words, others, limit],
   });
   const { leaves = [], looks = 0, last = null } = rows[0] ?? {};
-  const reached = leaves.length === limit ? leaves.at(-1) : looks === looksPerPage ? last : null;
+  const reached = leaves.length === limit ? leaves.at(-1) : looks === mostLooks ? last : null;
   const next = typeof reached === 'number' ? reached + 1 : end;
   return { leaves, next: next < end ? next : undefined };
 }
