@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import type { Chain } from '#envelope';
+import { type Chain, linkAfter } from '#envelope';
 import { prepareDatabase } from '#platform';
 import { type TestDatabase, createTestDatabase } from '#testing';
 import { databaseSpec } from './database.js';
@@ -45,5 +45,19 @@ describe('the chains of a log from before they had numbers', () => {
       ]),
     );
     expect(await lastChainId(client)).toBe(3);
+  });
+});
+
+describe('a chain', () => {
+  it('stands at the last of the entries that its newest batch added, by number, leaf and link', async () => {
+    await prepareDatabase(database.url, databaseSpec);
+    await client.query('INSERT INTO audit.chain (id, name) VALUES (1, $1)', [city]);
+    await client.query(
+      `INSERT INTO audit.chain_run (chain, last_leaf, number, previous, link, leaves)
+       VALUES (1, 4, 1, NULL, $1, '{4}'), (1, 11, 2, 4, $1, '{7,8,11}')`,
+      [link],
+    );
+    const head = { number: 4, leafIndex: 11, link: linkAfter(linkAfter(link, 7), 8) };
+    expect(await readChains(client, [city])).toEqual(new Map([[city, { id: 1, head }]]));
   });
 });
