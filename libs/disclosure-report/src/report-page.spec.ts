@@ -59,6 +59,12 @@ describe('the page of a client’s account', () => {
     expect(new Set(codes.map(String)).size).toBe(1);
   });
 
+  it('says what an account from the log does not have, and an agency’s own account needs no such word', () => {
+    const provedComplete = { until: at, treeSize: 7 };
+    expect(JSON.stringify(shown(report({ provedComplete })))).toContain(reportWords.fi.notShown);
+    expect(JSON.stringify(shown(report()))).not.toContain(reportWords.fi.notShown);
+  });
+
   it('has no line for a person whose name is not known', () => {
     const [facts] = shown(report({ person: '' })).blocks;
     expect(facts?.kind === 'facts' && facts.rows.map(([label]) => label)).not.toContain('Henkilö');

@@ -54,6 +54,8 @@ export interface ReportWords {
   readonly truncated: string;
   readonly rights: string;
   readonly logIndex: string;
+  /** What an account from the log does not have. */
+  readonly notShown: string;
   /** What a code of an entry means, as far as a client is told. */
   readonly codes: Readonly<Record<ReportCode, string>>;
   /** Labels that the client's notice has in more languages; these where no notice is at hand. */
@@ -95,6 +97,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'Jos jokin kohta on mielestäsi väärin, kysy siitä selvityksen antajalta. Voit myös tehdä valituksen tietosuojavaltuutetulle.',
     logIndex: 'Lokimerkintä',
+    notShown:
+      'Valvojien hakuja, joita ei tehty sinusta mutta joissa merkintäsi saattoivat näkyä, ei luetella tässä. Jokaisesta hausta on merkintä lokissa.',
     codes: {
       'consent-requested': 'suostumusta pyydettiin',
       'consent-denied': 'suostumusta ei annettu',
@@ -155,6 +159,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'Om du anser att något är fel, fråga den som gav utredningen. Du kan också lämna in ett klagomål till dataombudsmannen.',
     logIndex: 'Loggpost',
+    notShown:
+      'Tillsynens sökningar som inte gällde dig, men där dina anteckningar kan ha synts, räknas inte upp här. Varje sökning har en post i loggen.',
     codes: {
       'consent-requested': 'samtycke begärdes',
       'consent-denied': 'samtycke gavs inte',
@@ -215,6 +221,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     rights:
       'If you think that something is wrong, ask the authority that gave this account. You can also lodge a complaint with the Data Protection Ombudsman.',
     logIndex: 'Log entry',
+    notShown:
+      'Searches by auditors that were not about you, but in which your entries may have been seen, are not listed here. Each search has an entry in the log.',
     codes: {
       'consent-requested': 'consent was asked for',
       'consent-denied': 'consent was not given',

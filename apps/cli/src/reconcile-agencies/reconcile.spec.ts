@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { agencyId, sha256 } from '#kernel';
 import type { DisclosureView } from '../domain/disclosure-view.js';
+import { exportFiles } from '../domain/entries-export.js';
 import { SmallLog, withTemporaryFolder } from '../testing/small-log.fixture.js';
 import { runReconciliation } from './run-reconciliation.js';
 
@@ -75,6 +76,38 @@ describe('two agencies’ views of what went between them', () => {
       expect(await runReconciliation({ first, second, between: [a, b] })).toMatchObject({
         ok: false,
         data: { matched: 1, unmatched: [{ knownTo: a, unknownTo: b, direction: 'received', hash: two }] },
+      });
+    }));
+
+  it('are taken from exports of a period, which have their entries alone', () =>
+    withTemporaryFolder(async (folder) => {
+      const log = new SmallLog();
+      log.addOpaque({ type: 'message-released', sender: a, recipient: b, manifestHash: one });
+      log.addOpaque({ type: 'message-released', sender: b, recipient: a, manifestHash: two });
+      const exported = async (name: string, bodies: readonly unknown[]): Promise<string> => {
+        await mkdir(join(folder, name));
+        const lines = bodies.map((line) => `${JSON.stringify(line)}\n`).join('');
+        await writeFile(join(folder, name, exportFiles.entries), lines);
+        return join(folder, name);
+      };
+      const [first, second] = [await exported('a', log.bodies), await exported('b', log.bodies.slice(0, 1))];
+      expect(await runReconciliation({ first, second, between: [a, b] })).toMatchObject({
+        data: { matched: 1, unmatched: [{ knownTo: a, unknownTo: b, direction: 'received', hash: two }] },
+      });
+    }));
+
+  it('are of all that went between them where one side’s agent says so, opened or not', () =>
+    withTemporaryFolder(async (folder) => {
+      const log = new SmallLog();
+      log.addOpaque({ type: 'message-accepted', sender: a, recipient: b, manifestHash: one });
+      log.addOpaque({ type: 'message-delivered', sender: b, recipient: a, manifestHash: two });
+      log.addOpaque({ type: 'message-released', sender: b, recipient: a, manifestHash: two });
+      const [first, second] = [join(folder, 'a'), join(folder, 'b.json')];
+      await log.export(first);
+      await writeFile(second, JSON.stringify(theirs()));
+      expect(await runReconciliation({ first, second, between: [a, b] })).toMatchObject({
+        ok: true,
+        data: { matched: 2, unmatched: [] },
       });
     }));
 });
