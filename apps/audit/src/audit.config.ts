@@ -39,6 +39,14 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   LOG_NEXT_KEY_FILE?: string;
 
+  /**
+   * Verifier key of a next key that was announced and lost before it took over: it is withdrawn in the log, and its signatures count
+   * no more. May stand here for good.
+   */
+  @IsOptional()
+  @IsString()
+  LOG_WITHDRAWN_KEY?: string;
+
   /** The last checkpoint given out, outside PostgreSQL and its backups. Default: beside LOG_KEY_FILE. */
   @IsOptional()
   @IsString()

@@ -455,7 +455,7 @@ async function loadLogKeyring(config: AuditConfig): Promise<LogKeyring> {
   const { LOG_ORIGIN: origin, LOG_KEY_FILE, LOG_NEXT_KEY_FILE } = config;
   const present = await LogKey.load(origin, LOG_KEY_FILE);
   const next = LOG_NEXT_KEY_FILE === undefined ? undefined : await LogKey.load(origin, LOG_NEXT_KEY_FILE);
-  return new LogKeyring(present, next, config.LOG_VERIFIER_KEY);
+  return new LogKeyring(present, next, config.LOG_VERIFIER_KEY, config.LOG_WITHDRAWN_KEY);
 }
 
 const largest = (checkpoints: readonly (StoredCheckpoint | undefined)[]): StoredCheckpoint | undefined =>

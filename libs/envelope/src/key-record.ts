@@ -53,6 +53,8 @@ export interface HubKeyRecord {
   follows?: Thumbprint;
   /** Of a log key that was announced before: the earlier one that signs no checkpoint over this record any more. */
   retires?: Thumbprint;
+  /** Of a log key in use: the one announced after it, which was lost before it took over and signs no checkpoint over this record. */
+  withdraws?: Thumbprint;
   iat: number;
 }
 
@@ -100,11 +102,12 @@ export const hubKeyRecord: Check<HubKeyRecord> = also(
     destroyAfter: optional(instant),
     follows: optional(thumbprint),
     retires: optional(thumbprint),
+    withdraws: optional(thumbprint),
     iat: numericDate,
   }),
-  ({ service, use, jwk, useFrom, useUntil, follows, retires }) =>
+  ({ service, use, jwk, useFrom, useUntil, follows, retires, withdraws }) =>
     fitsUse(jwk, use === 'release') &&
     inOrder(useFrom, useUntil) &&
-    ((follows ?? retires) === undefined || (service === 'audit' && use === 'log')) &&
-    (follows === undefined || retires === undefined),
+    ((follows ?? retires ?? withdraws) === undefined || (service === 'audit' && use === 'log')) &&
+    [follows, retires, withdraws].filter((said) => said !== undefined).length <= 1,
 );

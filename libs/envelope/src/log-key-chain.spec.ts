@@ -48,7 +48,7 @@ class Log {
   }
 
   async say(
-    said: { jwk: Key['jwk']; follows?: Thumbprint; retires?: Thumbprint },
+    said: { jwk: Key['jwk']; follows?: Thumbprint; retires?: Thumbprint; withdraws?: Thumbprint },
     signers: readonly [Key, ...Key[]],
   ): Promise<number> {
     const record = {
@@ -237,5 +237,64 @@ describe('a log that says nothing of its keys', () => {
     log.fill(4);
     for (const chain of [unwrap(logKeyChain(key.text)), unwrap(await followLogKeys(key.text, []))])
       expect(openCheckpoint(log.checkpoint(key), chain)).toMatchObject({ ok: true, value: { size: 4 } });
+  });
+});
+
+describe('a log key that is withdrawn before it takes over', () => {
+  let log: Log;
+  let [first, lost, third]: Key[] = [];
+  let withdrawnAt: number;
+
+  beforeEach(async () => {
+    [first, lost, third] = await Promise.all([newKey(), newKey(), newKey()]);
+    log = new Log();
+    await log.say({ jwk: first.jwk }, [first]);
+    await log.say({ jwk: lost.jwk, follows: first.kid }, [first, lost]);
+    log.fill(3);
+    withdrawnAt = await log.say({ jwk: first.jwk, withdraws: lost.kid }, [first]);
+    log.fill(2);
+  });
+  const announceThird = (follows: Thumbprint, signers: readonly [Key, ...Key[]]): Promise<number> =>
+    log.say({ jwk: third!.jwk, follows }, signers);
+
+  it.each(['the first', 'the lost'])('counts for no checkpoint over that, for who knows %s', async (which) => {
+    const anchor = which === 'the first' ? first! : lost!;
+    const keys = unwrap(await followLogKeys(anchor.text, log.links));
+    expect(keys.keys.map((key) => [key.verifierKey, key.from, key.until])).toEqual([
+      [first!.text, 0, Number.MAX_SAFE_INTEGER],
+      [lost!.text, 2, withdrawnAt],
+    ]);
+    expect(openCheckpoint(log.checkpoint(first!), keys).ok).toBe(true);
+    expect(openCheckpoint(log.checkpoint(lost!), keys)).toMatchObject(refused('CHECKPOINT_INVALID'));
+    expect(keys.keys.map(({ logged }) => logged?.retired?.withdrawn)).toEqual([undefined, true]);
+  });
+
+  it('is followed by another one under the key before, whose signature is needed and the lost one’s not', async () => {
+    await announceThird(first!.kid, [first!, third!]);
+    await log.say({ jwk: third!.jwk, retires: first!.kid }, [third!]);
+    log.fill(1);
+    for (const anchor of [first!, third!]) {
+      const keys = unwrap(await followLogKeys(anchor.text, log.links));
+      expect(openCheckpoint(log.checkpoint(third!), keys).ok).toBe(true);
+      expect(openCheckpoint(log.checkpoint(lost!), keys)).toMatchObject(refused('CHECKPOINT_INVALID'));
+    }
+  });
+
+  it('leads to no other key, retires none, and is not withdrawn under its own signature', async () => {
+    const sound = [...log.links];
+    await announceThird(lost!.kid, [lost!, third!]);
+    expect(await followLogKeys(first!.text, log.links)).toMatchObject(refused('KEY_UNTRUSTED'));
+    log.links.splice(0, log.links.length, ...sound);
+    await log.say({ jwk: lost!.jwk, retires: first!.kid }, [lost!]);
+    expect(await followLogKeys(first!.text, log.links)).toMatchObject(refused('KEY_UNTRUSTED'));
+    const forged = log.link(withdrawnAt, [lost!]);
+    expect(await followLogKeys(first!.text, [...sound.slice(0, 2), forged])).toMatchObject({ ok: false });
+  });
+
+  it('is none where it has taken over, or where the one that speaks was not the one before it', async () => {
+    await announceThird(first!.kid, [first!, third!]);
+    await log.say({ jwk: third!.jwk, retires: first!.kid }, [third!]);
+    await log.say({ jwk: first!.jwk, withdraws: third!.kid }, [first!]);
+    expect(await followLogKeys(first!.text, log.links)).toMatchObject(refused('KEY_UNTRUSTED'));
   });
 });

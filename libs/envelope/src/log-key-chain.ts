@@ -29,7 +29,7 @@ export interface LogKeyChain extends LogKeys {
 
 /**
  * The keys that the log's clear leaves tell, for who trusts `anchor`. The first one counts from the beginning, each later one
- * from the checkpoint that covers its announcement; a retired one for no checkpoint that covers the retirement. Where the log
+ * from the checkpoint that covers its announcement; a retired or withdrawn one for no checkpoint that covers its end. Where the log
  * does not name the anchor, that counts alone. Errors: CHECKPOINT_INVALID where the anchor is no verifier key.
  */
 export function logKeyChain(anchor: string, logged: readonly LoggedHubKey[] = []): Result<LogKeyChain> {
@@ -96,7 +96,8 @@ export function parseLogKeyLinks(text: string): Result<LogKeyLink[]> {
 
 /**
  * Follows the links from a key that is trusted to all the others, in both directions: each announcement stands under one
- * checkpoint that is signed by the key before and by the new one, each retirement under one of its successor. What it does not
+ * checkpoint that is signed by the key before and by the new one, each retirement under one of its successor, each withdrawal
+ * under one of the key before. What it does not
  * show is that the list goes on to the newest key, or that no retirement was left out: the log's entries do.
  * Errors: CHECKPOINT_INVALID, KEY_UNTRUSTED, RECEIPT_INVALID.
  */
@@ -147,10 +148,11 @@ async function read(link: LogKeyLink, known: readonly LoggedHubKey[]): Promise<R
   if (record?.type !== 'hub-key' || !Number.isSafeInteger(index)) return invalid('a link is no entry about a log key');
   const statement = readStatement('hub-key', record.record);
   if (!statement.ok) return statement;
-  const { service, use, jwk, retires } = statement.value.payload;
+  const { service, use, jwk, retires, withdraws } = statement.value.payload;
   if (service !== 'audit' || use !== 'log') return invalid('a link is no entry about a log key');
-  const newest = known.at(-1);
-  const signers = [await thumbprintOf(jwk), ...(retires === undefined && newest ? [newest.kid] : [])];
+  const newest = known.findLast(({ retired }) => retired === undefined);
+  const announces = retires === undefined && withdraws === undefined;
+  const signers = [await thumbprintOf(jwk), ...(announces && newest ? [newest.kid] : [])];
   return ok({ link, index, record, signers });
 }
 

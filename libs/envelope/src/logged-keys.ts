@@ -32,8 +32,11 @@ export interface LoggedHubKey {
   readonly useUntil: Date;
   readonly destroyAfter: Date | undefined;
   readonly leafIndex: number;
-  /** Of a log key: the entry from which on it signs no checkpoint, and when that was said. */
-  readonly retired?: { readonly leafIndex: number; readonly at: Date };
+  /**
+   * Of a log key: the entry from which on it signs no checkpoint, when that was said, and whether it was withdrawn before it had
+   * taken over, where that is known.
+   */
+  readonly retired?: { readonly leafIndex: number; readonly at: Date; readonly withdrawn?: true };
 }
 
 /** What one entry in clear changed. */
@@ -143,6 +146,11 @@ export class LoggedKeys {
     return [...this.hubKeys.values()].filter(isLogKey).sort((a, b) => a.leafIndex - b.leafIndex);
   }
 
+  /** Those of them that may sign. */
+  private liveLogKeys(): LoggedHubKey[] {
+    return this.logKeys().filter(({ retired }) => retired === undefined);
+  }
+
   /** A key that consent, exchange, directory or audit signs with. */
   hubKey(kid: Thumbprint): LoggedHubKey | undefined {
     return this.hubKeys.get(kid);
@@ -236,9 +244,11 @@ export class LoggedKeys {
   private async applyHubKey(token: string, leafIndex: number): Promise<Result<ClearChange>> {
     const read = readStatement('hub-key', token);
     if (!read.ok) return read;
-    const { service, use, jwk, useFrom, useUntil, destroyAfter, follows, retires, iat } = read.value.payload;
+    const { service, use, jwk, useFrom, useUntil, destroyAfter, follows, retires, withdraws, iat } = read.value.payload;
     const kid = await thumbprintOf(jwk);
-    if (retires !== undefined) return this.retire(retires, kid, { leafIndex, at: new Date(iat * 1_000) });
+    const ended = { leafIndex, at: new Date(iat * 1_000) };
+    if (retires !== undefined) return this.retire(retires, kid, ended);
+    if (withdraws !== undefined) return this.withdraw(withdraws, kid, ended);
     if (this.hubKeys.has(kid)) return ok({ type: 'known' });
     const key: LoggedHubKey = {
       kid,
@@ -250,7 +260,7 @@ export class LoggedKeys {
       destroyAfter: destroyAfter === undefined ? undefined : new Date(destroyAfter),
       leafIndex,
     };
-    if (isLogKey(key) && this.logKeys().at(-1)?.kid !== follows)
+    if (isLogKey(key) && this.liveLogKeys().at(-1)?.kid !== follows)
       return err(new AppError('KEY_UNTRUSTED', 'the log key does not follow the one before it'));
     this.hubKeys.set(key.kid, key);
     return ok({ type: 'hub-key', key });
@@ -264,9 +274,27 @@ export class LoggedKeys {
     const successor = keys.slice(at + 1).find((key) => key.kid === by);
     if (!ended || !successor || successor.retired)
       return err(new AppError('KEY_UNTRUSTED', 'a log key is retired by what is no later log key'));
+    return this.endLogKey(ended, retired);
+  }
+
+  /** The newest log key ends by the word of the one that it was to follow, while that is in use. */
+  private withdraw(
+    kid: Thumbprint,
+    by: Thumbprint,
+    retired: NonNullable<LoggedHubKey['retired']>,
+  ): Result<ClearChange> {
+    const ended = this.logKeys().find((key) => key.kid === kid);
+    const live = this.liveLogKeys();
+    const at = live.findIndex((key) => key.kid === by);
+    if (at < 0 || !ended || !(ended.retired?.withdrawn || (live[at + 1] === ended && live.length === at + 2)))
+      return err(new AppError('KEY_UNTRUSTED', 'a log key is withdrawn by what is not the one in use before it'));
+    return this.endLogKey(ended, { ...retired, withdrawn: true });
+  }
+
+  private endLogKey(ended: LoggedHubKey, retired: NonNullable<LoggedHubKey['retired']>): Result<ClearChange> {
     if (ended.retired) return ok({ type: 'known' });
     const key = { ...ended, retired };
-    this.hubKeys.set(kid, key);
+    this.hubKeys.set(ended.kid, key);
     return ok({ type: 'hub-key', key });
   }
 

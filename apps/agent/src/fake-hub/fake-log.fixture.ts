@@ -103,7 +103,16 @@ export class FakeLog {
     await this.sayKey({ jwk: publicJwkOf(newest), retires: await thumbprintOf(publicJwkOf(before)) });
   }
 
-  private async sayKey(said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<void> {
+  /** The newest key is lost before it took over, and the log says so. */
+  async withdrawKey(): Promise<void> {
+    const [before, newest] = this.logKeys.slice(-2);
+    if (!before || !newest) throw new Error('no key was announced');
+    this.signers = [ed25519NoteSigner(LOG_ORIGIN, before.privateKey)];
+    this.logKeys.pop();
+    await this.sayKey({ jwk: publicJwkOf(before), withdraws: await thumbprintOf(publicJwkOf(newest)) });
+  }
+
+  private async sayKey(said: Omit<HubKeyRecord, 'service' | 'use' | 'useFrom' | 'useUntil' | 'iat'>): Promise<void> {
     const index = this.appendClear({ type: 'hub-key', record: await logKeyRecord(said) });
     const proof = formatProof({ index, proof: this.tree.inclusionProof(index), checkpoint: this.checkpoint() });
     this.keyLinks.push({ entry: this.entries[index] ?? Buffer.alloc(0), proof });
@@ -144,7 +153,9 @@ const publicJwkOf = ({ publicKey }: FakeLogKey): PublicJwk => ({
 });
 
 /** What audit says in clear of a key of the log. */
-export async function logKeyRecord(said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<string> {
+export async function logKeyRecord(
+  said: Omit<HubKeyRecord, 'service' | 'use' | 'useFrom' | 'useUntil' | 'iat'>,
+): Promise<string> {
   const now = new Date();
   const useUntil = new Date(now.getTime() + 3_600_000).toISOString();
   const times = { useFrom: now.toISOString(), useUntil, iat: numericDate(now) };

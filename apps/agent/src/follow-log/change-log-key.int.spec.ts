@@ -94,6 +94,21 @@ describe('an agent of a log that changes its key', () => {
     expect((await alarmsOf(agent, 'H-03')).filter(({ code }) => code === 'CHECKPOINT_INVALID')).toEqual([]);
   });
 
+  it('goes on when a next key is withdrawn and another one takes over, and refuses what the lost one signs', async () => {
+    await hub.log.announceKey(next);
+    await asked();
+    await hub.log.withdrawKey();
+    await asked();
+    await hub.log.announceKey(stranger);
+    await hub.log.retireKey();
+    await asked();
+    await caughtUp();
+    expect(await alarmsOf(agent, 'K-235')).toEqual([]);
+    filled(2);
+    hub.shownCheckpoint = () => head(next);
+    await alarmed('CHECKPOINT_INVALID');
+  });
+
   it('begins with the newest key, where that is the one that was configured', async () => {
     await hub.log.announceKey(next);
     await hub.log.retireKey();

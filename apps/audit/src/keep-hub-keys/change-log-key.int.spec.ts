@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -41,10 +41,11 @@ afterEach(async () => {
 });
 
 /** The service with these key files, in the place of the one that ran before. */
-async function run(present: string, next?: string): Promise<void> {
+async function run(present: string, next?: string, withdrawn?: string): Promise<void> {
   await stop();
   const { serviceUrl: url, folder } = ground;
-  const started: ChangingProcess = { url, folder, origin, present, ...(next !== undefined && { next }) };
+  const keys = { ...(next !== undefined && { next }), ...(withdrawn !== undefined && { withdrawn }) };
+  const started: ChangingProcess = { url, folder, origin, present, ...keys };
   running = fork(program, [JSON.stringify(started)]);
 }
 
@@ -98,8 +99,9 @@ async function said(): Promise<string[]> {
   return (await entries()).flatMap((entry) => {
     const decoded = unwrap(decodeEntry(entry));
     if (decoded.kind !== 'clear' || decoded.record.type !== 'hub-key') return [];
-    const { use, follows, retires } = unwrap(readStatement('hub-key', decoded.record.record)).payload;
+    const { use, follows, retires, withdraws } = unwrap(readStatement('hub-key', decoded.record.record)).payload;
     if (use !== 'log') return [];
+    if (withdraws !== undefined) return ['withdrawn'];
     return [retires !== undefined ? 'retired' : follows !== undefined ? 'announced' : 'first'];
   });
 }
@@ -213,6 +215,90 @@ describe('a log that changes its key', () => {
       await run(present, next);
       expect(await order({ append: 1 })).toEqual({ halted: 'CONFIG_INVALID' });
     }
+  });
+
+  describe('whose next key is lost before it takes over', () => {
+    let lost: LogKey;
+
+    beforeEach(async () => {
+      await run('old.jwk', 'lost.jwk');
+      await note({ announce: true });
+      await note({ append: 5 });
+      lost = await key('lost.jwk');
+      await stop();
+    });
+    const lostAndStolen = (size: number): string =>
+      signCheckpoint(formatCheckpoint({ origin, size, root: randomBytes(32) }), lost.signer);
+
+    it('withdraws it in the log and announces another one, which takes over; the lost one counts no more', async () => {
+      await rm(join(ground.folder, 'lost.jwk'));
+      await run('old.jwk', undefined, lost.verifierKey);
+      await note({ announce: true });
+      const withdrawn = await note({ append: 2 });
+      expect(signaturesOf(withdrawn)).toBe(1);
+      await run('old.jwk', 'new.jwk', lost.verifierKey);
+      await note({ announce: true });
+      await run('new.jwk', undefined, lost.verifierKey);
+      await note({ announce: true });
+      const { size } = unwrap(openCheckpoint(await note({ append: 3 }), (await key('new.jwk')).verifier));
+      expect(await said()).toEqual(['first', 'announced', 'withdrawn', 'announced', 'retired']);
+      for (const name of ['old.jwk', 'new.jwk']) {
+        await expectSoundFrom(name);
+        expect(openCheckpoint(lostAndStolen(size), await chainFrom(name))).toMatchObject({ ok: false });
+      }
+    }, 180_000);
+
+    it('withdraws it and announces the other one at once', async () => {
+      await run('old.jwk', 'new.jwk', lost.verifierKey);
+      await note({ announce: true });
+      expect(signaturesOf(await note({ append: 2 }))).toBe(2);
+      expect(await said()).toEqual(['first', 'announced', 'withdrawn', 'announced']);
+      for (const name of ['old.jwk', 'new.jwk']) await expectSoundFrom(name);
+    });
+
+    it.each(['before-commit', 'after-commit', 'before-shown'] as const)(
+      'withdraws it once, killed %s and started again',
+      async (die) => {
+        await run('old.jwk', undefined, lost.verifierKey);
+        expect(await order({ announce: true, die })).toBe('SIGKILL');
+        await run('old.jwk', undefined, lost.verifierKey);
+        await note({ append: 2 });
+        await note({ announce: true });
+        await note({ append: 3 });
+        expect(await said()).toEqual(['first', 'announced', 'withdrawn']);
+        await expectSoundFrom('old.jwk');
+        expect(openCheckpoint(lostAndStolen(500), await chainFrom('old.jwk'))).toMatchObject({ ok: false });
+      },
+    );
+
+    it('does not go on with another next key while the lost one is not withdrawn', async () => {
+      await run('old.jwk', 'new.jwk');
+      expect(await order({ append: 1 })).toEqual({ halted: 'CONFIG_INVALID' });
+    });
+
+    it('does not take it back, alone or beside another one', async () => {
+      await run('old.jwk', undefined, lost.verifierKey);
+      await note({ announce: true });
+      for (const [present, next] of [['lost.jwk'], ['old.jwk', 'lost.jwk']] as const) {
+        await run(present, next);
+        expect(await order({ append: 1 })).toEqual({ halted: 'CONFIG_INVALID' });
+      }
+    }, 180_000);
+
+    it('withdraws no key that it signs with, that it has not announced, or that was in use', async () => {
+      const stranger = await key('stranger.jwk');
+      const old = await key('old.jwk');
+      for (const [present, next, withdrawn] of [
+        ['old.jwk', 'lost.jwk', lost.verifierKey],
+        ['old.jwk', undefined, old.verifierKey],
+        ['old.jwk', undefined, stranger.verifierKey],
+        ['lost.jwk', undefined, old.verifierKey],
+      ] as const) {
+        await run(present, next, withdrawn);
+        expect(await order({ append: 1 })).toEqual({ halted: 'CONFIG_INVALID' });
+      }
+      expect(await said()).toEqual(['first', 'announced']);
+    });
   });
 
   it.each([['the new key'], ['both keys']])(

@@ -25,6 +25,8 @@ export interface ChangingProcess {
   readonly origin: string;
   readonly present: string;
   readonly next?: string;
+  /** Verifier key of the next key that was lost. */
+  readonly withdrawn?: string;
 }
 
 /** What the parent sends, one after another. */
@@ -56,10 +58,15 @@ class DyingClient extends pg.Client {
   }
 }
 
-const { url, folder, origin, present, next } = JSON.parse(process.argv[2] ?? '{}') as ChangingProcess;
+const { url, folder, origin, present, next, withdrawn } = JSON.parse(process.argv[2] ?? '{}') as ChangingProcess;
 const logger = createLogger('changing-process', 'silent');
 const load = (name: string): Promise<LogKey> => LogKey.load(origin, join(folder, name));
-const logKeys = new LogKeyring(await load(present), next === undefined ? undefined : await load(next));
+const logKeys = new LogKeyring(
+  await load(present),
+  next === undefined ? undefined : await load(next),
+  undefined,
+  withdrawn,
+);
 const kek = new EntryKek(Buffer.alloc(32, 3));
 const database = new Database(url);
 const tiles = new TileFolder(join(folder, 'public'));

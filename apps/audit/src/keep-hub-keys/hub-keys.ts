@@ -111,8 +111,7 @@ export class HubKeys {
 
   private async leafOf(record: HubKeyRecord): Promise<PreparedEntry> {
     const kid = await thumbprintOf(record.jwk);
-    const { service, use, retires } = record;
-    const eventId = eventIdOf(retires === undefined ? ['hub-key', service, use, kid] : ['log-key-retired', retires]);
+    const eventId = eventIdOf(namesOf(record, kid));
     const token = await signStatement('hub-key', record, this.options.auditKey);
     const at = this.options.clock.now().toISOString();
     return prepareClear(eventId, { type: 'hub-key', record: token }, { type: 'hub-key', at, parties: [] });
@@ -129,4 +128,11 @@ export class HubKeys {
     };
     return prepareOpaque(unwrap(parseLogBody(body)), this.options.kek);
   }
+}
+
+/** From which the leaf's id follows, so that one thing is said once. */
+function namesOf({ service, use, retires, withdraws }: HubKeyRecord, kid: Thumbprint): string[] {
+  if (retires !== undefined) return ['log-key-retired', retires];
+  if (withdraws !== undefined) return ['log-key-withdrawn', withdraws];
+  return ['hub-key', service, use, kid];
 }

@@ -13,6 +13,7 @@ export function showLogKey({ verifierKey, trusted }: Pick<OpenedLog, 'verifierKe
     ...(key.logged && { from: key.logged.useFrom.toISOString() }),
     fromSize: key.from,
     ...(key.logged?.retired && { until: key.logged.retired.at.toISOString(), untilSize: key.until }),
+    ...(key.logged?.retired?.withdrawn && { withdrawn: true }),
   }));
   const [origin = '', keyId = ''] = keyIdIn(verifierKey).split('+');
   return {
@@ -20,8 +21,9 @@ export function showLogKey({ verifierKey, trusted }: Pick<OpenedLog, 'verifierKe
     data: { verifierKey, origin, keyId, keys },
     lines: [
       verifierKey,
-      ...keys.map(({ verifierKey: key, from, fromSize, until, untilSize }) => {
-        const end = until === undefined ? 'in use' : `until ${until}, checkpoints up to size ${untilSize}`;
+      ...keys.map(({ verifierKey: key, from, fromSize, until, untilSize, withdrawn: unused }) => {
+        const how = unused ? 'withdrawn at' : 'until';
+        const end = until === undefined ? 'in use' : `${how} ${until}, checkpoints up to size ${untilSize}`;
         return `  ${keyIdIn(key).split('+')[1]}  from ${from ?? 'the beginning'}, checkpoints from size ${fromSize}; ${end}`;
       }),
       ...keys.flatMap(({ verifierKey: key }) => (key === verifierKey ? [] : [key])),

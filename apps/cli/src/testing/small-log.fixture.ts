@@ -64,6 +64,7 @@ export class SmallLog {
   keyLinks: Uint8Array | undefined;
   private signers: [NoteSigner, ...NoteSigner[]];
   private keys: [KeyPairKeyObjectResult];
+  private readonly links: LogKeyLink[] = [];
   private readonly tree = new MemoryTree();
   private readonly heads = new Map<Chain, ChainHead>();
 
@@ -87,36 +88,51 @@ export class SmallLog {
   }> {
     const [first] = this.keys;
     const next = generateKeyPairSync('ed25519');
-    const links: LogKeyLink[] = [];
-    const say = async (said: Pick<HubKeyRecord, 'jwk' | 'follows' | 'retires'>): Promise<number> => {
-      const times = { useFrom: '2026-11-22T10:00:00.000Z', useUntil: '2036-11-22T10:00:00.000Z', iat: 1_795_341_600 };
-      const record = { service: 'audit' as const, use: 'log' as const, ...times, ...said };
-      const token = await signStatement('hub-key', record, await generateSigningKey());
-      const index = this.addRecord({ type: 'hub-key', record: token });
-      const proof = formatProof({ index, proof: this.tree.inclusionProof(index), checkpoint: this.checkpoint() });
-      links.push({ entry: this.entries[index]!, proof });
-      return index;
-    };
     const fill = (): void => {
       for (let at = 0; at < between; at += 1) this.addOpaque();
     };
     const [before, after] = [jwkOf(first), jwkOf(next)];
-    await say({ jwk: before });
+    await this.sayKey({ jwk: before });
     fill();
     this.signers.push(ed25519NoteSigner(origin, next.privateKey));
-    await say({ jwk: after, follows: await thumbprintOf(before) });
+    await this.sayKey({ jwk: after, follows: await thumbprintOf(before) });
     fill();
     if (retire) this.signers.shift();
-    const retiredAt = retire ? await say({ jwk: after, retires: await thumbprintOf(before) }) : undefined;
+    const retiredAt = retire ? await this.sayKey({ jwk: after, retires: await thumbprintOf(before) }) : undefined;
     fill();
-    this.keyLinks = Buffer.from(formatLogKeyLinks(links), 'utf8');
     return { verifierKey: verifierKey(origin, next.publicKey), retiredAt };
   }
 
-  /** The present head, signed by the first key whatever the log says of it. */
-  signedByFirst(): string {
+  /** Names its key, then a next one, and withdraws that. Gives the withdrawn one. */
+  async withdrawKey(): Promise<{ readonly verifierKey: string; readonly signer: NoteSigner }> {
+    const [first] = this.keys;
+    const lost = generateKeyPairSync('ed25519');
+    const signer = ed25519NoteSigner(origin, lost.privateKey);
+    await this.sayKey({ jwk: jwkOf(first) });
+    this.signers.push(signer);
+    await this.sayKey({ jwk: jwkOf(lost), follows: await thumbprintOf(jwkOf(first)) });
+    this.addOpaque();
+    this.signers.pop();
+    await this.sayKey({ jwk: jwkOf(first), withdraws: await thumbprintOf(jwkOf(lost)) });
+    this.addOpaque();
+    return { verifierKey: verifierKey(origin, lost.publicKey), signer };
+  }
+
+  private async sayKey(said: Omit<HubKeyRecord, 'service' | 'use' | 'useFrom' | 'useUntil' | 'iat'>): Promise<number> {
+    const times = { useFrom: '2026-11-22T10:00:00.000Z', useUntil: '2036-11-22T10:00:00.000Z', iat: 1_795_341_600 };
+    const record = { service: 'audit' as const, use: 'log' as const, ...times, ...said };
+    const token = await signStatement('hub-key', record, await generateSigningKey());
+    const index = this.addRecord({ type: 'hub-key', record: token });
+    const proof = formatProof({ index, proof: this.tree.inclusionProof(index), checkpoint: this.checkpoint() });
+    this.links.push({ entry: this.entries[index]!, proof });
+    this.keyLinks = Buffer.from(formatLogKeyLinks(this.links), 'utf8');
+    return index;
+  }
+
+  /** The present head, signed by the first key or another one whatever the log says of it. */
+  signedBy(signer: NoteSigner = ed25519NoteSigner(origin, this.keys[0].privateKey)): string {
     const head = { origin, size: this.size, root: this.tree.root() };
-    return signCheckpoint(formatCheckpoint(head), ed25519NoteSigner(origin, this.keys[0].privateKey));
+    return signCheckpoint(formatCheckpoint(head), signer);
   }
 
   static ofSize(size: number): SmallLog {

@@ -86,7 +86,7 @@ describe('an exported log that has changed its key', () => {
 
   it('is found false where the newest checkpoint is signed by the retired key alone', async () => {
     const stolen = await log.export(join(folder, 'stolen'));
-    await stolen.write('checkpoint', log.signedByFirst());
+    await stolen.write('checkpoint', log.signedBy());
     expect(await faultsOf('stolen', log.verifierKey)).toEqual(['checkpoint-invalid']);
     // Without the links it would open; what the entries say of the key does not let it pass.
     await rm(join(stolen.path, logKeysFile));
@@ -127,5 +127,57 @@ describe('an exported log that has changed its key', () => {
         { verifierKey: next.verifierKey, fromSize: expect.any(Number), from: '2026-11-22T10:00:00.000Z' },
       ],
     });
+  });
+});
+
+describe('an exported log that has withdrawn a next key', () => {
+  let folder: string;
+  let log: SmallLog;
+  let lost: Awaited<ReturnType<SmallLog['withdrawKey']>>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'withdrawn-key-'));
+    log = SmallLog.ofSize(20);
+    lost = await log.withdrawKey();
+    await log.export(join(folder, 'log'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const faultsOf = async (name: string): Promise<string[]> => {
+    const at = { folder: join(folder, name), receipts: [], someBodies: false, quiet: true };
+    const { verifierKey } = log;
+    const walked = (await runVerification({ ...at, verifierKey })).data['faults' as never] as { kind: string }[];
+    const opened = await openLog(name, { hub: new HubSettings({ verifierKey }, {}, undefined), env: {}, folder });
+    const recomputed = (await fsck(opened)).faults;
+    const kinds = (faults: readonly { kind: string }[]): string[] => faults.map(({ kind }) => kind);
+    expect(kinds(recomputed)).toEqual(kinds(walked));
+    return kinds(walked);
+  };
+
+  it('is whole, and says of that key that it was withdrawn', async () => {
+    expect(await faultsOf('log')).toEqual([]);
+    const shown = showLogKey({
+      verifierKey: log.verifierKey,
+      trusted: await trustedKeys(log.verifierKey, log.keyLinks),
+    });
+    const keys = (shown.data as { keys: { verifierKey: string; withdrawn?: true }[] }).keys;
+    expect(keys.map(({ verifierKey, withdrawn }) => [verifierKey, withdrawn])).toEqual([
+      [log.verifierKey, undefined],
+      [lost.verifierKey, true],
+    ]);
+    expect(shown.lines.join('\n')).toContain('withdrawn at');
+  });
+
+  it('is found false where the newest checkpoint is signed by that key alone', async () => {
+    const stolen = await log.export(join(folder, 'stolen'));
+    await stolen.write('checkpoint', log.signedBy(lost.signer));
+    expect(await faultsOf('stolen')).toEqual(['checkpoint-invalid']);
+  });
+
+  it('is found false where what lies beside it leaves out that it was withdrawn', async () => {
+    const short = await log.export(join(folder, 'short'));
+    const links = JSON.parse(Buffer.from(log.keyLinks!).toString('utf8')) as unknown[];
+    await short.write(logKeysFile, JSON.stringify(links.slice(0, 2)));
+    expect(await faultsOf('short')).toEqual(['log-keys-changed']);
   });
 });
