@@ -2,12 +2,18 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openReleasedKey } from '#envelope';
+import { followLogKeys, type LogKeyLink, logKeysFile, openReleasedKey, parseLogKeyLinks } from '#envelope';
 import { unwrap } from '#kernel';
+import { openCheckpoint } from '#merkle';
 import { until } from '#testing';
 import { runCli } from '../../apps/cli/src/program.js';
 import { type HubAgency, statute } from './hub-agency.js';
 import { type RunningHub, startTestHub } from './running-hub.js';
+
+interface ShownKey {
+  readonly verifierKey: string;
+  readonly untilSize?: number;
+}
 
 interface Ran {
   readonly code: number;
@@ -20,6 +26,7 @@ describe('an auditor with the command line only', () => {
   let municipality: HubAgency;
   let county: HubAgency;
   let receiptFile: string;
+  let exchangeId: string;
 
   const kotovayla = async (...args: string[]): Promise<Ran> => {
     const out: string[] = [];
@@ -47,9 +54,16 @@ describe('an auditor with the command line only', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  /** An old checkpoint, and the links to the log's keys that are shown today. */
+  async function keptFromBefore(): Promise<{ links: LogKeyLink[]; checkpoint: string }> {
+    const links = unwrap(parseLogKeyLinks(await readFile(join(folder, 'after', logKeysFile), 'utf8')));
+    return { links, checkpoint: await readFile(join(folder, 'before', 'checkpoint'), 'utf8') };
+  }
+
   /** @returns file with the receipt that the county got, opened */
   async function passOneMessage(): Promise<string> {
     const context = municipality.context(county, 'request', { categories: [11], basis: [statute([11])] });
+    ({ exchangeId } = context);
     const sealed = await municipality.seal(county, context);
     await municipality.post(sealed);
     await county.mailUntil(county.message(sealed.manifestHash));
@@ -153,6 +167,71 @@ describe('an auditor with the command line only', () => {
       data: { problem: { code: 'UNAUTHENTICATED' } },
     });
   });
+
+  it('keeps its proofs when the log changes its key: old and new receipts, an old checkpoint and an old bundle, offline', async () => {
+    const { supervisor, folder: data } = running.stack;
+    const next = data.within('keys', 'next-log.jwk');
+    const first = running.hub.pins.LOG_VERIFIER_KEY;
+    /** Without the hub: with what lies in the folder and one known key. */
+    const offline = async (...args: string[]): Promise<Ran> => {
+      const lines: string[] = [];
+      const out = (line: string) => void lines.push(line);
+      const code = await runCli([...args, '--json'], { env: {}, folder, out, err: out });
+      return { code, data: JSON.parse(lines.join('\n')) as Record<string, unknown> };
+    };
+    const keysOnce = async (wished: (keys: readonly ShownKey[]) => boolean): Promise<string[]> => {
+      let keys: readonly ShownKey[] = [];
+      await until('the keys of the log', async () => {
+        const { code, data: shown } = await kotovayla('log', 'key');
+        keys = code === 0 ? (shown['keys'] as ShownKey[]) : [];
+        return wished(keys);
+      });
+      return keys.map(({ verifierKey }) => verifierKey);
+    };
+    const exportBeyond = async (name: string, size: number): Promise<void> =>
+      until(
+        `the tree of ${size} entries is published`,
+        async () => Number((await kotovayla('log', 'export', name)).data['size']) >= size,
+      );
+    const given = async (name: string): Promise<number> =>
+      Number((await kotovayla('log', 'proof', '1', '--cose', '--out', name)).data['size']);
+
+    expect(await kotovayla('evidence', exchangeId, '--out', 'before.zip', ...asAuditor)).toMatchObject({ code: 0 });
+    await given('before.cose');
+    await exportBeyond('before', 1);
+
+    await supervisor.reconfigure('audit', { LOG_NEXT_KEY_FILE: next });
+    await keysOnce((keys) => keys.length === 2);
+    await given('meanwhile.cose');
+    await supervisor.reconfigure('audit', { LOG_KEY_FILE: next, LOG_NEXT_KEY_FILE: undefined });
+    const [, newest = ''] = await keysOnce(([before]) => before?.untilSize !== undefined);
+    await exportBeyond('after', await given('after.cose'));
+
+    for (const key of [first, newest]) {
+      const known = ['--verifier-key', key];
+      for (const receipt of ['before.cose', 'meanwhile.cose', 'after.cose'])
+        expect(await offline('verify-receipt', receipt, '--log', 'after', ...known)).toMatchObject({
+          code: 0,
+          data: { ok: true, index: 1 },
+        });
+      expect(await offline('fsck', 'after', '--earlier', 'before', ...known)).toMatchObject({
+        code: 0,
+        data: { faults: [] },
+      });
+    }
+    // What was made before the change names no later key: who holds it knows the first one.
+    for (const kept of ['before.zip', 'before'])
+      expect(await offline('verify', kept, '--verifier-key', first)).toMatchObject({ code: 0, data: { ok: true } });
+    const { links, checkpoint } = await keptFromBefore();
+    const chain = unwrap(await followLogKeys(newest, links));
+    expect(openCheckpoint(checkpoint, chain).ok).toBe(true);
+    expect(await kotovayla('evidence', exchangeId, '--out', 'after.zip', ...asAuditor)).toMatchObject({ code: 0 });
+    for (const key of [first, newest])
+      expect(await offline('verify', 'after.zip', '--verifier-key', key)).toMatchObject({
+        code: 0,
+        data: { ok: true },
+      });
+  }, 180_000);
 
   it('is told that nothing is parked, and of no such message', async () => {
     expect(await kotovayla('parked', 'list')).toMatchObject({ code: 0, data: { parked: [] } });
