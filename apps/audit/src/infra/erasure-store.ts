@@ -12,7 +12,7 @@ import { type CandidateEntry } from '../domain/erasure-targets.js';
 import { consentTypes } from '../domain/entry-types.js';
 import { bigintArray, byteaArray } from './binary-array.js';
 import type { Queryable } from './log-store.js';
-import { auditSchema as s, chainNamed, hasPlace, placesOfRuns } from './schema.js';
+import { auditSchema as s, chainNamed, hasPlace, placesOfRuns, placesWithin } from './schema.js';
 
 /** Entries of one proposal. What is over waits for the next. */
 export const maxTargets = 20_000;
@@ -119,8 +119,9 @@ export class ErasureStore {
   /** How many of these entries the agency is a party of. */
   async ownAmong(agency: AgencyId, ranges: readonly IndexRange[]): Promise<number> {
     const { rows } = await this.client.query<{ count: number }>({
-      text: `SELECT count(*)::float8 AS count FROM ${placesOfRuns} JOIN unnest($2::bigint[], $3::bigint[]) AS r (low, high)
-             ON leaf_index BETWEEN low AND high WHERE run.chain = ${chainNamed('$1')}`,
+      text: `SELECT coalesce(sum(own.count), 0)::float8 AS count FROM unnest($2::bigint[], $3::bigint[]) AS r (low, high)
+             CROSS JOIN LATERAL (SELECT count(*) FROM ${placesOfRuns}
+               WHERE ${placesWithin(chainNamed('$1'), 'r.low', 'r.high + 1')}) AS own`,
       values: [agency, ...bounds(ranges)],
     });
     return rows[0]?.count ?? 0;

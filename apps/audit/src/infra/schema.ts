@@ -16,5 +16,5 @@ export const placesOfRuns = `${auditSchema}.chain_run AS run
 /** SQL for which of them are of one chain and within [from, end): by the index alone, however long the chain goes on. */
 export const placesWithin = (chain: string, from: string, end: string): string =>
   `run.chain = ${chain} AND run.last_leaf >= ${from} AND run.last_leaf <= coalesce(
-     (SELECT min(last_leaf) FROM ${auditSchema}.chain_run WHERE chain = ${chain} AND last_leaf >= ${end} - 1), ${end})
+     (SELECT min(last_leaf) FROM ${auditSchema}.chain_run WHERE chain = ${chain} AND last_leaf >= (${end}) - 1), ${end})
    AND place.leaf_index >= ${from} AND place.leaf_index < ${end}`;

@@ -57,11 +57,15 @@ export class ChainRuns1764160000001 implements MigrationInterface {
           END IF;
           PERFORM set_config('${s}.erasing', pg_current_xact_id()::text, true);
           -- An agency's number and a leaf are about no person. Of a subject's chain the newest stays, or it would begin again.
-          WITH torn AS (
-            DELETE FROM ${s}.chain_run AS run USING ${s}.chain AS of
-            WHERE of.id = run.chain AND of.name ~ '^p[0-9]' AND run.leaves && erase_entries.leaves
+          WITH hit AS (
+            SELECT DISTINCT run.chain, run.last_leaf
+            FROM ${s}.chain_run AS run JOIN ${s}.chain AS of ON of.id = run.chain CROSS JOIN LATERAL unnest(run.leaves) AS each (leaf)
+            WHERE of.name ~ '^p[0-9]' AND each.leaf IN (SELECT unnest(erase_entries.leaves))
               AND run.last_leaf >= (SELECT min(leaf) FROM unnest(erase_entries.leaves) AS leaf)
-            RETURNING run.*
+              AND run.leaves[1] <= (SELECT max(leaf) FROM unnest(erase_entries.leaves) AS leaf)
+          ), torn AS (
+            DELETE FROM ${s}.chain_run AS run USING hit
+            WHERE run.chain = hit.chain AND run.last_leaf = hit.last_leaf RETURNING run.*
           ), place AS (
             SELECT torn.chain, torn.last_leaf, torn.number + at - 1 AS number, leaf, at,
               coalesce(torn.leaves[at - 1], torn.previous) AS previous, ${s}.link_within(torn.link, torn.leaves, at) AS link
