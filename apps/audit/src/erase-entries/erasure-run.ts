@@ -286,11 +286,15 @@ export class ErasureRun {
   private async wrapAnew(secrets: readonly WrappedSecret[], former: string): Promise<WrappedSecret[]> {
     const { kek, logger } = this.options;
     const anew: WrappedSecret[] = [];
-    for (const [at, { leafIndex, wrapped }] of secrets.entries()) {
-      if (at > 0 && at % secretsPerTurn === 0) await nextTurn();
-      const again = kek.rewrap(wrapped, former);
-      if (again.ok) anew.push({ leafIndex, wrapped: again.value });
-      else logger.error({ leafIndex }, 'this secret does not unwrap: its body is lost');
+    for (let from = 0; from < secrets.length; from += secretsPerTurn) {
+      if (from > 0) await nextTurn();
+      const some = secrets.slice(from, from + secretsPerTurn);
+      const again = kek.rewrapAll(some.map(({ wrapped }) => ({ wrapped, kek: former })));
+      for (const [at, { leafIndex }] of some.entries()) {
+        const wrapped = again[at];
+        if (wrapped) anew.push({ leafIndex, wrapped });
+        else logger.error({ leafIndex }, 'this secret does not unwrap: its body is lost');
+      }
     }
     return anew;
   }

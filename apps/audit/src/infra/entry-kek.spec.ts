@@ -56,6 +56,20 @@ describe('leaving an entry key', () => {
     expect(await readdir(folder)).toEqual(['kek.jwk']);
   });
 
+  it('wraps many secrets anew together as each by itself, and leaves out what does not unwrap', async () => {
+    const kek = await EntryKek.load(path);
+    const former = kek.id;
+    const secrets = Array.from({ length: 5 }, () => randomBytes(32));
+    const wrapped = secrets.map((one) => ({ wrapped: kek.wrap(one), kek: former }));
+    await kek.beginLeaving();
+    wrapped[2]!.wrapped[0]! ^= 1;
+    wrapped[3] = { wrapped: kek.wrap(secrets[3]!), kek: 'unknown1' };
+    const anew = kek.rewrapAll(wrapped);
+    expect(anew.map((one) => one && unwrap(kek.unwrap(one, kek.id)))).toEqual(
+      secrets.map((one, at) => (at === 2 || at === 3 ? undefined : one)),
+    );
+  });
+
   it('writes over the bytes of the former key', async () => {
     const kek = await EntryKek.load(path);
     const { k } = JSON.parse(await readFile(path, 'utf8')) as { k: string };

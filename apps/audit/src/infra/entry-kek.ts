@@ -94,6 +94,13 @@ export class EntryKek {
     return secret.ok ? ok(this.wrap(secret.value)) : secret;
   }
 
+  /** Each as `rewrap`, all together; undefined for one that does not unwrap. */
+  rewrapAll(secrets: Parameters<typeof unwrapSecrets>[0]): (Buffer | undefined)[] {
+    const opened = this.unwrapAll(secrets);
+    const anew = this.current.wrapAll(opened.filter((secret) => secret !== undefined))[Symbol.iterator]();
+    return opened.map((secret) => secret && anew.next().value);
+  }
+
   /** A next key is durable and wraps from here on. Goes on with one that is there already. */
   async beginLeaving(): Promise<void> {
     if (this.former) return;
