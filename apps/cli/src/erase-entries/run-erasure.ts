@@ -3,15 +3,17 @@ import { AppError, adviceOf, isErrorCode } from '#kernel';
 import { indexOf, listOf, textIn, textOf, textsOf, unexpected } from '../domain/answer-members.js';
 import type { CommandOutcome } from '../domain/command-outcome.js';
 import { type Auditor, lookBy, lookingSession } from '../infra/acting-auditor.js';
+import type { AuditSession } from '../infra/audit-session.js';
 import type { HubSettings } from '../infra/hub-settings.js';
 import { type Progress, progressBar } from '../infra/progress.js';
 
-export interface RunPatience {
+interface RunPatience {
   readonly askEveryMs: number;
   /** So long the hub may say nothing, as while its service starts again. */
   readonly silentMs: number;
 }
 
+const patience: RunPatience = { askEveryMs: 1_000, silentMs: 120_000 };
 /** Services that stop again and again are somebody's to look at. */
 const mostInterruptions = 10;
 
@@ -28,12 +30,16 @@ const why: Readonly<Record<string, string>> = {
  * service interrupted is started again, which goes on with it. Errors: FORBIDDEN, UNAVAILABLE and TIMEOUT (the hub is silent;
  * the run goes on all the same).
  */
-export async function runErasure(
-  hub: HubSettings,
-  auditor: Auditor,
-  { askEveryMs, silentMs }: RunPatience = { askEveryMs: 1_000, silentMs: 120_000 },
+export async function runErasure(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  return followRun(await lookingSession(auditor, hub), auditor, patience);
+}
+
+/** Errors: as `runErasure`. */
+export async function followRun(
+  session: Pick<AuditSession, 'get' | 'start'>,
+  auditor: Pick<Auditor, 'worker'>,
+  { askEveryMs, silentMs }: RunPatience,
 ): Promise<CommandOutcome> {
-  const session = await lookingSession(auditor, hub);
   const start = async (): Promise<Run> => runOf(await session.start(`v1/audit/erasures/runs${lookBy(auditor)}`));
   const look = async ({ run }: Run): Promise<Run> =>
     runOf(await session.get(`v1/audit/erasures/runs/${run}${lookBy(auditor)}`));

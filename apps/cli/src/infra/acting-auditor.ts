@@ -31,7 +31,7 @@ export const lookingSession = ({ agency, files }: Auditor, hub: HubSettings): Pr
   openSession({ agency, files }, hub);
 
 /** Query of a look by this auditor. */
-export const lookBy = ({ worker }: Auditor, query: Readonly<Record<string, string>> = {}): string => {
+export const lookBy = ({ worker }: Pick<Auditor, 'worker'>, query: Readonly<Record<string, string>> = {}): string => {
   const members = new URLSearchParams({ ...query, ...(worker !== undefined && { askedBy: worker }) }).toString();
   return members === '' ? '' : `?${members}`;
 };
