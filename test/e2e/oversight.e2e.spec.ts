@@ -42,6 +42,7 @@ interface Erasure {
   readonly targets: string;
   readonly entries: number;
   readonly state: string;
+  readonly accepted: readonly object[];
 }
 
 type Acting =
@@ -366,8 +367,9 @@ describe('an erasure over HTTP', () => {
     const said = { selection: { by: 'indices' as const, indices }, ground: 'unlawful', ...accepting };
     return by.call('POST', '/v1/audit/erasures', { proposal: await signed(by, 'erasure-proposal', said) });
   };
-  const approve = async (by: HubAgency, { proposal, targets, entries }: Erasure): Promise<string> => {
-    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries };
+  const approve = async (by: HubAgency, erasure: Erasure, acceptsUnconfirmed = ['edge-refusal']): Promise<string> => {
+    const { proposal, targets, entries } = erasure;
+    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries, acceptsUnconfirmed };
     return coded(
       await by.call('POST', '/v1/audit/erasures/approvals', { approval: await signed(by, 'erasure-approval', said) }),
     );
@@ -412,6 +414,10 @@ describe('an erasure over HTTP', () => {
     expect(await approve(ombudsman, { ...erasure, proposal: noHash })).toBe('404 NOT_FOUND');
     expect(await approve(ombudsman, { ...erasure, entries: erasure.entries + 1 })).toBe('409 TARGETS_DIFFER');
     expect(await run(kela)).toBe('403 FORBIDDEN');
+    expect(erasure.accepted).toEqual([
+      { id: 'edge-refusal', floor: '0 days', ceiling: '1 years', ground: 'GDPR 5(1)(e), 32', entries: 1 },
+    ]);
+    expect(await approve(ombudsman, erasure, ['disclosure'])).toBe('422 RETENTION_UNCONFIRMED');
     expect(await approve(ombudsman, erasure)).toBe('OK');
     expect(await erasuresOf(municipality)).toEqual([]);
     expect(await erasuresOf(kela)).toEqual([`${erasure.proposal} approved`]);
@@ -432,7 +438,8 @@ describe('an erasure over HTTP', () => {
   it('is not approved by one agency in another’s name', async () => {
     const { body } = await propose(kela, await refusedCalls(kela, 1));
     const { proposal, targets, entries } = body.erasure;
-    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries };
+    const acceptsUnconfirmed = ['edge-refusal'];
+    const said = { proposal: proposal as Sha256, targets: targets as Sha256, count: entries, acceptsUnconfirmed };
     const approval = await signed(ombudsman, 'erasure-approval', said);
     expect(coded(await kela.call('POST', '/v1/audit/erasures/approvals', { approval }))).toBe('403 SENDER_MISMATCH');
     const inTheirName = await signStatement(

@@ -95,11 +95,23 @@ export function addRetentionCommands(
     },
   );
   const approve = signed(erase.command('approve'))
-    .description('agree to a proposal, signed with another agency’s key')
+    .description('agree to a proposal, signed with another agency’s key; see erase show')
+    .option(
+      '--accept-unconfirmed <classes...>',
+      'the classes that the proposal accepts: the agency answers for them too',
+    )
     .argument('<proposal>');
-  run<HubFlags & Signing>(approve, async ({ options, hub }) => {
+  run<HubFlags & Signing & { acceptUnconfirmed?: string[] }>(approve, async ({ options, hub }) => {
     const { approveErasure } = await import('./erase-entries/erase-entries.js');
-    return approveErasure(hub, approve.processedArgs[0] as string, auditorOf(options));
+    const { acceptUnconfirmed: accepts = [] } = options;
+    return approveErasure(hub, { proposal: approve.processedArgs[0] as string, accepts, signer: auditorOf(options) });
+  });
+  const show = looking(erase.command('show'))
+    .description('what a proposal selects, and which unconfirmed classes it accepts: before approving')
+    .argument('<proposal>');
+  run<HubFlags & Looking>(show, async ({ options, hub }) => {
+    const { showErasure } = await import('./erase-entries/erase-entries.js');
+    return showErasure(hub, show.processedArgs[0] as string, auditorOf(options));
   });
   run<HubFlags & Looking>(
     looking(erase.command('run')).description(

@@ -36,7 +36,10 @@ export class Eraser {
       ...['erase', 'propose', ...auditor, '--worker', 'tarkastaja-1', '--ground', 'unlawful'],
       ...['--indices', indices.join(','), '--accept-unconfirmed', 'edge-refusal'],
     );
-    await this.kotovayla('erase', 'approve', erasure.proposal, ...second, '--worker', 'tarkastaja-2');
+    await this.kotovayla(
+      ...['erase', 'approve', erasure.proposal, ...second, '--worker', 'tarkastaja-2'],
+      ...['--accept-unconfirmed', 'edge-refusal'],
+    );
     const { erased, tombstones, destroyedKek, rewrapped } = await this.kotovayla<{
       erased: number;
       tombstones: number[];

@@ -36,6 +36,8 @@ export interface ErasureApproval {
   /** What the selection comes to: hash of the canonical list of index ranges, and the number of entries. */
   targets: Sha256;
   count: number;
+  /** What the proposal accepts, where it does: the second agency has seen it and answers for it, too. */
+  acceptsUnconfirmed?: string[];
   agency: AgencyId;
   worker: string;
   jti: string;
@@ -106,11 +108,13 @@ const scope: Check<HoldScope> = either(
   ),
 );
 
+const acceptsUnconfirmed = optional(also(list(code, { min: 1, max: 64 }), areUnique));
+
 export const erasureProposal: Check<ErasureProposal> = closed<ErasureProposal>({
   ...signed,
   selection,
   ground: code,
-  acceptsUnconfirmed: optional(also(list(code, { min: 1, max: 64 }), areUnique)),
+  acceptsUnconfirmed,
 });
 
 export const erasureApproval: Check<ErasureApproval> = closed<ErasureApproval>({
@@ -118,6 +122,7 @@ export const erasureApproval: Check<ErasureApproval> = closed<ErasureApproval>({
   proposal: hash,
   targets: hash,
   count: integer(1),
+  acceptsUnconfirmed,
 });
 
 export const legalHold: Check<LegalHold> = closed<LegalHold>({ ...signed, scope, matter });

@@ -323,9 +323,10 @@ describe('statements', () => {
     ['no class', []],
     ['a class twice', ['inquiry', 'inquiry']],
     ['all classes at once', '*'],
-  ])('an erasure that accepts %s', async (_name, acceptsUnconfirmed) =>
-    expect(await verifyForged('erasure-proposal', { acceptsUnconfirmed })).toBe('MALFORMED'),
-  );
+  ])('an erasure that accepts %s, or agrees to it', async (_name, acceptsUnconfirmed) => {
+    expect(await verifyForged('erasure-proposal', { acceptsUnconfirmed })).toBe('MALFORMED');
+    expect(await verifyForged('erasure-approval', { acceptsUnconfirmed })).toBe('MALFORMED');
+  });
 
   it('an outcome with an unknown code', async () => {
     expect(await verifyForged('outcome', { code: 'toString' })).toBe('MALFORMED');

@@ -19,6 +19,7 @@ import { CalledBy, ServiceCalls } from '#platform';
 import { Looks } from '../append-entries/looks.js';
 import { type Caller, callerOf } from '../domain/caller.js';
 import { leftByReason } from '../domain/left-erasures.js';
+import type { Period } from '../domain/retention.js';
 import type { StoredErasureRun } from '../infra/erasure-run-store.js';
 import { spokenBy } from '../infra/signed-word.js';
 import { ErasureRuns } from './erasure-runs.js';
@@ -86,7 +87,14 @@ const viewOf = (erasure: SeenErasure): Erasure => ({
   tombstone: erasure.tombstone === null ? undefined : BigInt(erasure.tombstone),
   erasedAt: erasure.erasedAt ?? undefined,
   holds: [...erasure.holds],
+  accepted: erasure.accepted.map(({ floor, ceiling, ...one }) => ({
+    ...one,
+    floor: periodOf(floor),
+    ceiling: periodOf(ceiling),
+  })),
 });
+
+const periodOf = (period: Period | null): string => (period ? `${period.count} ${period.unit}` : '');
 
 const runOf = (run: StoredErasureRun, { agency, supervising }: Caller): ErasureRun => {
   const { id, state, startedAt, seenAt, interruptions, entries, erased, persons } = run;

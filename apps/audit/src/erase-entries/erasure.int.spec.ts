@@ -309,6 +309,44 @@ describe('who may erase', () => {
     expect(accepted.map(({ purpose }) => purpose).sort()).toEqual(['county-disclosure', 'inquiry']);
   });
 
+  it('by an acceptance that the approving agency has seen and signs too', async () => {
+    const hub = await start();
+    const person = somebody();
+    await hub.log(about(person), about(person, { type: 'message-accepted', at: yearsAgo(20) }));
+    const accepts = ['inquiry', 'county-disclosure'];
+    const token = await hub.proposal(city, bySubject(person), 'unlawful', accepts);
+    const { erasure } = await hub.erasures.propose(token);
+    expect(erasure.accepted).toEqual([
+      {
+        id: 'inquiry',
+        floor: { unit: 'days', count: 0 },
+        ceiling: { unit: 'years', count: 2 },
+        ground: 'GDPR 5(1)(e)',
+        entries: 1,
+      },
+      {
+        id: 'county-disclosure',
+        floor: { unit: 'years', count: 12 },
+        ceiling: { unit: 'years', count: 13 },
+        ground: '703/2023',
+        entries: 1,
+      },
+    ]);
+    const approve = async (seen: readonly string[]): Promise<string> =>
+      codeOf(hub.approval(ombudsman, erasure, seen).then((approval) => hub.erasures.approve(approval)));
+    expect(await approve([])).toBe('RETENTION_UNCONFIRMED');
+    expect(await approve(['inquiry'])).toBe('RETENTION_UNCONFIRMED');
+    expect(await approve([...accepts, 'disclosure'])).toBe('RETENTION_UNCONFIRMED');
+    expect(await approve(accepts.toReversed())).toBe('OK');
+    const named = await owner<{ purpose: string }>(
+      `SELECT purpose FROM audit.entry_index WHERE type IN ('erasure-approved', 'erasure-class-accepted')
+       AND actor = '${ombudsman.id}' ORDER BY leaf_index DESC LIMIT 3`,
+    );
+    expect(named.map(({ purpose }) => purpose).sort()).toEqual(['county-disclosure', 'inquiry', 'unlawful']);
+    await threeApproved(hub);
+    expect((await hub.erasureRun.run()).erased).toBe(5);
+  });
+
   /** Three persons' entries, approved to be erased by classes that were confirmed then and are so no more. */
   async function approvedBeforeDoubt(hub: ErasingHub): Promise<{ leaves: number[]; confirm: (said: boolean) => void }> {
     const confirm = (said: boolean): void => {

@@ -15,7 +15,15 @@ import { plainProposal } from '../append-entries/proposal.js';
 import { type Caller, isSupervising } from '../domain/caller.js';
 import { type CandidateEntry, chooseTargets, personsIn } from '../domain/erasure-targets.js';
 import { holdsOver } from '../domain/legal-holds.js';
-import { type RetentionClass, type RetentionData, after, groundOf, unconfirmedAmong } from '../domain/retention.js';
+import {
+  type Period,
+  type RetentionClass,
+  type RetentionData,
+  after,
+  classOf,
+  groundOf,
+  unconfirmedAmong,
+} from '../domain/retention.js';
 import type { AgencyKeys } from '../infra/agency-keys.js';
 import type { EntryKek } from '../infra/entry-kek.js';
 import { type ErasureStore, type SelectOptions, type StoredErasure, type StoredHold } from '../infra/erasure-store.js';
@@ -38,7 +46,21 @@ export type ErasureState = 'proposed' | 'approved' | 'lapsed' | 'erasing' | 'era
 export interface SeenErasure extends StoredErasure {
   readonly state: ErasureState;
   readonly holds: readonly Sha256[];
+  readonly accepted: readonly AcceptedClass[];
 }
+
+/** A class that nobody compared with the law and that the proposer accepted, by the data of today. */
+export interface AcceptedClass {
+  readonly id: string;
+  readonly floor: Period | null;
+  readonly ceiling: Period | null;
+  readonly ground: string;
+  /** Of it, among what is to be erased. */
+  readonly entries: number;
+}
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+  some.toSorted().join(' ') === others.toSorted().join(' ');
 
 const acceptedIn = (proposal: string): readonly string[] =>
   unwrap(readStatement('erasure-proposal', proposal)).payload.acceptsUnconfirmed ?? [];
@@ -103,11 +125,14 @@ export class Erasures {
     return { erasure: await this.find(word.hash), kept };
   }
 
-  /** Errors: those of a statement, NOT_FOUND, SAME_HAND, TARGETS_DIFFER, FORBIDDEN, CONFLICT (lapsed, or approved by another). */
+  /**
+   * Errors: those of a statement, NOT_FOUND, SAME_HAND, TARGETS_DIFFER, FORBIDDEN, CONFLICT (lapsed, or approved by another),
+   * RETENTION_UNCONFIRMED (it does not name just the classes that the proposal accepts; with `classes`).
+   */
   async approve(token: string): Promise<SeenErasure> {
     const { store, appender, clock, kek } = this.context;
     const word = await signedWord('erasure-approval', token, this.context);
-    const { agency, proposal, targets, count } = word.payload;
+    const { agency, proposal, targets, count, acceptsUnconfirmed = [] } = word.payload;
     const erasure = await store.erasure(proposal);
     if (!erasure) throw new AppError('NOT_FOUND');
     if (erasure.approvalHash === word.hash) return this.seen(erasure);
@@ -116,9 +141,20 @@ export class Erasures {
     if (erasure.approvalHash !== null || this.lapsed(erasure)) throw new AppError('CONFLICT');
     if (!isSupervising(agency) && (await store.ownAmong(agency, erasure.indices)) < count)
       throw new AppError('FORBIDDEN');
+    const accepted = erasure.proposal === null ? [] : acceptedIn(erasure.proposal);
+    if (!isSame(accepted, acceptsUnconfirmed))
+      throw new AppError('RETENTION_UNCONFIRMED', `The proposal accepts: ${accepted.join(', ') || 'none'}.`, {
+        classes: accepted,
+      });
     const now = clock.now();
-    const entry = entryOfWord('erasure-approved', word, { kek, at: now, purpose: erasure.ground }, 'erasure-approval');
-    await appender.append(plainProposal([entry]));
+    await appender.append(
+      plainProposal([
+        entryOfWord('erasure-approved', word, { kek, at: now, purpose: erasure.ground }, 'erasure-approval'),
+        ...accepted.map((id) =>
+          entryOfWord('erasure-class-accepted', word, { kek, at: now, purpose: id, of: id }, 'erasure-approval'),
+        ),
+      ]),
+    );
     await store.approve({
       proposalHash: proposal,
       approval: token,
@@ -204,9 +240,11 @@ export class Erasures {
   }
 
   private async seen(erasure: StoredErasure, standing?: readonly StoredHold[]): Promise<SeenErasure> {
-    if (erasure.erasedAt !== null) return { ...erasure, state: 'erased', holds: [] };
+    if (erasure.erasedAt !== null) return { ...erasure, state: 'erased', holds: [], accepted: [] };
     const holds = standing ?? (await this.context.store.holds({ standing: true }));
-    const over = holds.length === 0 ? [] : holdsOver(holds, await this.candidatesOf(erasure));
+    const accepted = erasure.proposal === null ? [] : acceptedIn(erasure.proposal);
+    const entries = holds.length + accepted.length === 0 ? [] : await this.candidatesOf(erasure);
+    const over = holdsOver(holds, entries);
     const state =
       erasure.tombstone !== null
         ? 'erasing'
@@ -215,7 +253,25 @@ export class Erasures {
           : this.lapsed(erasure)
             ? 'lapsed'
             : 'proposed';
-    return { ...erasure, state, holds: over.map(({ holdHash }) => holdHash) };
+    return {
+      ...erasure,
+      state,
+      holds: over.map(({ holdHash }) => holdHash),
+      accepted: this.acceptedClasses(accepted, entries),
+    };
+  }
+
+  private acceptedClasses(ids: readonly string[], entries: readonly CandidateEntry[]): AcceptedClass[] {
+    const { data, clock } = this.context;
+    const counts = new Map<string, number>();
+    for (const entry of entries) {
+      const id = classOf(data, entry, clock.now())?.id ?? '';
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    return ids.map((id) => {
+      const { floor = null, ceiling = null, ground = '' } = data.classes.find((one) => one.id === id) ?? {};
+      return { id, floor, ceiling, ground, entries: counts.get(id) ?? 0 };
+    });
   }
 
   /** Nobody approved it in time, and nobody may now. */

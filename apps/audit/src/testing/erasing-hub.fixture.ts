@@ -183,11 +183,26 @@ export class ErasingHub {
     );
   }
 
+  /** @param accepts by default what the proposal accepts */
   approval(
     approver: Party,
-    { proposalHash, targets, entries }: Pick<SeenErasure, 'proposalHash' | 'targets' | 'entries'>,
+    {
+      proposalHash,
+      targets,
+      entries,
+      accepted,
+    }: Pick<SeenErasure, 'proposalHash' | 'targets' | 'entries' | 'accepted'>,
+    accepts: readonly string[] = accepted.map(({ id }) => id),
   ): Promise<string> {
-    const said = { v: 1 as const, proposal: proposalHash, targets, count: entries, ...this.signedBy(approver) };
+    const accepting = accepts.length > 0 && { acceptsUnconfirmed: [...accepts] };
+    const said = {
+      v: 1 as const,
+      proposal: proposalHash,
+      targets,
+      count: entries,
+      ...accepting,
+      ...this.signedBy(approver),
+    };
     return signStatement('erasure-approval', said, approver.auditing);
   }
 

@@ -32,6 +32,14 @@ class ErasedRangeDto {
   @ApiProperty({ description: 'Included' }) last: number;
 }
 
+class AcceptedClassDto {
+  @ApiProperty({ description: 'Retention class' }) id: string;
+  @ApiProperty({ description: 'Such as 5 years; empty: for good' }) floor: string;
+  @ApiProperty() ceiling: string;
+  @ApiProperty({ description: 'Provision' }) ground: string;
+  @ApiProperty({ description: 'Of it, among what is to be erased' }) entries: number;
+}
+
 class ErasureDto {
   @ApiProperty({ description: 'Hash of the signed proposal' }) proposal: string;
   @ApiProperty({ enum: ['proposed', 'approved', 'lapsed', 'erasing', 'erased'] }) state: string;
@@ -47,6 +55,12 @@ class ErasureDto {
   @ApiPropertyOptional({ description: 'Index of the tombstone’s leaf' }) tombstone?: number;
   @ApiPropertyOptional({ format: 'date-time' }) erasedAt?: string;
   @ApiProperty({ type: [String], description: 'Hashes of the holds that block it' }) holds: string[];
+  @ApiProperty({
+    type: [AcceptedClassDto],
+    description:
+      'Classes that nobody compared with the law and for which the proposer answers: the approval names the same ones as `acceptsUnconfirmed`',
+  })
+  accepted: AcceptedClassDto[];
 }
 
 class ErasuresDto {

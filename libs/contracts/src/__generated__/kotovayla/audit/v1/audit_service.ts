@@ -343,6 +343,20 @@ export interface Erasure {
     | undefined;
   /** Hashes of the holds that block it. */
   holds: string[];
+  /** What the proposer accepted by its signature: empty where every class is confirmed, and when it is done. */
+  accepted: AcceptedClass[];
+}
+
+/** A retention class whose periods nobody has compared with the law, and for which the proposing agency answers. */
+export interface AcceptedClass {
+  id: string;
+  /** Such as 5 years; empty: for good. */
+  floor: string;
+  ceiling: string;
+  /** Provision that the class rests on. */
+  ground: string;
+  /** Entries of it among those that are to be erased. */
+  entries: number;
 }
 
 export interface ProposeErasureRequest {
@@ -5028,6 +5042,7 @@ function createBaseErasure(): Erasure {
     tombstone: undefined,
     erasedAt: undefined,
     holds: [],
+    accepted: [],
   };
 }
 
@@ -5077,6 +5092,9 @@ export const Erasure: MessageFns<Erasure> = {
     }
     for (const v of message.holds) {
       writer.uint32(114).string(v!);
+    }
+    for (const v of message.accepted) {
+      AcceptedClass.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -5206,6 +5224,14 @@ export const Erasure: MessageFns<Erasure> = {
             message.holds.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.accepted.push(AcceptedClass.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5247,6 +5273,9 @@ export const Erasure: MessageFns<Erasure> = {
         : undefined,
       holds: globalThis.Array.isArray(object?.holds)
         ? object.holds.map((e: any) => globalThis.String(e))
+        : [],
+      accepted: globalThis.Array.isArray(object?.accepted)
+        ? object.accepted.map((e: any) => AcceptedClass.fromJSON(e))
         : [],
     };
   },
@@ -5295,6 +5324,9 @@ export const Erasure: MessageFns<Erasure> = {
     if (message.holds?.length) {
       obj.holds = message.holds;
     }
+    if (message.accepted?.length) {
+      obj.accepted = message.accepted.map((e) => AcceptedClass.toJSON(e));
+    }
     return obj;
   },
 
@@ -5319,6 +5351,140 @@ export const Erasure: MessageFns<Erasure> = {
       : undefined;
     message.erasedAt = object.erasedAt ?? undefined;
     message.holds = object.holds?.map((e) => e) || [];
+    message.accepted = object.accepted?.map((e) => AcceptedClass.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAcceptedClass(): AcceptedClass {
+  return { id: "", floor: "", ceiling: "", ground: "", entries: 0 };
+}
+
+export const AcceptedClass: MessageFns<AcceptedClass> = {
+  encode(message: AcceptedClass, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.floor !== "") {
+      writer.uint32(18).string(message.floor);
+    }
+    if (message.ceiling !== "") {
+      writer.uint32(26).string(message.ceiling);
+    }
+    if (message.ground !== "") {
+      writer.uint32(34).string(message.ground);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(40).uint32(message.entries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptedClass {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptedClass();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.floor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ceiling = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ground = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.entries = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AcceptedClass {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      floor: isSet(object.floor) ? globalThis.String(object.floor) : "",
+      ceiling: isSet(object.ceiling) ? globalThis.String(object.ceiling) : "",
+      ground: isSet(object.ground) ? globalThis.String(object.ground) : "",
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+    };
+  },
+
+  toJSON(message: AcceptedClass): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.floor !== "") {
+      obj.floor = message.floor;
+    }
+    if (message.ceiling !== "") {
+      obj.ceiling = message.ceiling;
+    }
+    if (message.ground !== "") {
+      obj.ground = message.ground;
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AcceptedClass>, I>>(base?: I): AcceptedClass {
+    return AcceptedClass.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcceptedClass>, I>>(object: I): AcceptedClass {
+    const message = createBaseAcceptedClass();
+    message.id = object.id ?? "";
+    message.floor = object.floor ?? "";
+    message.ceiling = object.ceiling ?? "";
+    message.ground = object.ground ?? "";
+    message.entries = object.entries ?? 0;
     return message;
   },
 };
