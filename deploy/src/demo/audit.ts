@@ -6,6 +6,7 @@ import type { Hub } from '../hub/hub.js';
 import type { Stack } from '../stack.js';
 import { poll } from './agency-system.js';
 import { agencies } from './cast.js';
+import type { LogOperator } from './log-operator.js';
 import type { ExchangeRow, Narrator } from './narrator.js';
 import { register } from './onboarding.js';
 
@@ -14,6 +15,11 @@ export interface LogSummary {
   readonly size: number;
   readonly root: string;
   readonly verifierKey: string;
+}
+
+interface ShownKey {
+  readonly verifierKey: string;
+  readonly untilSize?: number;
 }
 
 interface Reconciled {
@@ -26,6 +32,8 @@ const notYet = (): undefined => undefined;
 /** The auditor: a supervising authority with keys of its own, who works with the command line only. */
 export class Auditor {
   private readonly vault: string[];
+  /** The bundle of step 11, and whom it is judged by. */
+  private evidence: { readonly file: string; readonly policy: readonly string[] } | undefined;
 
   constructor(
     private readonly stack: Stack,
@@ -136,6 +144,7 @@ export class Auditor {
     const known = ['--verifier-key', this.hub.pins.LOG_VERIFIER_KEY, ...policy];
     const verified = await this.kotovayla('verify', file, ...known);
     const witnessed = verified.split('\n').find((line) => line.trimStart().startsWith('witnessed')) ?? '';
+    this.evidence = { file, policy };
     this.narrator.say(`kotovayla verify ${basename(file)}, offline: ${lastLine(verified)}`);
     this.narrator.say(`  ${witnessed.trim().replace(/\s+/, ': ')}`);
     await this.exportEntries(subject);
@@ -153,6 +162,59 @@ export class Auditor {
     const entries = readFileSync(join(folder, 'entries.jsonl'), 'utf8').split('\n').length - 1;
     this.narrator.say(`${entries} entries about the client as JSON Lines and CSV in ${folder}`);
     this.narrator.say(`kotovayla verify ${basename(folder)}, offline: ${lastLine(verified)}`);
+  }
+
+  /**
+   * Step 13: the log changes its key, and nobody else does anything. What was proved before still proves itself, and the log is whole
+   * for who knows the key before and for who knows the new one. @throws Error when it is not
+   */
+  async keepProofs(operator: LogOperator): Promise<void> {
+    const known = this.hub.pins.LOG_VERIFIER_KEY;
+    await operator.announceNextKey();
+    const [, next] = await this.keysInUse(2);
+    const { GATEWAY_URL, LOG_ORIGIN } = this.hub.pins;
+    const signatures = await poll(
+      async () => {
+        const note = await (await fetch(`${GATEWAY_URL}/log/checkpoint`)).text();
+        return note.split('\n').filter((line) => line.startsWith(`\u2014 ${LOG_ORIGIN} `)).length;
+      },
+      (found) => found === 2,
+      30_000,
+      (found) => `the checkpoint has ${found} signatures of the log`,
+    );
+    this.narrator.say(
+      `a next key of the log is announced in it (${idOf(next)}); ${signatures} keys sign the checkpoint`,
+    );
+
+    await operator.retirePresentKey();
+    const [newest] = await this.keysInUse(1);
+    if (newest === undefined || newest !== next) throw new Error('the next key has not taken over');
+    this.narrator.say(`it has taken over; the key before (${idOf(known)}) is retired in the log and destroyed`);
+
+    const folder = this.stack.folder.within('auditor', 'export-new-key');
+    rmSync(folder, { recursive: true, force: true });
+    await this.kotovayla('log', 'export', folder, ...this.vault);
+    const whole = await Promise.all(
+      [known, newest].map((key) => this.kotovayla('verify', folder, '--verifier-key', key)),
+    );
+    this.narrator.say(`kotovayla verify, by the key before and by the new one: ${lastLine(whole[0]!)}`);
+    if (this.evidence === undefined) throw new Error('no evidence was kept');
+    const { file, policy } = this.evidence;
+    const kept = await this.kotovayla('verify', file, '--verifier-key', known, ...policy);
+    this.narrator.say(`kotovayla verify ${basename(file)}, made before the change: ${lastLine(kept)}`);
+  }
+
+  /** Verifier keys that may sign the log, once there are so many. */
+  private async keysInUse(count: number): Promise<string[]> {
+    return poll(
+      async () => {
+        const { keys } = JSON.parse(await this.kotovayla('log', 'key', '--json')) as { keys: ShownKey[] };
+        return keys.flatMap(({ verifierKey, untilSize }) => (untilSize === undefined ? [verifierKey] : []));
+      },
+      (inUse) => inUse.length === count,
+      30_000,
+      (inUse) => `the log has ${inUse.length} keys in use`,
+    );
   }
 
   private kotovayla(...args: string[]): Promise<string> {
@@ -176,6 +238,9 @@ export class Auditor {
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+/** Key id of a verifier key. */
+const idOf = (verifierKey = ''): string => verifierKey.split('+')[1] ?? '';
 
 /** Index of each opened entry to its body. */
 function exchangesOf(folder: string): Map<number, string> {

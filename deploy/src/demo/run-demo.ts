@@ -12,6 +12,7 @@ import { agencies, countyClients, guardian, kelaClients, stranger } from './cast
 import { countyQueries, CountyRegister } from './county-register.js';
 import { hostedAccount, issuerOf, startIdentification } from './identification.js';
 import { type ExchangeRow, Narrator } from './narrator.js';
+import { LogOperator } from './log-operator.js';
 import { onboard, sharePseudonymKey } from './onboarding.js';
 import { sendWhatMustBeRefused } from './refusals.js';
 import { joiningAgencies, runRandomExchanges, servedAgencies } from './random-exchanges.js';
@@ -156,6 +157,9 @@ async function play(
   );
   await narrator.step('12. Two authorities have entries erased, and the log still proves itself', () =>
     new Eraser(stack, hub, narrator).erase(),
+  );
+  await narrator.step('13. The log changes its key, and what was proved before is proved still', () =>
+    auditor.keepProofs(new LogOperator(stack)),
   );
   return result!.log;
 }
