@@ -13,10 +13,9 @@ import {
   type GrpcClient,
   grpcClient,
   loadConfig,
-  prepareDatabase,
   serviceDatabaseUrl,
 } from '#platform';
-import { createTestDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
+import { createPreparedDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
 import { ConsentConfig } from './consent.config.js';
 import { serviceOptions } from './consent.module.js';
 import { databaseSpec, SCHEMA } from './infra/database.js';
@@ -55,9 +54,8 @@ describe('the consent service', () => {
   beforeAll(async () => {
     const { kafkaBrokers } = testStack();
     const topicPrefix = uniqueTopicPrefix();
-    database = await createTestDatabase();
+    database = await createPreparedDatabase(databaseSpec);
     owner = new Database(database.url, { max: 1 });
-    await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix: topicPrefix });
     log = new KafkaLog({ brokers: kafkaBrokers, clientId: 'test', topicPrefix });
     await log.connect();

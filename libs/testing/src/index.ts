@@ -1,3 +1,4 @@
 export * from './free-port.js';
+export * from './prepared-database.js';
 export * from './stack.js';
 export * from './until.js';
