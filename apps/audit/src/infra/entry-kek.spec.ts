@@ -70,6 +70,19 @@ describe('leaving an entry key', () => {
     );
   });
 
+  it('destroys no key that another instance made present meanwhile', async () => {
+    const [slow, fast] = [await EntryKek.load(path), await EntryKek.load(path)];
+    await slow.beginLeaving();
+    await fast.beginLeaving();
+    const wrapped = fast.wrap(randomBytes(32));
+    await fast.destroyFormer();
+    await slow.destroyFormer();
+    const later = await EntryKek.load(path);
+    expect(later.id).toBe(fast.id);
+    expect(later.unwrap(wrapped).ok).toBe(true);
+    expect(slow.formerId).toBeUndefined();
+  });
+
   it('writes over the bytes of the former key', async () => {
     const kek = await EntryKek.load(path);
     const { k } = JSON.parse(await readFile(path, 'utf8')) as { k: string };

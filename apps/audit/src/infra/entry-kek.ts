@@ -117,6 +117,8 @@ export class EntryKek {
   async destroyFormer(): Promise<void> {
     if (!this.former) return;
     if (this.path !== undefined) {
+      // Another instance was faster: what stands in the file now is the key that wraps, and is not to be written over.
+      if ((await readKey(this.path))?.id !== this.former.id) return this.reload();
       await link(this.path, condemnedOf(this.path));
       await syncFolderOf(this.path);
       await rename(nextOf(this.path), this.path);
