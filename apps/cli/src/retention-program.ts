@@ -66,6 +66,15 @@ export function addRetentionCommands(
     },
   );
   run<HubFlags & Looking>(
+    looking(retention.command('unconfirmed')).description(
+      'classes that nobody has compared with the law, and what is open',
+    ),
+    async ({ options, hub }) => {
+      const { listUnconfirmed } = await import('./list-retention/list-retention.js');
+      return listUnconfirmed(hub, auditorOf(options));
+    },
+  );
+  run<HubFlags & Looking>(
     looking(retention.command('due')).description('how many entries of each class are kept or due; it is logged'),
     async ({ options, hub }) => {
       const { listDue } = await import('./list-retention/list-retention.js');

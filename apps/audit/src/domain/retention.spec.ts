@@ -86,6 +86,7 @@ describe('retention data', () => {
     ['without version', { ...json(), version: undefined }],
     ['with a class of an unknown shape', { ...json(), classes: [{ id: 'x' }] }],
     ['whose ceiling lies below the floor', withClass('disclosure', { ceiling: { unit: 'days', count: 1 } })],
+    ['that do not say what is open of an unconfirmed class', withClass('consent', { open: undefined })],
     ['that would erase what releases are decided by', withClass('consent', { floor: { unit: 'days', count: 729 } })],
   ])('%s are refused', (_name, value) => expect(codeOf(value)).toBe('CONFIG_INVALID'));
 

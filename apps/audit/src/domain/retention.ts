@@ -17,6 +17,8 @@ interface Dated {
   readonly confirmed: boolean;
   readonly source: string;
   readonly note?: string;
+  /** What whoever confirms it has to find out; every unconfirmed class says it. */
+  readonly open?: string;
 }
 
 export interface RetentionClass extends Dated {

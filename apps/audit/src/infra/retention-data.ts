@@ -33,7 +33,7 @@ const dated = (properties: Record<string, object>): object =>
       confirmed: { type: 'boolean' },
       source: text,
     },
-    { note: text },
+    { note: text, open: text },
   );
 
 const shape = exactly({
@@ -74,6 +74,11 @@ export function parseRetentionData(value: unknown): RetentionData {
   if (reversed.length > 0) {
     const ids = reversed.map(({ id }) => id).join(', ');
     throw new AppError('CONFIG_INVALID', `the retention data: a ceiling lies below its floor in ${ids}`);
+  }
+  const unasked = value.classes.filter(({ confirmed, open }) => !confirmed && open === undefined);
+  if (unasked.length > 0) {
+    const ids = unasked.map(({ id }) => id).join(', ');
+    throw new AppError('CONFIG_INVALID', `the retention data: nothing says what is open about the unconfirmed ${ids}`);
   }
   const short = value.classes.filter(
     (one) => one.floor && lengthOf(one.floor) < leastDecidingDays && decidingTypes.some((type) => takesType(one, type)),

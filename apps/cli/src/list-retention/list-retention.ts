@@ -12,6 +12,8 @@ interface ListedClass {
   readonly ceiling: { readonly unit: string; readonly count: number } | null;
   readonly ground: string;
   readonly confirmed: boolean;
+  readonly source: string;
+  readonly open?: string;
 }
 
 const periodOf = (period: ListedClass['floor']): string => (period ? `${period.count} ${period.unit}` : 'for good');
@@ -41,6 +43,30 @@ export async function listRetention(hub: HubSettings, auditor: Auditor): Promise
         data.grounds.map(({ id, names, ground, confirmed }) => [id, names.en, confirmed ? ground : `${ground} (?)`]),
       ),
     ],
+  };
+}
+
+/** What somebody has yet to compare with the law, class by class: for the person who does. */
+export async function listUnconfirmed(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
+  const session = await lookingSession(auditor, hub);
+  const data = recordOf((await session.get('v1/audit/retention'))['data']) as unknown as { classes: ListedClass[] };
+  const classes = data.classes.filter(({ confirmed }) => !confirmed);
+  return {
+    ok: true,
+    data: { classes },
+    lines:
+      classes.length === 0
+        ? ['Every class is confirmed.']
+        : [
+            ...classes.flatMap(({ id, names, floor, ceiling, ground, source, open }) => [
+              `${id}: ${names.en}`,
+              `  law       ${ground}`,
+              `  kept      ${floor ? `${periodOf(floor)} at least, ${periodOf(ceiling)} at most` : 'for good'}`,
+              `  because   ${source}`,
+              `  open      ${open ?? ''}`,
+            ]),
+            'How a class is confirmed: docs/retention.md.',
+          ],
   };
 }
 
