@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg';
 import { AuditEvent } from '#contracts';
 import { type LogBody, openBody, parseLogBody, sealingKeyOf } from '#envelope';
-import { type EventId, newEventId, sha256, unwrap } from '#kernel';
+import { type EventId, agencyId, newEventId, sha256, unwrap } from '#kernel';
 import { MemoryTree, leafHash, openCheckpoint, verifyConsistency, verifyInclusion } from '#merkle';
 import { AuditGround, AuditInstance, type InstanceOptions, eventually } from '../testing/audit.fixture.js';
 import { directoryOf } from '../testing/parties.fixture.js';
@@ -106,6 +106,26 @@ describe('the appender', () => {
     };
     expect(verifyConsistency(claim)).toMatchObject({ ok: true });
     await expectSound();
+  });
+
+  it('keeps what a batch adds to a chain in rows of 64 leaves at most, whose numbers go on', async () => {
+    const { appender } = await start();
+    await isActive(appender);
+    const sender = agencyId('K-889');
+    const many = Array.from({ length: 150 }, () => entry(newEventId(), { sender }));
+    const { leaves } = await appender.append(plainProposal(many));
+    const runs = await rowsOf<{ number: number; previous: number | null; leaves: number[] }>(
+      `SELECT number::float8 AS number, previous::float8 AS previous, leaves::float8[] AS leaves FROM audit.chain_run
+       WHERE chain = (SELECT id FROM audit.chain WHERE name = $1) ORDER BY last_leaf`,
+      [sender],
+    );
+    expect(runs.flatMap((run) => run.leaves)).toEqual(leaves);
+    expect(runs.map((run) => run.leaves.length)).toEqual([64, 64, 22]);
+    expect(runs.map(({ number, previous }) => ({ number, previous }))).toEqual([
+      { number: 1, previous: null },
+      { number: 65, previous: leaves[63] },
+      { number: 129, previous: leaves[127] },
+    ]);
   });
 
   it('proves each of its entries by tiles that it did not make itself', async () => {

@@ -7,6 +7,8 @@ import { type PreparedEntry, entryOf } from './prepared-entry.js';
 
 /** Subjects and agencies whose newest entry is remembered: about 60 MB at most. */
 const REMEMBERED = 200_000;
+/** Of one run: who looks for one of its leaves reads all of them. */
+const MOST_LEAVES = 64;
 const linkBytes = 32;
 
 /** Where a chain stands. */
@@ -17,7 +19,7 @@ interface RememberedChain {
   leafIndex: number;
   /** In memory of its own: a part of what was given out with a batch would hold on to all of that. */
   readonly link: Buffer;
-  /** Of the batch that was placed last, where the chain has entries in it. */
+  /** The newest of the batch that was placed last, where the chain has entries in it. */
   run: GrowingRun | undefined;
 }
 
@@ -58,7 +60,7 @@ export class ChainHeads {
       const places = prepared.chains.map((name) => {
         const chain = chains.get(name)!;
         const place = placeAfter(name, chain.number === 0 ? undefined : chain, loggedAt);
-        if (chain.run) chain.run.leaves.push(leafIndex);
+        if (chain.run && chain.run.leaves.length < MOST_LEAVES) chain.run.leaves.push(leafIndex);
         else {
           const { number, previous, link } = place;
           runs.push((chain.run = { chain: chain.id, number, previous, link, leaves: [leafIndex] }));
