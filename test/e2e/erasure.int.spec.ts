@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase } from '#testing';
+import { prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase } from '#testing';
 import { databaseSpec } from '../../apps/audit/src/infra/database.js';
 import { LogKey } from '../../apps/audit/src/infra/log-key.js';
 import { auditSchema } from '../../apps/audit/src/infra/schema.js';
@@ -20,7 +20,8 @@ describe('the hub’s database after an erasure', () => {
   let tombstone: number;
 
   beforeEach(async () => {
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     folder = await mkdtemp(join(tmpdir(), 'erasure-'));
     const [city, ombudsman] = [await party('K-235'), await party('A-TSV')];
     const places = { databaseUrl: serviceDatabaseUrl(database.url, auditSchema), folder };

@@ -18,8 +18,8 @@ import {
   type Subscription,
   createTopics,
 } from '#messaging';
-import { Database, type DatabaseSpec, callSigner, createLogger, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { Database, type DatabaseSpec, callSigner, createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
 import { databaseSpec as auditDatabase } from '../../apps/audit/src/infra/database.js';
 import type { AlertRules } from '../../apps/audit/src/domain/alert-rules.js';
 import { readAlertRules } from '../../apps/audit/src/infra/alert-rules-data.js';
@@ -93,7 +93,8 @@ export class ReconcilingHub {
   static async start(parties: readonly Party[]): Promise<ReconcilingHub> {
     const { kafkaBrokers } = testStack();
     const prefix = uniqueTopicPrefix();
-    const database = await createPreparedDatabase(auditDatabase);
+    const database = await createTestDatabase();
+    await prepareDatabase(database.url, auditDatabase);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
     const log = new KafkaLog({ brokers: kafkaBrokers, clientId: 'test', topicPrefix: prefix });
     await log.connect();
@@ -204,7 +205,8 @@ export class Producer {
   }
 
   static async start(hub: ReconcilingHub, spec: ProducerSpec): Promise<Producer> {
-    const test = await createPreparedDatabase(spec.database);
+    const test = await createTestDatabase();
+    await prepareDatabase(test.url, spec.database);
     const owner = new Database(test.url, { max: 2 });
     return new Producer(hub, spec, owner, new Database(serviceDatabaseUrl(test.url, spec.database.schema)), test);
   }

@@ -1,9 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPreparedDatabase, testStack, uniqueTopicPrefix } from '#testing';
-import type { DatabaseSpec } from '#platform';
-import { startHub, type Hub, hubDatabases } from '../../deploy/src/hub/hub.js';
+import { createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { startHub, type Hub } from '../../deploy/src/hub/hub.js';
 import { Stack } from '../../deploy/src/stack.js';
 import { HubAgency, type HubAddresses } from './hub-agency.js';
 import { agencyId } from '#kernel';
@@ -34,13 +33,13 @@ const businessIds: Readonly<Record<string, string>> = {
 /** Six real services over a database and topics of their own, on the brokers and clusters of the test run. */
 export async function startTestHub(environment: Record<string, string> = {}): Promise<RunningHub> {
   const { kafkaBrokers } = testStack();
-  const database = await createPreparedDatabase(hubDatabases);
+  const database = await createTestDatabase();
   const topicPrefix = uniqueTopicPrefix();
   const stack = await Stack.start({
     dataFolder: mkdtempSync(join(tmpdir(), 'kotovayla-hub-')),
     environment: { KAFKA_BROKERS: kafkaBrokers.join(','), DATABASE_URL: database.url },
   });
-  const running = await hubOn(stack, { KAFKA_TOPIC_PREFIX: topicPrefix, ...environment }, []);
+  const running = await hubOn(stack, { KAFKA_TOPIC_PREFIX: topicPrefix, ...environment });
   return {
     ...running,
     databaseUrl: database.url,
@@ -53,12 +52,8 @@ export async function startTestHub(environment: Record<string, string> = {}): Pr
 }
 
 /** The services over a stack whose databases and broker belong to the test. */
-export async function hubOn(
-  stack: Stack,
-  environment: Record<string, string> = {},
-  databases: readonly DatabaseSpec[] = hubDatabases,
-): Promise<RunningHub> {
-  const hub = await startHub(stack, { LOG_LEVEL: 'warn', ...environment }, databases);
+export async function hubOn(stack: Stack, environment: Record<string, string> = {}): Promise<RunningHub> {
+  const hub = await startHub(stack, { LOG_LEVEL: 'warn', ...environment });
   const addresses: HubAddresses = {
     gateway: hub.pins.GATEWAY_URL,
     issuer: hub.pins.IDENTITY_ISSUER,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { unwrap } from '#kernel';
 import { judgeWitnessed, parsePolicy, parseVerifierKey, type WitnessPolicy } from '#merkle';
-import { Database, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase } from '#testing';
+import { Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { createTestDatabase, type TestDatabase } from '#testing';
 import { alarmsOf, ask, requestAt } from '../../apps/agent/src/fake-hub/case.fixture.js';
 import { FakeHub } from '../../apps/agent/src/fake-hub/fake-hub.fixture.js';
 import { FakeLog } from '../../apps/agent/src/fake-hub/fake-log.fixture.js';
@@ -42,7 +42,8 @@ describe('two operators as witnesses of the log', () => {
   let policy: WitnessPolicy;
 
   beforeEach(async () => {
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     pool = new Database(serviceDatabaseUrl(database.url, auditSchema));
     temporary = await mkdtemp(join(tmpdir(), 'witnesses-'));
     clock = new MovedClock();

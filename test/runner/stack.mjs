@@ -21,7 +21,7 @@ export async function withStack(tests, endTests) {
     // Every CREATE and DROP DATABASE would wait until all files are on the disk.
     durable: false,
   });
-  const result = await Promise.race([tests({ ...stack.environment, KEEP_PREPARED_DATABASES: 'yes' }), interrupted]);
+  const result = await Promise.race([tests(stack.environment), interrupted]);
   const exitCode = typeof result === 'number' ? result : undefined;
   if (exitCode !== undefined) endTests();
   if (exitCode !== undefined || result.failed > 0) {

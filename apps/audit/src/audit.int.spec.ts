@@ -49,9 +49,10 @@ import {
   createService,
   grpcClient,
   loadConfig,
+  prepareDatabase,
   serviceDatabaseUrl,
 } from '#platform';
-import { createPreparedDatabase, type TestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
 import { AuditConfig } from './audit.config.js';
 import { serviceOptions } from './audit.module.js';
 import { databaseSpec } from './infra/database.js';
@@ -148,8 +149,9 @@ describe('the audit service', () => {
 
   beforeAll(async () => {
     const { kafkaBrokers } = testStack();
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
     cleanups.push(() => database.drop());
+    await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
     folder = await mkdtemp(join(tmpdir(), 'audit-'));
     cleanups.push(() => rm(folder, { recursive: true }));

@@ -13,9 +13,10 @@ import {
   type GrpcClient,
   grpcClient,
   loadConfig,
+  prepareDatabase,
   serviceDatabaseUrl,
 } from '#platform';
-import { createPreparedDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
+import { createTestDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
 import { ConsentConfig } from './consent.config.js';
 import { serviceOptions } from './consent.module.js';
 import { databaseSpec, SCHEMA } from './infra/database.js';
@@ -54,8 +55,9 @@ describe('the consent service', () => {
   beforeAll(async () => {
     const { kafkaBrokers } = testStack();
     const topicPrefix = uniqueTopicPrefix();
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
     owner = new Database(database.url, { max: 1 });
+    await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix: topicPrefix });
     log = new KafkaLog({ brokers: kafkaBrokers, clientId: 'test', topicPrefix });
     await log.connect();

@@ -15,10 +15,11 @@ import {
   type GrpcClient,
   grpcClient,
   loadConfig,
+  prepareDatabase,
   serviceDatabaseUrl,
   signingKeyOf,
 } from '#platform';
-import { createPreparedDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
+import { createTestDatabase, freePort, type TestDatabase, testStack, uniqueTopicPrefix, until } from '#testing';
 import { DirectoryConfig } from './directory.config.js';
 import { serviceOptions } from './directory.module.js';
 import { databaseSpec, SCHEMA } from './infra/database.js';
@@ -45,8 +46,9 @@ describe('the directory service', () => {
   beforeAll(async () => {
     const { kafkaBrokers } = testStack();
     const topicPrefix = uniqueTopicPrefix();
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
     owner = new Database(database.url, { max: 1 });
+    await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix: topicPrefix });
     log = new KafkaLog({ brokers: kafkaBrokers, clientId: 'test', topicPrefix });
     await log.connect();

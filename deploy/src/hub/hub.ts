@@ -4,7 +4,7 @@ import { databaseSpec as auditDatabase } from '../../../apps/audit/src/infra/dat
 import { databaseSpec as directoryDatabase } from '../../../apps/directory/src/infra/database.js';
 import { databaseSpec as exchangeDatabase } from '../../../apps/exchange/src/infra/database.js';
 import { databaseSpec as identityDatabase } from '../../../apps/identity/src/infra/database.js';
-import { type DatabaseSpec, serviceDatabaseUrl } from '#platform';
+import { serviceDatabaseUrl } from '#platform';
 import { cloneFolder } from '../clone.js';
 import { prepare } from '../prepare.js';
 import type { Stack } from '../stack.js';
@@ -14,9 +14,6 @@ import { type HubKeys, hubKeys } from './hub-keys.js';
 /** Name of the embedded stack's log. A production log is named after its public address. */
 const LOG_ORIGIN = 'log.kotovayla.example';
 const AUDIENCE = 'urn:kotovayla:gateway';
-
-/** What the five services with a database prepare in the hub's. */
-export const hubDatabases = [identityDatabase, directoryDatabase, consentDatabase, exchangeDatabase, auditDatabase];
 
 export const hubServiceNames = ['identity', 'directory', 'consent', 'exchange', 'audit', 'gateway'] as const;
 export type HubServiceName = (typeof hubServiceNames)[number];
@@ -53,17 +50,16 @@ export interface Hub {
  * Makes keys, roles, schemas and topics, starts the six services at once and waits until all are ready.
  *
  * @param environment added to every service, such as a topic prefix or a log level
- * @param databases what the hub's database lacks
  */
-export async function startHub(
-  stack: Stack,
-  environment: Record<string, string> = {},
-  databases: readonly DatabaseSpec[] = hubDatabases,
-): Promise<Hub> {
+export async function startHub(stack: Stack, environment: Record<string, string> = {}): Promise<Hub> {
   const keys = await hubKeys((...names) => stack.folder.within(...names), LOG_ORIGIN);
   const [{ specs, hub }] = await Promise.all([
     describe(stack, keys, environment),
-    prepare(stack, databases, environment['KAFKA_TOPIC_PREFIX']),
+    prepare(
+      stack,
+      [identityDatabase, directoryDatabase, consentDatabase, exchangeDatabase, auditDatabase],
+      environment['KAFKA_TOPIC_PREFIX'],
+    ),
   ]);
   for (const spec of specs) stack.supervisor.start(spec);
   await Promise.all(specs.map(({ name }) => stack.supervisor.waitReady(name)));

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Clock, systemClock } from '#kernel';
-import { createLogger, createService, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, createTestDatabase, type TestDatabase, testStack } from '#testing';
+import { createLogger, createService, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { createTestDatabase, type TestDatabase, testStack } from '#testing';
 import request from 'supertest';
 import { AgentConfig } from '../agent.config.js';
 import { serviceOptions } from '../agent.module.js';
@@ -81,7 +81,8 @@ export class TestAgent {
     clock: Clock = systemClock,
     environment: Readonly<Record<string, string>> = {},
   ): Promise<TestAgent> {
-    const database = await createPreparedDatabase(databaseSpec, testStack().agenciesDatabaseUrl);
+    const database = await createTestDatabase(testStack().agenciesDatabaseUrl);
+    await prepareDatabase(database.url, databaseSpec);
     const folder = await mkdtemp(join(tmpdir(), 'agent-'));
     const agent = new TestAgent(hub, database, folder, agencies, clock, environment);
     for (const { id } of agencies) agent.systemKeys.set(id, randomBytes(32).toString('base64url'));

@@ -7,8 +7,8 @@ import { CompactSign } from 'jose';
 import { AuditEvent, topics } from '#contracts';
 import { type BreakGlassOpening, type BreakGlassReview, type LogBody, parseLogBody, signStatement } from '#envelope';
 import { AppError, canonicalJson, FixedClock, newEventId, numericDate, sha256, unwrap } from '#kernel';
-import { createLogger, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase, until } from '#testing';
+import { createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase, until } from '#testing';
 import type { Appender } from '../append-entries/appender.js';
 import type { BreakGlassAccess, BreakGlassRule } from '../domain/break-glass.js';
 import type { AlertRules } from '../domain/alert-rules.js';
@@ -35,7 +35,8 @@ let ombudsman: Party;
 let others = 0;
 
 beforeAll(async () => {
-  database = await createPreparedDatabase(databaseSpec);
+  database = await createTestDatabase();
+  await prepareDatabase(database.url, databaseSpec);
   folder = await mkdtemp(join(tmpdir(), 'break-glass-'));
   // Each test breaks the glass as a municipality of its own.
   const municipalities = Array.from({ length: 20 }, (_, number) => `K-${String(number + 100)}`);

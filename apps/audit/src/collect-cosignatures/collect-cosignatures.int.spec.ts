@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Clock, unwrap } from '#kernel';
 import { type WitnessPolicy, judgeWitnessed, openCheckpoint, parsePolicy } from '#merkle';
-import { Database, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase } from '#testing';
+import { Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase } from '#testing';
 import { cosignaturesOf, witnessedFrom } from '../infra/cosignature-store.js';
 import { databaseSpec } from '../infra/database.js';
 import { auditSchema } from '../infra/schema.js';
@@ -27,7 +27,8 @@ describe('cosignatures for the published log', () => {
   const clock: Clock = { now: () => now };
 
   beforeEach(async () => {
-    database = await createPreparedDatabase(databaseSpec);
+    database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     pool = new Database(serviceDatabaseUrl(database.url, auditSchema));
     folder = new TileFolder(await mkdtemp(join(tmpdir(), 'cosigned-')));
     log = TestLog.withCheckpointsAt(0);

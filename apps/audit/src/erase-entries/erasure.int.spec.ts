@@ -27,8 +27,8 @@ import {
   unwrap,
 } from '#kernel';
 import { decodeEntryBundle, encodeEntryBundle, entryBundlePath, tileWidth } from '#merkle';
-import { serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, createTestDatabase, type TestDatabase, until } from '#testing';
+import { prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase, until } from '#testing';
 import { databaseSpec } from '../infra/database.js';
 import { openPlaces } from '../infra/place-openings.js';
 import { auditSchema } from '../infra/schema.js';
@@ -58,7 +58,8 @@ let running: ErasingHub[] = [];
 const servicePlace = (url: string): string => serviceDatabaseUrl(url, auditSchema);
 
 beforeAll(async () => {
-  database = await createPreparedDatabase(databaseSpec);
+  database = await createTestDatabase();
+  await prepareDatabase(database.url, databaseSpec);
   folder = await mkdtemp(join(tmpdir(), 'erasing-'));
   places = { databaseUrl: servicePlace(database.url), folder };
   parties = await Promise.all(['K-235', 'H-03', 'A-TSV'].map((id) => party(id)));

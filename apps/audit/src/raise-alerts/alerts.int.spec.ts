@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AlertAct, type LogBody, signStatement } from '#envelope';
 import { type AgencyId, FixedClock, agencyId, newMessageId, numericDate } from '#kernel';
-import { serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase, until } from '#testing';
+import { prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { type TestDatabase, createTestDatabase, until } from '#testing';
 import { type AlertRules, ruleNamed } from '../domain/alert-rules.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { readAlertRules } from '../infra/alert-rules-data.js';
@@ -31,7 +31,8 @@ let workers = 0;
 const everybodys = { agency: agencyId('A-TSV'), supervising: true };
 
 beforeAll(async () => {
-  database = await createPreparedDatabase(databaseSpec);
+  database = await createTestDatabase();
+  await prepareDatabase(database.url, databaseSpec);
   folder = await mkdtemp(join(tmpdir(), 'alerts-'));
   parties = await Promise.all(['K-235', 'H-03', 'A-TSV'].map((id) => party(id)));
   [city, county, ombudsman] = parties as [Party, Party, Party];

@@ -17,8 +17,15 @@ import {
   thumbprintOf,
 } from '#envelope';
 import { type Clock, isEventId, newEventId, numericDate, systemClock, unwrap } from '#kernel';
-import { Database, type DirectoryView, type Logger, createLogger, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase } from '#testing';
+import {
+  Database,
+  type DirectoryView,
+  type Logger,
+  createLogger,
+  prepareDatabase,
+  serviceDatabaseUrl,
+} from '#platform';
+import { type TestDatabase, createTestDatabase } from '#testing';
 import { Appender, type AppenderOptions } from '../append-entries/appender.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { databaseSpec } from '../infra/database.js';
@@ -52,7 +59,8 @@ export class AuditGround {
   ) {}
 
   static async lay(clock: Clock = systemClock): Promise<AuditGround> {
-    const database = await createPreparedDatabase(databaseSpec);
+    const database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     const folder = await mkdtemp(join(tmpdir(), 'audit-'));
     const keyring = new ReleaseKeyring(join(folder, 'release'), clock, 92);
     await keyring.refresh();

@@ -9,8 +9,15 @@ import {
 } from '#envelope';
 import { type Clock, newEventId, systemClock, unwrap } from '#kernel';
 import { InMemoryLog, Outbox, OutboxRelay } from '#messaging';
-import { createLogger, Database, type DirectoryView, serviceDatabaseUrl, SnapshotView } from '#platform';
-import { createPreparedDatabase, type TestDatabase, until } from '#testing';
+import {
+  createLogger,
+  Database,
+  type DirectoryView,
+  prepareDatabase,
+  serviceDatabaseUrl,
+  SnapshotView,
+} from '#platform';
+import { createTestDatabase, type TestDatabase, until } from '#testing';
 import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
 import { AskBasis } from '../ask-basis/ask-basis.handler.js';
 import type { AskLimits } from '../ask-basis/asked-counts.js';
@@ -75,7 +82,8 @@ export class ConsentGround {
   }
 
   static async lay(clock: Clock = systemClock): Promise<ConsentGround> {
-    const database = await createPreparedDatabase(databaseSpec);
+    const database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     return new ConsentGround(database, await generateSigningKey(), await Parties.meet(clock), clock);
   }
 

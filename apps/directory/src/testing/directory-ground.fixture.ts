@@ -2,8 +2,8 @@ import { AuditEvent, DirectoryEvent, type LogRecord, topics } from '#contracts';
 import type { ClearRecord } from '#envelope';
 import { type AgencyId, type Clock, type EventId, FixedClock } from '#kernel';
 import { InMemoryLog, KafkaBatch, LoggedConsumer, Outbox, OutboxReconciler, OutboxRelay } from '#messaging';
-import { createLogger, Database, serviceDatabaseUrl } from '#platform';
-import { createPreparedDatabase, type TestDatabase } from '#testing';
+import { createLogger, Database, prepareDatabase, serviceDatabaseUrl } from '#platform';
+import { createTestDatabase, type TestDatabase } from '#testing';
 import { loadReferenceData } from '../read-reference-data/load-reference-data.js';
 import type { ReferenceData } from '../domain/reference-records.js';
 import { ConfirmKeys } from '../confirm-keys/confirm-keys.handler.js';
@@ -63,7 +63,8 @@ export class DirectoryGround {
   }
 
   static async lay(): Promise<DirectoryGround> {
-    const test = await createPreparedDatabase(databaseSpec);
+    const test = await createTestDatabase();
+    await prepareDatabase(test.url, databaseSpec);
     return new DirectoryGround(test, new Database(serviceDatabaseUrl(test.url, SCHEMA)), new FixedClock(now));
   }
 

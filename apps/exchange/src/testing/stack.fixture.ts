@@ -23,9 +23,10 @@ import {
   createService,
   grpcClient,
   loadConfig,
+  prepareDatabase,
   serviceDatabaseUrl,
 } from '#platform';
-import { createPreparedDatabase, type TestDatabase, testStack, uniqueTopicPrefix } from '#testing';
+import { type TestDatabase, createTestDatabase, testStack, uniqueTopicPrefix } from '#testing';
 import { ExchangeConfig } from '../exchange.config.js';
 import { serviceOptions } from '../exchange.module.js';
 import { databaseSpec } from '../infra/database.js';
@@ -79,7 +80,8 @@ export class ExchangeStack {
   static async start(overrides: Partial<ExchangeConfig> = {}): Promise<ExchangeStack> {
     const { kafkaBrokers } = testStack();
     const prefix = uniqueTopicPrefix();
-    const database = await createPreparedDatabase(databaseSpec);
+    const database = await createTestDatabase();
+    await prepareDatabase(database.url, databaseSpec);
     await createTopics(kafkaBrokers, allTopics, { replication: 1, prefix });
     const log = new KafkaLog({ brokers: [...kafkaBrokers], clientId: 'test', topicPrefix: prefix });
     await log.connect();
