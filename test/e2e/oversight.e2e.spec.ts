@@ -751,16 +751,18 @@ describe('the compiled command line', () => {
       leaf = body.entries.at(-1)?.leafIndex;
       return leaf !== undefined;
     });
+    const accepting = ['--accept-unconfirmed', 'edge-refusal'];
     const proposed = await kotovayla(
-      ...['erase', 'propose', ...signedBy('A-VTV'), '--ground', 'unlawful', '--indices', String(leaf)],
-      ...['--accept-unconfirmed', 'edge-refusal'],
+      ...['erase', 'propose', ...signedBy('A-VTV'), '--ground', 'unlawful', '--indices', String(leaf), ...accepting],
     );
     const { proposal } = proposed.data['erasure'] as Erasure;
-    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-VTV'))).toMatchObject({
+    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-VTV'), ...accepting)).toMatchObject({
       code: 1,
       data: { problem: { code: 'SAME_HAND' } },
     });
-    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-LVV'))).toMatchObject({ code: 0 });
+    expect(await kotovayla('erase', 'approve', proposal, ...signedBy('A-LVV'), ...accepting)).toMatchObject({
+      code: 0,
+    });
     expect(await kotovayla('erase', 'run', ...auditor)).toMatchObject({ code: 0, data: { erased: 1 } });
     expect((await kotovayla('erase', 'status', ...auditor)).data['erasures']).toContainEqual(
       expect.objectContaining({ proposal, state: 'erased' }),

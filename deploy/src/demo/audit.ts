@@ -137,10 +137,10 @@ export class Auditor {
       `the auditor searches the log for one client and writes the account: ${reported.disclosures} disclosures, ${reported.processing} lines of processing in ${page}`,
     );
 
-    const file = this.stack.folder.within('auditor', `evidence-${transfer.id.slice(0, 8)}.zip`);
+    const file = this.stack.folder.within('auditor', `evidence-${transfer.id.slice(-8)}.zip`);
     const policy = ['--policy', policyFile];
     const made = await this.kotovayla('evidence', transfer.id, '--out', file, ...policy, ...this.vault);
-    this.narrator.say(`evidence of exchange ${transfer.id.slice(0, 8)}: ${firstLine(made)}`);
+    this.narrator.say(`evidence of exchange ${transfer.id.slice(-8)}: ${firstLine(made)}`);
     const known = ['--verifier-key', this.hub.pins.LOG_VERIFIER_KEY, ...policy];
     const verified = await this.kotovayla('verify', file, ...known);
     const witnessed = verified.split('\n').find((line) => line.trimStart().startsWith('witnessed')) ?? '';

@@ -286,7 +286,7 @@ function tableOf(rows: readonly ExchangeRow[]): string {
   });
   for (const row of rows)
     table.push([
-      row.id.slice(0, 8),
+      row.id.slice(-8),
       `${row.from} → ${row.to}`,
       row.categories.join(', '),
       row.basis,

@@ -74,7 +74,7 @@ export class Scenario {
       evidence: 'Signed on paper with an interpreter present',
     });
     this.narrator.say(
-      `consent ${consent.consentId.slice(0, 8)}…: functional ability, from ${agencies.county.id}, for the plan, until ${until.slice(0, 10)}`,
+      `consent …${consent.consentId.slice(-8)}: functional ability, from ${agencies.county.id}, for the plan, until ${until.slice(0, 10)}`,
     );
     return consent.consentId;
   }

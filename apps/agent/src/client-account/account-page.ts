@@ -115,7 +115,7 @@ function matterSection(matter: AccountMatter, setting: AccountSetting, { word, a
   const { record, proposal, consentId, state, used, acts } = matter;
   const terms = record ?? proposal;
   const grants = record?.grants ?? proposal?.wanted;
-  const name = html`<bdi>${consentId.slice(0, 8)}</bdi>`;
+  const name = html`<bdi>${consentId.slice(-8)}</bdi>`;
   const heads = [labels.what, labels.from, labels.to];
   return html`<section>
     <h2>${matter.version > 0 ? labels.consent : word('question')} ${name}</h2>

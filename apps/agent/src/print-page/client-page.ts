@@ -91,7 +91,7 @@ export function accountPage(
   const consentSections = consents.map(
     ({ record, state }) =>
       html`<section>
-        <h2>${labels.consent} <bdi>${record.id.slice(0, 8)}</bdi></h2>
+        <h2>${labels.consent} <bdi>${record.id.slice(-8)}</bdi></h2>
         ${facts(record, setting, [['state', state === 'active' ? labels.active : labels.ended]])}
         ${table(labels.what, [labels.what, labels.from, labels.to], grantRows(record.grants, setting))}
       </section>`,

@@ -19,7 +19,7 @@ export function evidencePage(index: EvidenceIndex, transfer: ShownTransfer): Pdf
   const { checkpoint, entries, statements } = transfer;
   const subjects = [...new Set(entries.flatMap(({ body }) => body.subjects ?? []))];
   return {
-    title: `${words.title} ${index.exchangeId.slice(0, 8)}`,
+    title: `${words.title} ${index.exchangeId.slice(-8)}`,
     language: index.language,
     direction: 'ltr',
     standard: 'archive',
