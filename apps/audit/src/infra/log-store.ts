@@ -211,7 +211,7 @@ export interface NumberedChain {
   readonly name: Chain;
 }
 
-/** Entries of one batch that follow one another in a chain. Their numbers go on from the first; so do their links. */
+/** Entries of one batch that follow one another in a chain. Numbers and links of the others follow from the first's. */
 export interface ChainRun {
   readonly chain: number;
   /** Of the first entry. */

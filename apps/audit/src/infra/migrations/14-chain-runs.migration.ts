@@ -5,7 +5,7 @@ import { auditSchema } from '../schema.js';
 const erasable = ['entry', 'entry_secret', 'entry_evidence', 'entry_index', 'chain_run'] as const;
 
 /**
- * What a batch adds to a chain is one row: its entries follow one another there, so that their numbers and links follow from those
+ * What a batch adds to a chain is one row, or a few: its entries follow one another there, so that their numbers and links follow from those
  * of the first (decision 0038). A row for each place of each entry was a third of what an append cost PostgreSQL. What stood as
  * a place is a run of one. An erasure takes a run apart around what goes; the rest keeps its numbers and links.
  */
