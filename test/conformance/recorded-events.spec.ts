@@ -89,6 +89,7 @@ const recorded: readonly Recorded[] = [
       'access in an emergency, each look and its review': [
         'break-glass-opened',
         'break-glass-used',
+        'break-glass-shown',
         'break-glass-reviewed',
       ],
       'an alert and its end': ['alert-raised', 'alert-acknowledged', 'alert-closed'],

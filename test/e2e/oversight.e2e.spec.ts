@@ -789,6 +789,23 @@ describe('the compiled command line', () => {
     const [, withheld] = await told('custodian', '--withhold-names');
     expect(withheld.disclosures).toHaveLength(account.disclosures.length);
     expect(JSON.stringify(withheld)).not.toMatch(/K-235|H-03|A-VTV/);
+    // Somebody looks in an emergency at all that the county has, this client's entries among it.
+    const scope = { by: 'agency' as const, agency: county.id };
+    const asked = { scope, reason: 'data-breach', matter: 'Dnro 5/2026', minutes: 10 };
+    const opening = await signed(employment, 'break-glass', asked);
+    const { body: access } = await employment.call<{ grant: string }>('POST', '/v1/audit/break-glass', { opening });
+    const from = account.disclosures[0]!.logIndex!;
+    const look = `/v1/audit/break-glass/${access.grant}/entries?askedBy=tarkastaja-1&from=${from}`;
+    const { body: seen } = await employment.call<{ entries: { body: string }[] }>('GET', look);
+    expect(seen.entries.some(({ body }) => body.includes(subject!))).toBe(true);
+    const [again, later] = await told('account-later');
+    expect(again).toMatchObject({ code: 0, data: { proof: { complete: true, faults: [] } } });
+    expect(later.processing).toContainEqual(
+      expect.objectContaining({ what: 'looked', agency: 'T-01', code: 'break-glass-shown' }),
+    );
+    const [, hidden] = await told('custodian-later', '--withhold-names');
+    expect(hidden.processing).toContainEqual(expect.objectContaining({ what: 'looked', code: 'break-glass-shown' }));
+    expect(JSON.stringify(hidden)).not.toMatch(/T-01|tarkastaja/);
   });
 
   it('is refused with keys that the hub does not know', async () => {

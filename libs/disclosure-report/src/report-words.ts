@@ -17,6 +17,7 @@ const reportCodes = [
   'consent-resumed',
   'log-search',
   'break-glass-used',
+  'break-glass-shown',
   'report-given',
   'report-refused',
   'CONSENT_WITHDRAWN',
@@ -98,7 +99,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'Jos jokin kohta on mielestäsi väärin, kysy siitä selvityksen antajalta. Voit myös tehdä valituksen tietosuojavaltuutetulle.',
     logIndex: 'Lokimerkintä',
     notShown:
-      'Valvojien hakuja, joita ei tehty sinusta mutta joissa merkintäsi saattoivat näkyä, ei luetella tässä. Jokaisesta hausta on merkintä lokissa.',
+      'Valvojien hakuja, joita ei tehty sinusta mutta joissa merkintäsi saattoivat näkyä, ei luetella tässä. Jokaisesta hausta on merkintä lokissa. Jos joku muu katsoi merkintöjäsi hätätilanteessa, jokainen kerta on lueteltu.',
     codes: {
       'consent-requested': 'suostumusta pyydettiin',
       'consent-denied': 'suostumusta ei annettu',
@@ -114,6 +115,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'consent-resumed': 'suostumus jatkui',
       'log-search': 'haku lokista',
       'break-glass-used': 'hätätilanteessa',
+      'break-glass-shown': 'hätätilanteessa, muiden merkintöjen joukossa',
       'report-given': 'annettiin selvitys käsittelystä',
       'report-refused': 'selvitys käsittelystä evättiin',
       CONSENT_WITHDRAWN: 'suostumus oli peruutettu',
@@ -160,7 +162,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'Om du anser att något är fel, fråga den som gav utredningen. Du kan också lämna in ett klagomål till dataombudsmannen.',
     logIndex: 'Loggpost',
     notShown:
-      'Tillsynens sökningar som inte gällde dig, men där dina anteckningar kan ha synts, räknas inte upp här. Varje sökning har en post i loggen.',
+      'Tillsynens sökningar som inte gällde dig, men där dina anteckningar kan ha synts, räknas inte upp här. Varje sökning har en post i loggen. Om någon annan såg dina anteckningar i en nödsituation är varje gång uppräknad.',
     codes: {
       'consent-requested': 'samtycke begärdes',
       'consent-denied': 'samtycke gavs inte',
@@ -176,6 +178,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'consent-resumed': 'samtycket fortsatte',
       'log-search': 'sökning i loggen',
       'break-glass-used': 'i en nödsituation',
+      'break-glass-shown': 'i en nödsituation, bland andra poster',
       'report-given': 'en utredning om behandlingen gavs',
       'report-refused': 'en utredning om behandlingen vägrades',
       CONSENT_WITHDRAWN: 'samtycket var återkallat',
@@ -222,7 +225,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'If you think that something is wrong, ask the authority that gave this account. You can also lodge a complaint with the Data Protection Ombudsman.',
     logIndex: 'Log entry',
     notShown:
-      'Searches by auditors that were not about you, but in which your entries may have been seen, are not listed here. Each search has an entry in the log.',
+      'Searches by auditors that were not about you, but in which your entries may have been seen, are not listed here. Each search has an entry in the log. Where anybody else looked at your entries in an emergency, each time is listed.',
     codes: {
       'consent-requested': 'consent was asked for',
       'consent-denied': 'consent was not given',
@@ -238,6 +241,7 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
       'consent-resumed': 'the consent went on',
       'log-search': 'search in the log',
       'break-glass-used': 'in an emergency',
+      'break-glass-shown': 'in an emergency, among other entries',
       'report-given': 'an account of the processing was given',
       'report-refused': 'an account of the processing was refused',
       CONSENT_WITHDRAWN: 'the consent was withdrawn',

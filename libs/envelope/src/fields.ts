@@ -59,7 +59,9 @@ export const areUnique = (values: readonly unknown[]): boolean => new Set(values
 export const categories = also(list(categoryId, { max: 64 }), isAscending);
 export const someCategories = also(list(categoryId, { min: 1, max: 64 }), isAscending);
 export const agencies = also(list(agency, { min: 1, max: 64 }), areUnique);
-export const subjects = also(list(pseudonym, { max: 16 }), areUnique);
+/** Of one message or entry. */
+export const mostSubjects = 16;
+export const subjects = also(list(pseudonym, { max: mostSubjects }), areUnique);
 
 /** Calendar dates, both included. */
 export const dataPeriod = also(

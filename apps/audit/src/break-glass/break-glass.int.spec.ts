@@ -6,17 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CompactSign } from 'jose';
 import { AuditEvent, topics } from '#contracts';
 import { type BreakGlassOpening, type BreakGlassReview, type LogBody, parseLogBody, signStatement } from '#envelope';
-import { AppError, canonicalJson, FixedClock, newEventId, numericDate, sha256, unwrap } from '#kernel';
+import { AppError, canonicalJson, FixedClock, type Pseudonym, newEventId, numericDate, sha256, unwrap } from '#kernel';
 import { createLogger, prepareDatabase, serviceDatabaseUrl } from '#platform';
 import { type TestDatabase, createTestDatabase, until } from '#testing';
 import type { Appender } from '../append-entries/appender.js';
 import type { BreakGlassAccess, BreakGlassRule } from '../domain/break-glass.js';
 import type { AlertRules } from '../domain/alert-rules.js';
+import type { EntryFilter } from '../domain/entry-filter.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { readAlertRules } from '../infra/alert-rules-data.js';
 import { AlertStore, type StoredAlert } from '../infra/alert-store.js';
 import { BreakGlassStore } from '../infra/break-glass-store.js';
 import { databaseSpec } from '../infra/database.js';
+import { openPlaces } from '../infra/place-openings.js';
 import { auditSchema } from '../infra/schema.js';
 import { findEntries } from '../infra/search-store.js';
 import { Alerts } from '../raise-alerts/alerts.js';
@@ -103,12 +105,19 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
     (error: { code?: string; message?: string }) => error.code ?? String(error.message),
   );
 
-/** Bodies of the entries of one type that an agency finds among its own. */
-async function foundBy(agency: Party, type: string): Promise<LogBody[]> {
-  const wanted = { filter: { type }, own: agency.id, from: 0, end: 1_000_000, limit: 500 };
-  const { leaves } = await findEntries(hub.database, wanted);
-  return [...(await hub.openings.read(leaves)).values()].map(({ body }) => unwrap(parseLogBody(JSON.parse(body))));
+async function leavesOf(filter: EntryFilter, from: number, own?: Party): Promise<readonly number[]> {
+  return (await findEntries(hub.database, { filter, own: own?.id, from, end: 1_000_000, limit: 500 })).leaves;
 }
+
+/** In their order. */
+async function bodiesOf(filter: EntryFilter, from: number, own?: Party): Promise<LogBody[]> {
+  const leaves = await leavesOf(filter, from, own);
+  const found = await hub.openings.read(leaves);
+  return leaves.map((leaf) => unwrap(parseLogBody(JSON.parse(found.get(leaf)?.body ?? ''))));
+}
+
+/** Bodies of the entries of one type that an agency finds among its own. */
+const foundBy = (agency: Party, type: string): Promise<LogBody[]> => bodiesOf({ type }, 0, agency);
 
 describe('access in an emergency', () => {
   it('shows entries in which the agency is no party, bodies and no more; each look stands in the log with its reason', async () => {
@@ -156,8 +165,68 @@ describe('access in an emergency', () => {
     const shown = entries.map(({ leafIndex }) => leafIndex);
     expect(shown).toEqual(expect.arrayContaining(leaves.slice(0, 2)));
     expect(shown).not.toContain(leaves[2]);
-    const ofPerson = { filter: { subject, type: 'break-glass-used' }, own: undefined, from: 0, end: 1_000_000 };
-    expect((await findEntries(hub.database, { ...ofPerson, limit: 10 })).leaves).toHaveLength(1);
+    expect(await leavesOf({ subject, type: 'break-glass-used' }, 0)).toHaveLength(1);
+  });
+
+  it('stands in the chain of each person whom it shows, by an entry that names nobody else and that others do not find', async () => {
+    const { user, breakGlass, opening, look } = emergency();
+    const [anna, boris, cecilia] = [somebody(), somebody(), somebody()];
+    const leaves = await hub.log(
+      { type: 'message-released', sender: county.id, recipient: kela.id, subjects: [anna, boris] },
+      { type: 'message-released', sender: county.id, subjects: [anna] },
+      { type: 'message-released', sender: county.id, subjects: [cecilia] },
+    );
+    const access = await breakGlass.open(await opening());
+    const { entries } = await look(access, { from: leaves[0]! });
+    expect(entries.map(({ leafIndex }) => leafIndex)).toEqual(expect.arrayContaining(leaves.slice(0, 3)));
+    const told = (subject: Pseudonym, own?: Party): Promise<LogBody[]> =>
+      bodiesOf({ subject, type: 'break-glass-shown' }, leaves[0]!, own);
+    const [ofAnna, ofCecilia] = [await told(anna), await told(cecilia)];
+    expect(ofAnna).toMatchObject([
+      {
+        actor: { agency: user.id, worker: 'w-1' },
+        subjects: [anna],
+        purpose: 'data-breach',
+        evidence: { 'break-glass': access.grant },
+        search: { found: 2, first: leaves[0], last: leaves[1] },
+      },
+    ]);
+    expect(ofCecilia).toMatchObject([{ subjects: [cecilia], search: { found: 1 } }]);
+    expect(await told(anna, kela)).toEqual(ofAnna);
+    // It knows of the look, and nothing of this person.
+    expect(await told(cecilia, kela)).toEqual([]);
+    const [lookOfAnna] = await leavesOf({ subject: anna, type: 'break-glass-shown' }, leaves[0]!);
+    const places = await openPlaces(hub.database, hub.kek, anna, [lookOfAnna!]);
+    expect(places.get(lookOfAnna!)?.opening).toMatchObject({ chain: anna, number: 3, previous: leaves[1] });
+  });
+
+  it('for one person stands in the chains of the others in that person’s entries too', async () => {
+    const { breakGlass, opening, look } = emergency();
+    const [anna, boris] = [somebody(), somebody()];
+    const [leaf] = await hub.log({ type: 'message-released', sender: county.id, subjects: [anna, boris] });
+    const access = await breakGlass.open(await opening({ scope: { by: 'subject', subject: anna } }));
+    await look(access, { from: leaf! });
+    const types = async (subject: Pseudonym): Promise<string[]> =>
+      (await bodiesOf({ subject }, leaf!)).map(({ type }) => type);
+    expect(await types(anna)).toEqual(['message-released', 'break-glass-opened', 'break-glass-used']);
+    expect(await types(boris)).toEqual(['message-released', 'break-glass-shown']);
+  });
+
+  it('shows nobody whom the index leaves out, as that person would not find the look', async () => {
+    class BlindStore extends BreakGlassStore {
+      override async concernedBy(leaves: readonly number[]) {
+        return (await super.concernedBy(leaves)).map((shown) => ({ ...shown, subjects: [] }));
+      }
+    }
+    const { breakGlass, opening, look } = emergency({ store: new BlindStore(hub.database) });
+    const leaves = await hub.log(
+      { type: 'message-released', sender: county.id, subjects: [somebody()] },
+      { type: 'message-released', sender: county.id },
+    );
+    const { entries } = await look(await breakGlass.open(await opening()), { from: leaves[0]! });
+    const shown = entries.map(({ leafIndex }) => leafIndex);
+    expect(shown).toContain(leaves[1]);
+    expect(shown).not.toContain(leaves[0]);
   });
 
   it('raises its alert to the supervising authorities at once, with owner and end, and is one access however often it is posted', async () => {

@@ -9,9 +9,12 @@ import { plainProposal } from '../append-entries/proposal.js';
 import {
   type BreakGlassAccess,
   type BreakGlassRule,
+  type ShownPerson,
+  agenciesOf,
   judgeLook,
   judgeOpening,
   judgeReview,
+  personsShown,
 } from '../domain/break-glass.js';
 import type { Caller } from '../domain/caller.js';
 import { OneAtATime } from '../erase-entries/one-at-a-time.js';
@@ -108,14 +111,15 @@ export class BreakGlass {
   }
 
   /**
-   * What is shown is used up and logged first, with the reason, in the chains of all whose entries they are. Errors: NOT_FOUND,
-   * FORBIDDEN, ACCESS_ENDED, UNAVAILABLE.
+   * What is shown is used up and logged first, with the reason, in the chains of all whose entries they are: of each agency by the
+   * entry of the look, of each person by an entry of that person's own, in the same batch. Errors: NOT_FOUND, FORBIDDEN,
+   * ACCESS_ENDED, UNAVAILABLE.
    */
   async look(
     asked: SignedLook,
     { grant, from, limit }: { readonly grant: string; readonly from: number; readonly limit: number },
   ): Promise<BreakGlassLook> {
-    const { store, rule, database, openings, appender, kek, clock } = this.context;
+    const { store, rule, database, openings, appender, kek, clock, logger } = this.context;
     const { caller } = asked;
     const access = await store.find(grant);
     if (!access || access.agency !== caller.agency) throw new AppError('NOT_FOUND');
@@ -131,7 +135,8 @@ export class BreakGlass {
       end: range.end,
       limit: Math.min(Math.max(limit || mostPerLook, 1), mostPerLook, left),
     });
-    const told = await store.partiesOf(leaves, caller.agency);
+    const shown = await store.concernedBy(leaves);
+    const told = agenciesOf(shown, caller.agency);
     const at = clock.now();
     if (!(await store.take(access.grant, { entries: leaves.length, told, at }))) throw new AppError('ACCESS_ENDED');
     const entry = entryOfLook(
@@ -147,14 +152,22 @@ export class BreakGlass {
       },
       { kek, at },
     );
-    const [lookLeaf] = (await appender.append(plainProposal([entry]))).leaves;
+    const persons = personsShown(shown, access).map((person) => this.personEntry(asked, access, person, at));
+    const [lookLeaf] = (await appender.append(plainProposal([entry, ...persons]))).leaves;
     if (lookLeaf === undefined) throw new Error('a look without a leaf');
-    const found = await openings.read(leaves);
+    const found = await openings.read(shown.map(({ leafIndex }) => leafIndex));
+    const subjectsOf = new Map(shown.map(({ leafIndex, subjects }) => [leafIndex, subjects]));
     return {
       access: await this.find(access.grant),
       entries: leaves.flatMap((leafIndex) => {
         const opening = found.get(leafIndex);
-        return opening ? [{ leafIndex, ...opening }] : [];
+        if (!opening) return [];
+        const { subjects = [] } = unwrap(parseLogBody(JSON.parse(opening.body)));
+        // The index could lack a person; the body cannot. Nobody is shown whose entry does not stand.
+        if (subjects.every((one) => one === subject || subjectsOf.get(leafIndex)?.includes(one)))
+          return [{ leafIndex, ...opening }];
+        logger.error({ leafIndex }, 'the index names other persons than the body of this entry, which is not shown');
+        return [];
       }),
       next,
       lookLeaf,
@@ -192,6 +205,31 @@ export class BreakGlass {
     const found = await this.context.store.find(grant);
     if (!found) throw new AppError('NOT_FOUND');
     return found;
+  }
+
+  /**
+   * One person's entries were shown: an entry of its own, so that it names nobody else and is found by those alone who know of the
+   * person from the entries that were shown. Its id is random: one that followed from the person could be tried out.
+   */
+  private personEntry(
+    { caller, hash }: SignedLook,
+    { grant, reason }: BreakGlassAccess,
+    { subject, leaves, told }: ShownPerson,
+    at: Date,
+  ) {
+    const body = {
+      v: 1,
+      eventId: newEventId(),
+      type: 'break-glass-shown',
+      at: at.toISOString(),
+      actor: { agency: caller.agency, ...(caller.worker !== undefined && { worker: caller.worker }) },
+      subjects: [subject],
+      purpose: reason,
+      evidence: { 'break-glass': grant, 'audit-look': hash },
+      search: { scope: 'all', query: {}, found: leaves.length, first: leaves[0], last: leaves.at(-1) },
+      assertedBy: 'hub',
+    };
+    return prepareOpaque(unwrap(parseLogBody(body)), this.context.kek, { told });
   }
 
   /** Under the alert's own id, so that it has one leaf however often this is tried. */

@@ -41,6 +41,42 @@ export interface BreakGlassAccess {
   readonly finding: 'justified' | 'unjustified' | null;
 }
 
+/** An entry that a look shows, with whose it is. */
+export interface ShownEntry {
+  readonly leafIndex: number;
+  readonly parties: readonly AgencyId[];
+  readonly subjects: readonly Pseudonym[];
+}
+
+/** What a look shows of one person. */
+export interface ShownPerson {
+  readonly subject: Pseudonym;
+  /** Rising. */
+  readonly leaves: readonly number[];
+  /** Other agencies that those entries name: they know of the person already. */
+  readonly told: readonly AgencyId[];
+}
+
+/** Everybody whom a look shows, but for the person about whom it is. */
+export function personsShown(
+  shown: readonly ShownEntry[],
+  { agency, subject }: Pick<BreakGlassAccess, 'agency' | 'subject'>,
+): ShownPerson[] {
+  const persons = new Set(shown.flatMap(({ subjects }) => subjects));
+  if (subject !== null) persons.delete(subject);
+  return [...persons].map((person) => {
+    const about = shown.filter(({ subjects }) => subjects.includes(person));
+    return {
+      subject: person,
+      leaves: about.map(({ leafIndex }) => leafIndex),
+      told: agenciesOf(about, agency),
+    };
+  });
+}
+
+export const agenciesOf = (shown: readonly ShownEntry[], besides: AgencyId): AgencyId[] =>
+  [...new Set(shown.flatMap(({ parties }) => parties))].filter((agency) => agency !== besides).sort();
+
 export type BreakGlassState = 'open' | 'ended' | 'reviewed';
 
 export function stateOf(

@@ -2,7 +2,7 @@ import type { QueryResultRow } from 'pg';
 import type { NamedRule } from '../domain/alert-rules.js';
 import type { AgencyId, Sha256 } from '#kernel';
 import { enqueueText, enqueueValues, type OutboxRow } from '#messaging';
-import type { BreakGlassAccess } from '../domain/break-glass.js';
+import type { BreakGlassAccess, ShownEntry } from '../domain/break-glass.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s } from './schema.js';
 
@@ -115,13 +115,14 @@ export class BreakGlassStore {
     });
   }
 
-  /** Parties of entries, but for one. */
-  async partiesOf(leaves: readonly number[], besides: AgencyId): Promise<AgencyId[]> {
-    const { rows } = await this.client.query<{ agency: AgencyId }>({
-      text: `SELECT DISTINCT agency FROM ${s}.entry_index, unnest(coalesce(parties, ARRAY[sender, recipient, actor])) AS agency
-             WHERE leaf_index = ANY ($1::bigint[]) AND agency IS NOT NULL AND agency <> $2 ORDER BY agency`,
-      values: [leaves, besides],
+  /** Whose these entries are. */
+  async concernedBy(leaves: readonly number[]): Promise<ShownEntry[]> {
+    const { rows } = await this.client.query<ShownEntry & QueryResultRow>({
+      text: `SELECT leaf_index::float8 AS "leafIndex", coalesce(subjects, '{}') AS subjects,
+               array_remove(coalesce(parties, ARRAY[sender, recipient, actor]), NULL) AS parties
+             FROM ${s}.entry_index WHERE leaf_index = ANY ($1::bigint[]) ORDER BY leaf_index`,
+      values: [leaves],
     });
-    return rows.map(({ agency }) => agency);
+    return rows;
   }
 }

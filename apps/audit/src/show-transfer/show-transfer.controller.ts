@@ -1,8 +1,8 @@
 import { Controller, Inject, UseGuards } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import type { ShowTransferRequest, ShowTransferResponse } from '#contracts';
-import { consentsNamedBy, parseLogBody } from '#envelope';
-import { AppError, isExchangeId } from '#kernel';
+import { consentsNamedBy, mostSubjects, parseLogBody } from '#envelope';
+import { AppError, type Pseudonym, isExchangeId, unwrap } from '#kernel';
 import { CalledBy, Database, ServiceCalls } from '#platform';
 import { Looks } from '../append-entries/looks.js';
 import type { LeafOpening } from '../append-entries/prepared-entry.js';
@@ -45,10 +45,12 @@ export class ShowTransferController {
         ? []
         : await leavesOfConsents(this.database, consents, { ...whose, from: 0, limit: mostOfExchange });
     const all = [...new Set([...ofExchange, ...ofConsents])].sort((a, b) => a - b).filter((leaf) => leaf >= from);
-    const shown = all.slice(0, pageSize);
-    const [found, evidence] = await Promise.all([this.openings.read(shown), this.openings.evidence(shown)]);
+    const page = all.slice(0, pageSize);
+    const found = await this.openings.read(page);
+    const { shown, subjects } = asManyAsOneLookNames(page, found);
+    const evidence = await this.openings.evidence(shown);
     // Also where nothing is found: whose exchange it is nobody may try out unseen.
-    const look = { query: { evidenceOf: exchangeId }, found: shown };
+    const look = { query: { evidenceOf: exchangeId }, found: shown, ...(subjects.length > 0 && { subjects }) };
     await this.looks.record(asked, look);
     if (ofExchange.length === 0) throw new AppError('NOT_FOUND');
     return {
@@ -59,9 +61,25 @@ export class ShowTransferController {
           ? [{ entry: { leafIndex: BigInt(leafIndex), ...opening, place: undefined }, evidence: tokens }]
           : [];
       }),
-      next: BigInt(all[pageSize] ?? 0),
+      next: BigInt(all[shown.length] ?? 0),
     };
   }
+}
+
+/** A look stands in the chains of all whom it shows, and an entry names so many persons at most: the next page shows the rest. */
+function asManyAsOneLookNames(
+  leaves: readonly number[],
+  found: ReadonlyMap<number, LeafOpening>,
+): { readonly shown: readonly number[]; readonly subjects: Pseudonym[] } {
+  let named = new Set<Pseudonym>();
+  for (const [at, leaf] of leaves.entries()) {
+    const body = found.get(leaf)?.body;
+    const more = body === undefined ? [] : (unwrap(parseLogBody(JSON.parse(body))).subjects ?? []);
+    const together = new Set([...named, ...more]);
+    if (together.size > mostSubjects) return { shown: leaves.slice(0, at), subjects: [...named] };
+    named = together;
+  }
+  return { shown: leaves, subjects: [...named] };
 }
 
 function consentsOf(openings: readonly LeafOpening[]): string[] {

@@ -104,6 +104,16 @@ describe('the evidence of a transfer', () => {
     });
   });
 
+  it('is a look that stands in the chain of each person whom it shows', async () => {
+    const { checkpoint } = audit.appender.current();
+    await show('A-TSV', true);
+    const opened = await audit.openings.read([checkpoint.size]);
+    expect(JSON.parse(opened.get(checkpoint.size)?.body ?? '')).toMatchObject({
+      type: 'log-search',
+      subjects: message.context.subjects,
+    });
+  });
+
   it('does not open under another key than the one that wraps the secrets', async () => {
     const other = await AuditGround.lay();
     try {

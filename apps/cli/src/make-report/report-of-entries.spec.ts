@@ -73,7 +73,7 @@ describe('a client’s account from the log', () => {
   });
 
   it('says who looked the client up in the log, and who made or refused an account', () => {
-    const types = ['log-search', 'break-glass-used', 'report-given', 'report-refused'];
+    const types = ['log-search', 'break-glass-used', 'break-glass-shown', 'report-given', 'report-refused'];
     const { processing } = report(...types.map((type) => body(type, { exchangeId: undefined })));
     expect(processing.map(({ what, agency, code }) => [what, agency, code])).toEqual(
       types.map((type) => ['looked', 'K-235', type]),

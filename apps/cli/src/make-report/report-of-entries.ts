@@ -32,7 +32,7 @@ export const countyRules = { kind: 'H' satisfies PartyKind, yearsWithoutReason: 
 
 const opening = new Set(['message-released', 'message-re-released']);
 /** Who looked the client up in the log, and who made or refused an account, has processed too. */
-const looking = new Set(['log-search', 'break-glass-used', 'report-given', 'report-refused']);
+const looking = new Set(['log-search', 'break-glass-used', 'break-glass-shown', 'report-given', 'report-refused']);
 
 /**
  * The account of one client from the log's entries, over all agencies that the reader may see. The log knows pseudonyms only:
