@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type LogKeyChain, decodeEntry, followLogKeys, logKeysFile, parseLogKeyLinks, readStatement } from '#envelope';
 import { unwrap } from '#kernel';
 import {
@@ -20,7 +20,7 @@ import { LogKey } from '../infra/log-key.js';
 import { ExpectedFiles, inspect } from '../publish-log/committed-log.fixture.js';
 import { TileFolder } from '../publish-log/tile-folder.js';
 import { AuditGround, eventually } from '../testing/audit.fixture.js';
-import type { ChangingAnswer, ChangingOrder, ChangingProcess } from './changing-process.fixture.js';
+import type { ChangingAnswer, ChangingOrder } from './changing-process.fixture.js';
 
 /** Compiled: the process is a real one, and `kill -9` too. */
 const program = fileURLToPath(
@@ -30,33 +30,31 @@ const program = fileURLToPath(
 const origin = 'log.test/changing';
 
 let ground: AuditGround;
+/** Lives until an order kills it: reading the program costs more than anything that it does here. */
 let running: ChildProcess | undefined;
 
 beforeEach(async () => {
   ground = await AuditGround.lay();
 });
 afterEach(async () => {
-  running?.kill('SIGKILL');
+  await stop();
   await ground.clear();
 });
+afterAll(() => void running?.kill('SIGKILL'));
 
 /** The service with these key files, in the place of the one that ran before. */
 async function run(present: string, next?: string, withdrawn?: string): Promise<void> {
-  await stop();
   const { serviceUrl: url, folder } = ground;
   const keys = { ...(next !== undefined && { next }), ...(withdrawn !== undefined && { withdrawn }) };
-  const started: ChangingProcess = { url, folder, origin, present, ...keys };
-  running = fork(program, [JSON.stringify(started)]);
+  if (!lives()) running = fork(program);
+  expect(await order({ start: { url, folder, origin, present, ...keys } })).toEqual({ done: true });
 }
 
 async function stop(): Promise<void> {
-  const child = running;
-  running = undefined;
-  if (child?.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await gone;
+  if (lives()) expect(await order({ start: null })).toEqual({ done: true });
 }
+
+const lives = (): boolean => running?.exitCode === null && running.signalCode === null;
 
 /** The answer, or the signal of which the process died without one. */
 function order(sent: ChangingOrder): Promise<ChangingAnswer | string> {
@@ -225,7 +223,6 @@ describe('a log that changes its key', () => {
       await note({ announce: true });
       await note({ append: 5 });
       lost = await key('lost.jwk');
-      await stop();
     });
     const lostAndStolen = (size: number): string =>
       signCheckpoint(formatCheckpoint({ origin, size, root: randomBytes(32) }), lost.signer);

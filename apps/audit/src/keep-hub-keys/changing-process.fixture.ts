@@ -18,8 +18,8 @@ import { TileFolder } from '../publish-log/tile-folder.js';
 import { HubKeys } from './hub-keys.js';
 import { logKeyDuties } from './show-log-keys.js';
 
-/** What the process is started with: its database, its folder, and the names of its key files there. */
-export interface ChangingProcess {
+/** What the service is started with: its database, its folder, and the names of its key files there. */
+export interface ChangingService {
   readonly url: string;
   readonly folder: string;
   readonly origin: string;
@@ -31,12 +31,14 @@ export interface ChangingProcess {
 
 /** What the parent sends, one after another. */
 export type ChangingOrder =
+  /** In the place of the service that ran before in this process; without one it only stops. */
+  | { readonly start: ChangingService | null }
   | { readonly append: number }
   /** Says in the log which keys there are; dies with SIGKILL at that step of it. */
   | { readonly announce: true; readonly die?: 'before-commit' | 'after-commit' | 'before-shown' };
 
 /** The newest checkpoint, or why nothing is appended. */
-export type ChangingAnswer = { readonly note: string } | { readonly halted: string };
+export type ChangingAnswer = { readonly done: true } | { readonly note: string } | { readonly halted: string };
 
 let die: 'before-commit' | 'after-commit' | 'before-shown' | undefined;
 const killed = (): Promise<never> => {
@@ -58,82 +60,115 @@ class DyingClient extends pg.Client {
   }
 }
 
-const { url, folder, origin, present, next, withdrawn } = JSON.parse(process.argv[2] ?? '{}') as ChangingProcess;
 const logger = createLogger('changing-process', 'silent');
-const load = (name: string): Promise<LogKey> => LogKey.load(origin, join(folder, name));
-const logKeys = new LogKeyring(
-  await load(present),
-  next === undefined ? undefined : await load(next),
-  undefined,
-  withdrawn,
-);
 const kek = new EntryKek(Buffer.alloc(32, 3));
-const database = new Database(url);
-const tiles = new TileFolder(join(folder, 'public'));
-const head = new HeadFile(join(folder, 'head'), () => process.exit(1));
-const publisher = new LogPublisher({
-  folder: tiles,
-  log: committedLog(database),
-  verifier: logKeys,
-  logger,
-  intervalMs: 5,
-});
-const { onTakeOver, onAnnounced } = logKeyDuties(logKeys, database, tiles);
-let halted: string | undefined;
-const appender = new Appender({
-  connect: () => new DyingClient({ connectionString: url }),
-  signer: logKeys.present.signer,
-  ...(logKeys.next && { nextSigner: logKeys.next.signer }),
-  verifier: logKeys,
-  logger,
-  publishedBefore: async () => {
-    const heads = [await head.read(logKeys), await publisher.published()].filter((one) => one !== undefined);
-    return heads.sort((a, b) => b.size - a.size)[0];
-  },
-  onTakeOver,
-  afterCommit: (checkpoint) => {
-    head.keep(checkpoint);
-    publisher.wake();
-  },
-  onHalted: ({ code }) => (halted = code),
-});
-publisher.onContradiction((error) => appender.halt(error));
-const hubKeys = new HubKeys({
-  keyring: new ReleaseKeyring(join(folder, 'release'), systemClock, 92),
-  logKeys,
-  onLogKeys: () => (die === 'before-shown' ? killed() : onAnnounced()),
-  pinned: [],
-  auditKey: await generateSigningKey(),
-  kek,
-  appender,
-  clock: systemClock,
-  logger,
-});
-appender.start();
 
-const append = async (count: number): Promise<void> => {
-  const entries = Array.from({ length: count }, () => {
-    const body = { v: 1, eventId: newEventId(), type: 'message-delivered', at: new Date().toISOString() };
-    return prepareOpaque(unwrap(parseLogBody({ ...body, assertedBy: 'hub' })), kek);
-  });
-  await appender.append(plainProposal(entries));
-};
+/** The service's core with these keys, without transports. */
+class Service {
+  private halted: string | undefined;
 
-const obey = async (order: ChangingOrder): Promise<ChangingAnswer> => {
-  try {
-    if ('append' in order) await append(order.append);
-    else {
-      // As the service: an instance that cannot append has not read which keys there are.
-      while (!appender.active && halted === undefined) await delay(5);
-      die = order.die;
-      await hubKeys.refresh();
-    }
-    await head.flush();
-    return { note: appender.current().checkpoint.note };
-  } catch (error) {
-    return { halted: halted ?? String(error) };
+  private constructor(
+    private readonly database: Database,
+    private readonly head: HeadFile,
+    private readonly publisher: LogPublisher,
+    private readonly appender: Appender,
+    private readonly hubKeys: HubKeys,
+  ) {}
+
+  static async start({ url, folder, origin, present, next, withdrawn }: ChangingService): Promise<Service> {
+    const load = (name: string): Promise<LogKey> => LogKey.load(origin, join(folder, name));
+    const logKeys = new LogKeyring(
+      await load(present),
+      next === undefined ? undefined : await load(next),
+      undefined,
+      withdrawn,
+    );
+    const database = new Database(url);
+    const tiles = new TileFolder(join(folder, 'public'));
+    const head = new HeadFile(join(folder, 'head'), () => process.exit(1));
+    const publisher = new LogPublisher({
+      folder: tiles,
+      log: committedLog(database),
+      verifier: logKeys,
+      logger,
+      intervalMs: 5,
+    });
+    const { onTakeOver, onAnnounced } = logKeyDuties(logKeys, database, tiles);
+    const appender = new Appender({
+      connect: () => new DyingClient({ connectionString: url }),
+      signer: logKeys.present.signer,
+      ...(logKeys.next && { nextSigner: logKeys.next.signer }),
+      verifier: logKeys,
+      logger,
+      publishedBefore: async () => {
+        const heads = [await head.read(logKeys), await publisher.published()].filter((one) => one !== undefined);
+        return heads.sort((a, b) => b.size - a.size)[0];
+      },
+      onTakeOver,
+      afterCommit: (checkpoint) => {
+        head.keep(checkpoint);
+        publisher.wake();
+      },
+      onHalted: ({ code }) => (service.halted = code),
+    });
+    publisher.onContradiction((error) => appender.halt(error));
+    const hubKeys = new HubKeys({
+      keyring: new ReleaseKeyring(join(folder, 'release'), systemClock, 92),
+      logKeys,
+      onLogKeys: () => (die === 'before-shown' ? killed() : onAnnounced()),
+      pinned: [],
+      auditKey: await generateSigningKey(),
+      kek,
+      appender,
+      clock: systemClock,
+      logger,
+    });
+    const service = new Service(database, head, publisher, appender, hubKeys);
+    appender.start();
+    return service;
   }
-};
+
+  async obey(order: Exclude<ChangingOrder, { readonly start: unknown }>): Promise<ChangingAnswer> {
+    try {
+      if ('append' in order) await this.append(order.append);
+      else {
+        // As the service: an instance that cannot append has not read which keys there are.
+        while (!this.appender.active && this.halted === undefined) await delay(5);
+        die = order.die;
+        await this.hubKeys.refresh();
+      }
+      await this.head.flush();
+      return { note: this.appender.current().checkpoint.note };
+    } catch (error) {
+      return { halted: this.halted ?? String(error) };
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.appender.close();
+    await this.publisher.close();
+    await this.head.flush();
+    await this.database.close();
+  }
+
+  private async append(count: number): Promise<void> {
+    const entries = Array.from({ length: count }, () => {
+      const body = { v: 1, eventId: newEventId(), type: 'message-delivered', at: new Date().toISOString() };
+      return prepareOpaque(unwrap(parseLogBody({ ...body, assertedBy: 'hub' })), kek);
+    });
+    await this.appender.append(plainProposal(entries));
+  }
+}
+
+let running: Service | undefined;
+
+async function obey(order: ChangingOrder): Promise<ChangingAnswer> {
+  if (!('start' in order)) return running ? running.obey(order) : { halted: 'nothing runs' };
+  await running?.stop();
+  running = order.start ? await Service.start(order.start) : undefined;
+  return { done: true };
+}
+
 process.on('message', (order: ChangingOrder) => {
   void obey(order).then((answer) => process.send?.(answer));
 });
