@@ -237,4 +237,13 @@ describe('an auditor with the command line only', () => {
     expect(await kotovayla('parked', 'list')).toMatchObject({ code: 0, data: { parked: [] } });
     expect((await kotovayla('parked', 'retry', '999999')).code).toBe(1);
   });
+
+  it('is told by every service that consumes that nothing is set aside, and of no such record', async () => {
+    expect(await kotovayla('set-aside', 'list')).toMatchObject({ code: 0, data: { records: [] } });
+    for (const service of ['exchange', 'consent', 'directory', 'audit'])
+      expect(await kotovayla('set-aside', 'retry', `${service}/quarantine/999999`)).toMatchObject({
+        code: 1,
+        data: { problem: { code: 'NOT_FOUND' } },
+      });
+  });
 });

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import pg from 'pg';
-import { AuditServiceService, topics } from '#contracts';
+import { AuditServiceService, SetAsideServiceService, topics } from '#contracts';
 import {
   type PublicJwk,
   type SigningKey,
@@ -20,7 +20,15 @@ import {
   importVerificationKey,
 } from '#envelope';
 import { AppError, type Clock, isEventId } from '#kernel';
-import { MESSAGE_LOG, type MessageLog, messagingProviders, OutboxReconciler, OutboxRelay } from '#messaging';
+import {
+  MESSAGE_LOG,
+  type MessageLog,
+  messagingProviders,
+  OutboxReconciler,
+  OutboxRelay,
+  SET_ASIDE,
+  SetAsideController,
+} from '#messaging';
 import {
   CLOCK,
   Database,
@@ -68,6 +76,7 @@ import { FactConsumer } from './log-facts/fact-consumer.js';
 import { FactTransport } from './log-facts/fact-transport.js';
 import { FactsController } from './log-facts/facts.controller.js';
 import { RecordPreparer } from './log-facts/prepare-record.js';
+import { SetAsideFacts } from './log-facts/set-aside-facts.js';
 import { EvidenceVerifier } from './log-facts/verify-evidence.js';
 import { LogPublisher } from './publish-log/log-publisher.js';
 import { TileFolder } from './publish-log/tile-folder.js';
@@ -182,6 +191,7 @@ export class AuditModule {
         ReconcileFactsController,
         ShowReconciliationController,
         FactsController,
+        SetAsideController,
       ],
       providers: [
         { provide: Database, useFactory: () => new Database(config.DATABASE_URL, { max: 10 }) },
@@ -398,6 +408,12 @@ export class AuditModule {
             new FactConsumer(preparer, appender, database, logger),
         },
         {
+          provide: SET_ASIDE,
+          inject: [Database, FactConsumer, LOGGER],
+          useFactory: (database: Database, consumer: FactConsumer, logger: Logger) =>
+            new SetAsideFacts(database, consumer, logger),
+        },
+        {
           provide: ReleaseHandler,
           inject: [
             AgencyKeys,
@@ -496,7 +512,10 @@ export const serviceOptions: ServiceOptions<AuditConfig> = {
   config: AuditConfig,
   module: (config) => AuditModule.forConfig(config),
   microservices: (app, config) => [
-    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.audit.v1.AuditService': AuditServiceService }),
+    grpcServer(config.GRPC_ADDRESS, {
+      'kotovayla.audit.v1.AuditService': AuditServiceService,
+      'kotovayla.operator.v1.SetAsideService': SetAsideServiceService,
+    }),
     {
       strategy: new FactTransport({
         log: app.get<MessageLog>(MESSAGE_LOG),

@@ -14,6 +14,7 @@ import {
 } from '#kernel';
 import type { WitnessPolicy } from '#merkle';
 import { type CommandOutcome, UsageError } from './domain/command-outcome.js';
+import { type ConsumingService, consumingServices, parseRecordName } from './domain/set-aside.js';
 import type { EvidenceLanguage } from './domain/evidence-bundle.js';
 import { type HubFlags, HubSettings } from './infra/hub-settings.js';
 import type { OpenedLog } from './infra/open-log.js';
@@ -214,6 +215,31 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
       return discardParked(await hub.get('exchange'), firstArgument(discard), options.reason);
     },
   );
+
+  const setAside = program.command('set-aside').description('operator: records of Kafka that a service could not use');
+  const consuming = (command: Command): Command =>
+    exchange(directory(command))
+      .option('--consent <host:port>', 'gRPC address of consent (KOTOVAYLA_CONSENT)')
+      .option('--audit <host:port>', 'gRPC address of audit (KOTOVAYLA_AUDIT)');
+  run<HubFlags & { service: ConsumingService[]; taken?: boolean }>(
+    consuming(setAside.command('list'))
+      .description('where each came from and why it is set aside, never what it says')
+      .addOption(new Option('--service <names...>').choices(consumingServices).default([...consumingServices]))
+      .option('--taken', 'also those that have left quarantine by a retry'),
+    async ({ options, hub }) => {
+      const { listSetAside } = await import('./list-set-aside/list-set-aside.js');
+      const addresses = options.service.map(async (name) => [name, await hub.get(name)] as const);
+      return listSetAside(new Map(await Promise.all(addresses)), options.taken === true);
+    },
+  );
+  const retrySome = consuming(setAside.command('retry'))
+    .description('try some again once the cause is mended; harmless to repeat')
+    .argument('<records...>', 'such as exchange/quarantine/12');
+  run(retrySome, async ({ hub }) => {
+    const { retrySetAside } = await import('./retry-set-aside/retry-set-aside.js');
+    const [names] = retrySome.processedArgs as [string[]];
+    return retrySetAside(names.map(parseRecordName), (service) => hub.get(service));
+  });
 
   const auditor = program.command('auditor').description('keys of auditors, which no agent holds');
   const vault = (command: Command): Command =>

@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { AuditServiceClient, ConsentEvent, ConsentServiceService, topics } from '#contracts';
+import { AuditServiceClient, ConsentEvent, ConsentServiceService, SetAsideServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import { type Clock, isAgencyId } from '#kernel';
 import {
@@ -19,6 +19,8 @@ import {
   Outbox,
   OutboxReconciler,
   OutboxRelay,
+  SET_ASIDE,
+  SetAsideController,
   SetAsideRecords,
 } from '#messaging';
 import {
@@ -67,6 +69,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
+    @Inject(SET_ASIDE) private readonly setAside: SetAsideRecords,
     @Inject(LogReconciler) private readonly logReconciler: LogReconciler,
     @Inject(Sweeper) private readonly sweeper: Sweeper,
     @Inject(LogReplay) private readonly replay: LogReplay,
@@ -80,8 +83,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     this.readiness.require('directory', () => this.directory.fresh().ok);
     this.readiness.require('log-replayed', () => this.replay.caughtUp);
     this.directory.start();
-    const setAside = new SetAsideRecords({ pool: this.database.pool, schema: SCHEMA });
-    watchSetAside(this.readiness, () => setAside.count());
+    watchSetAside(this.readiness, () => this.setAside.count());
     await this.log.connect();
     await this.log.assertTopics([topics.consentEvents, topics.auditEvents]);
     this.relay.start();
@@ -111,7 +113,7 @@ export class ConsentModule {
   static forConfig(config: ConsentConfig): DynamicModule {
     return {
       module: ConsentModule,
-      controllers: [ConsentController],
+      controllers: [ConsentController, SetAsideController],
       providers: [
         { provide: Database, useFactory: () => new Database(config.DATABASE_URL) },
         ...messagingProviders({
@@ -137,6 +139,12 @@ export class ConsentModule {
           inject: [Database, OutboxReconciler],
           useFactory: ({ pool }: Database, reconciler: OutboxReconciler) =>
             new LoggedConsumer({ pool, schema: SCHEMA, reconciler }),
+        },
+        {
+          provide: SET_ASIDE,
+          inject: [Database, LoggedConsumer],
+          useFactory: ({ pool }: Database, logged: LoggedConsumer) =>
+            new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [logged] }),
         },
         {
           provide: AUDIT,
@@ -236,7 +244,10 @@ export const serviceOptions: ServiceOptions<ConsentConfig> = {
   config: ConsentConfig,
   module: (config) => ConsentModule.forConfig(config),
   microservices: (app, config) => [
-    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.consent.v1.ConsentService': ConsentServiceService }),
+    grpcServer(config.GRPC_ADDRESS, {
+      'kotovayla.consent.v1.ConsentService': ConsentServiceService,
+      'kotovayla.operator.v1.SetAsideService': SetAsideServiceService,
+    }),
     { strategy: app.get(KafkaTransport) },
   ],
 };

@@ -6,7 +6,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { AuditServiceClient, DirectoryEvent, DirectoryServiceService, topics } from '#contracts';
+import {
+  AuditServiceClient,
+  DirectoryEvent,
+  DirectoryServiceService,
+  SetAsideServiceService,
+  topics,
+} from '#contracts';
 import { exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
@@ -19,6 +25,8 @@ import {
   Outbox,
   OutboxReconciler,
   OutboxRelay,
+  SET_ASIDE,
+  SetAsideController,
   SetAsideRecords,
 } from '#messaging';
 import {
@@ -65,6 +73,7 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(OutboxReconciler) private readonly reconciler: OutboxReconciler,
     @Inject(LoggedConsumer) private readonly logged: LoggedConsumer,
+    @Inject(SET_ASIDE) private readonly setAside: SetAsideRecords,
     @Inject(LogReconciler) private readonly logReconciler: LogReconciler,
     @Inject(AUDIT) private readonly audit: GrpcClient<AuditServiceClient>,
     @Inject(SnapshotFeed) private readonly feed: SnapshotFeed,
@@ -78,8 +87,7 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     this.readiness.require('database', () => this.database.ping());
     this.readiness.require('kafka', () => this.log.health().connected);
     this.readiness.require('snapshot', () => this.feed.checked);
-    const setAside = new SetAsideRecords({ pool: this.database.pool, schema: SCHEMA });
-    watchSetAside(this.readiness, () => setAside.count());
+    watchSetAside(this.readiness, () => this.setAside.count());
     await this.log.connect();
     await this.log.assertTopics([topics.directoryEvents, topics.auditEvents]);
     this.catalogue.recorded = await recordCatalogue(this.reference, this.database, this.outbox, this.clock);
@@ -108,7 +116,7 @@ export class DirectoryModule {
   static forConfig(config: DirectoryConfig): DynamicModule {
     return {
       module: DirectoryModule,
-      controllers: [DirectoryController],
+      controllers: [DirectoryController, SetAsideController],
       providers: [
         CatalogueInForce,
         { provide: REFERENCE, useFactory: () => loadReferenceData(config.REFERENCE_DATA) },
@@ -147,6 +155,12 @@ export class DirectoryModule {
                 void feed.refresh();
               },
             }),
+        },
+        {
+          provide: SET_ASIDE,
+          inject: [Database, LoggedConsumer],
+          useFactory: ({ pool }: Database, logged: LoggedConsumer) =>
+            new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [logged] }),
         },
         {
           provide: AUDIT,
@@ -212,7 +226,10 @@ export const serviceOptions: ServiceOptions<DirectoryConfig> = {
   config: DirectoryConfig,
   module: (config) => DirectoryModule.forConfig(config),
   microservices: (app, config) => [
-    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.directory.v1.DirectoryService': DirectoryServiceService }),
+    grpcServer(config.GRPC_ADDRESS, {
+      'kotovayla.directory.v1.DirectoryService': DirectoryServiceService,
+      'kotovayla.operator.v1.SetAsideService': SetAsideServiceService,
+    }),
     { strategy: app.get(KafkaTransport) },
   ],
 };

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditServiceClient, ExchangeEvent, ExchangeServiceService, topics } from '#contracts';
+import { AuditServiceClient, ExchangeEvent, ExchangeServiceService, SetAsideServiceService, topics } from '#contracts';
 import { type SigningKey, exportPrivateJwk, generateSigningKey, importSigningKey } from '#envelope';
 import type { Clock } from '#kernel';
 import {
@@ -11,6 +11,8 @@ import {
   OutboxReconciler,
   OutboxRelay,
   ParkedMessages,
+  SET_ASIDE,
+  SetAsideController,
   SetAsideRecords,
 } from '#messaging';
 import {
@@ -99,6 +101,7 @@ export class ExchangeModule {
         ReleaseMessagesController,
         ShowExchangeController,
         ParkedController,
+        SetAsideController,
       ],
       providers: [
         {
@@ -259,6 +262,17 @@ export class ExchangeModule {
           useFactory: (confirm: ConfirmLogged, inbox: InboxParts) => new GatewayRefusalsConsumer(confirm, inbox),
         },
         {
+          provide: SET_ASIDE,
+          inject: [Database, SubmissionsConsumer, AuditEventsConsumer, ConsentEventsConsumer, GatewayRefusalsConsumer],
+          useFactory: (
+            { pool }: Database,
+            { inbox }: SubmissionsConsumer,
+            auditEvents: AuditEventsConsumer,
+            consentEvents: ConsentEventsConsumer,
+            refusals: GatewayRefusalsConsumer,
+          ) => new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [inbox, auditEvents, consentEvents, refusals] }),
+        },
+        {
           provide: ReadMailbox,
           inject: [Database, LEDGER_PARTS, CLOCK, AFTER_COMMIT],
           useFactory: (database: Database, parts: LedgerParts, clock: Clock, afterCommit: () => void) =>
@@ -410,7 +424,10 @@ export const serviceOptions: ServiceOptions<ExchangeConfig> = {
   config: ExchangeConfig,
   module: (config) => ExchangeModule.forConfig(config),
   microservices: (app, config) => [
-    grpcServer(config.GRPC_ADDRESS, { 'kotovayla.exchange.v1.ExchangeService': ExchangeServiceService }),
+    grpcServer(config.GRPC_ADDRESS, {
+      'kotovayla.exchange.v1.ExchangeService': ExchangeServiceService,
+      'kotovayla.operator.v1.SetAsideService': SetAsideServiceService,
+    }),
     { strategy: new KafkaTransport({ log: app.get<MessageLog>(MESSAGE_LOG), groupId: 'exchange' }) },
   ],
   beforeListen: async (app) => {
@@ -423,7 +440,7 @@ export const serviceOptions: ServiceOptions<ExchangeConfig> = {
     readiness.require('kafka', () => log.health().connected);
     readiness.require('directory', () => directory.fresh().ok);
     readiness.require('outbox', () => backpressure.isOpen());
-    const setAside = new SetAsideRecords({ pool: database.pool, schema: SCHEMA });
+    const setAside = app.get<SetAsideRecords>(SET_ASIDE);
     watchSetAside(readiness, () => setAside.count());
     await log.connect();
   },

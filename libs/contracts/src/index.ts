@@ -11,3 +11,4 @@ export * from './__generated__/kotovayla/exchange/v1/exchange_service.js';
 export * from './__generated__/kotovayla/gateway/v1/gateway_events.js';
 export * from './__generated__/kotovayla/log/v1/log_record.js';
 export * from './__generated__/kotovayla/log/v1/release.js';
+export * from './__generated__/kotovayla/operator/v1/set_aside_service.js';

@@ -17,6 +17,7 @@ import {
   createTopics,
   inTransaction,
   inboxTable,
+  setAsideRetries,
   outboxTable,
 } from './index.js';
 import { kafkaClient } from './log/kafka-client.js';
@@ -60,7 +61,8 @@ describe('from one service’s outbox over Kafka into another’s state', () => 
     pool = new pg.Pool({ connectionString: database.url, max: 12 });
     pool.on('error', () => undefined);
     await pool.query('CREATE SCHEMA exchange; CREATE SCHEMA audit');
-    for (const statement of [...outboxTable('exchange'), ...inboxTable('audit')]) await pool.query(statement);
+    for (const statement of [...outboxTable('exchange'), ...inboxTable('audit'), ...setAsideRetries('audit')])
+      await pool.query(statement);
     await pool.query('CREATE TABLE audit.effect (id bigserial PRIMARY KEY, exchange text, number int)');
     await createTopics(brokers, [TOPIC], { replication: 1, prefix: topicPrefix });
     log = new KafkaLog({ brokers, clientId: 'exchange', topicPrefix });

@@ -1,5 +1,6 @@
 export * from './inbox/backoff.js';
 export { INBOX_RETENTION_MS, InboxConsumer } from './inbox/inbox-consumer.js';
+export type { RetriedRecord } from './inbox/inbox-consumer.js';
 export type {
   InboxConsumerOptions,
   InboxHandler,
@@ -7,11 +8,12 @@ export type {
   OffsetJump,
   QuarantinedMessage,
 } from './inbox/inbox-handler.js';
-export { inboxTable } from './inbox/inbox-table.js';
+export { inboxTable, setAsideRetries } from './inbox/inbox-table.js';
 export { LoggedConsumer } from './inbox/logged-consumer.js';
 export { ParkedMessages } from './inbox/parked-messages.js';
 export type { DiscardedMessage, ListedMessage, ParkedMessage, ParkedMessagesOptions } from './inbox/parked-messages.js';
 export { SetAsideRecords } from './inbox/set-aside-records.js';
+export type { SetAsideDesk, SetAsidePlace, SetAsideRecord } from './inbox/set-aside-records.js';
 export * from './log/create-topics.js';
 export { InMemoryLog } from './log/in-memory-log.js';
 export type { KafkaConnection } from './log/kafka-client.js';
@@ -22,6 +24,7 @@ export { partitionOf } from './log/partition.js';
 export { topicName } from './log/topic-name.js';
 export { KafkaBatch } from './nest/kafka-batch.js';
 export { MESSAGE_LOG, messagingProviders } from './nest/messaging-providers.js';
+export { SET_ASIDE, SetAsideController } from './nest/set-aside.controller.js';
 export { KafkaContext, KafkaTransport } from './nest/kafka-transport.js';
 export type { KafkaTransportOptions } from './nest/kafka-transport.js';
 export { enqueueText, enqueueValues, Outbox } from './outbox/outbox.js';

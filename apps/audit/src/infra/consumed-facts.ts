@@ -1,4 +1,4 @@
-import type { LogMessage } from '#messaging';
+import type { LogMessage, SetAsideRecord } from '#messaging';
 import type { Queryable } from '#platform';
 import { auditSchema as s } from './schema.js';
 
@@ -42,9 +42,63 @@ export async function quarantined(
     name: `${s}.quarantined`,
     text: `SELECT topic AS consumer, 'quarantine' AS place, count(*)::int AS count,
                   (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int AS lately
-           FROM ${s}.quarantine GROUP BY topic ORDER BY topic`,
+           FROM ${s}.quarantine WHERE taken_at IS NULL GROUP BY topic ORDER BY topic`,
   });
   return rows;
+}
+
+/** The oldest ones, without what they say. */
+export async function listQuarantined(
+  client: Queryable,
+  { taken, limit }: { readonly taken: boolean; readonly limit: number },
+): Promise<SetAsideRecord[]> {
+  const { rows } = await client.query<SetAsideRecord>({
+    name: `${s}.list-quarantined`,
+    text: `SELECT 'quarantine' AS place, id::text, topic AS consumer, topic, partition, kafka_offset::text AS "offset",
+                  quarantined_at AS "setAsideAt", failure AS code, retries, taken_at AS "takenAt",
+                  rtrim(translate(encode(sha256(value), 'base64'), '+/', '-_'), '=') AS hash
+           FROM ${s}.quarantine WHERE taken_at IS NULL OR $1::boolean
+           ORDER BY quarantined_at, quarantine.id LIMIT $2`,
+    values: [taken, limit],
+  });
+  return rows;
+}
+
+/** Undefined where there is none. */
+export async function quarantinedFact(
+  client: Queryable,
+  id: string,
+): Promise<{ readonly topic: string; readonly message: LogMessage; readonly taken: boolean } | undefined> {
+  if (!/^[1-9][0-9]{0,17}$/.test(id)) return undefined;
+  const { rows } = await client.query<{
+    topic: string;
+    offset: string;
+    key: string;
+    value: Buffer;
+    at: Date;
+    taken: boolean;
+  }>({
+    name: `${s}.quarantined-fact`,
+    text: `SELECT topic, kafka_offset::text AS "offset", key, value, quarantined_at AS at, taken_at IS NOT NULL AS taken
+           FROM ${s}.quarantine WHERE id = $1`,
+    values: [id],
+  });
+  const row = rows[0];
+  if (!row) return undefined;
+  const { topic, offset, key, value, at, taken } = row;
+  return { topic, message: { offset: BigInt(offset), key, value, headers: {}, timestamp: at }, taken };
+}
+
+/** @param failure undefined once it has its leaf */
+export async function quarantineRetried(client: Queryable, id: string, failure: string | undefined): Promise<void> {
+  await client.query({
+    name: `${s}.quarantine-retried`,
+    text: `UPDATE ${s}.quarantine SET retries = retries + 1, retried_at = clock_timestamp(),
+                  failure = coalesce($2, failure),
+                  taken_at = CASE WHEN $2::text IS NULL THEN coalesce(taken_at, clock_timestamp()) ELSE taken_at END
+           WHERE id = $1`,
+    values: [id, failure ?? null],
+  });
 }
 
 /** How far a partition is consumed: everything before `next` has its leaf or lies in quarantine. */

@@ -14,6 +14,7 @@ import { RefusedEvents1764145000001 } from './migrations/11-refused-events.migra
 import { ClearEntries1764146000001 } from './migrations/12-clear-entries.migration.js';
 import { ErasureRuns1764159000001, erasureRunRestrictions } from './migrations/13-erasure-runs.migration.js';
 import { ChainRuns1764160000001, runRestrictions } from './migrations/14-chain-runs.migration.js';
+import { RetrySetAside1764161000001 } from './migrations/15-retry-set-aside.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -33,6 +34,7 @@ export const databaseSpec: DatabaseSpec = {
     ClearEntries1764146000001,
     ErasureRuns1764159000001,
     ChainRuns1764160000001,
+    RetrySetAside1764161000001,
   ],
   restrictions: [
     ...logRestrictions,

@@ -146,7 +146,7 @@ export class ReconciliationStore {
   async refusedAmong(topic: string, eventIds: readonly string[]): Promise<Set<string>> {
     const { rows } = await this.client.query<{ event_id: string }>({
       name: `${s}.refused-events`,
-      text: `SELECT DISTINCT event_id FROM ${s}.quarantine WHERE event_id = ANY ($2::text[]) AND topic = $1`,
+      text: `SELECT DISTINCT event_id FROM ${s}.quarantine WHERE event_id = ANY ($2::text[]) AND topic = $1 AND taken_at IS NULL`,
       values: [topic, eventIds],
     });
     return new Set(rows.map(({ event_id }) => event_id));

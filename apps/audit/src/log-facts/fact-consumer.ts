@@ -82,6 +82,23 @@ export class FactConsumer {
     this.watchForJump(consumed, expected, first);
   }
 
+  /** One that was set aside. Gives why no entry can be made of it; undefined once it has its leaf. Throws where it may later. */
+  async consumeAgain(topic: string, message: LogMessage): Promise<string | undefined> {
+    if (!isRecorded(topic)) throw new Error(`no facts are expected on ${topic}`);
+    const [prepared] = await this.prepare([message], topic);
+    if (!prepared?.ok) {
+      if (prepared && prepared.error.code !== 'MALFORMED') throw prepared.error;
+      return 'MALFORMED';
+    }
+    try {
+      await this.appender.append(plainProposal([prepared.value]));
+      return undefined;
+    } catch (error) {
+      if (!isFaultOfData(error)) throw error;
+      return failureCode(error);
+    }
+  }
+
   /** All at once. Where the database refuses what one of them says, that one is found and set aside, and the others go on. */
   private async append(facts: readonly FactToAppend[], place: Place, consumed?: ConsumedUpTo): Promise<void> {
     try {

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DirectoryEvent, ExchangeEvent, type LogRecord, topics } from '#contracts';
 import { sha256 } from '#kernel';
 import type { LogMessage } from '#messaging';
+import { SetAsideFacts } from './set-aside-facts.js';
 import { quarantined } from '../infra/consumed-facts.js';
 import { AuditGround, AuditInstance, emptyRecord } from '../testing/audit.fixture.js';
 import { directoryOf, party } from '../testing/parties.fixture.js';
@@ -74,6 +75,65 @@ describe('a fact of which no entry can be made', () => {
     );
     expect(await logged(sent)).toEqual(idsOf(good));
     expect(await setAside(topics.exchangeEvents)).toBe(before + 1);
+  });
+
+  describe('in quarantine', () => {
+    const desk = () => new SetAsideFacts(audit.database, audit.consumer, audit.logger);
+    const owner = (text: string) => ground.owner((client) => client.query(text));
+    /** The database refuses facts of one number, until it is mended. */
+    beforeEach(async () => {
+      await owner(`
+        CREATE FUNCTION audit.refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22023'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON audit.entry_index FOR EACH ROW
+          WHEN (NEW.exchange_number = 4711) EXECUTE FUNCTION audit.refuse()`);
+    });
+    const mend = () => owner('DROP FUNCTION IF EXISTS audit.refuse() CASCADE');
+    afterEach(mend);
+    const setAsideNow = async () => {
+      const unusable = fact({ exchangeNumber: 4711 });
+      await consume(topics.exchangeEvents, [ExchangeEvent.encode({ log: unusable }).finish()]);
+      const records = await desk().list({ taken: false, limit: 500 });
+      return { unusable, record: records.at(-1)! };
+    };
+
+    it('is listed by where it came from, why, and its hash, and not by what it says', async () => {
+      const { unusable, record } = await setAsideNow();
+      const hash = sha256(ExchangeEvent.encode({ log: unusable }).finish());
+      expect(record).toMatchObject({
+        place: 'quarantine',
+        topic: topics.exchangeEvents,
+        partition: 0,
+        hash,
+        retries: 0,
+      });
+      expect(record.code).toBe('22023');
+      expect(JSON.stringify(record)).not.toContain(unusable.eventId);
+    });
+
+    it('stays there while its cause does', async () => {
+      const { unusable, record } = await setAsideNow();
+      expect(await desk().retry('quarantine', record.id)).toEqual({ result: 'refused', code: record.code });
+      expect((await desk().list({ taken: false, limit: 500 })).at(-1)).toMatchObject({ id: record.id, retries: 1 });
+      expect(await logged([unusable])).toEqual([]);
+    });
+
+    it('has its leaf once after the mend, however often it is tried', async () => {
+      const { unusable, record } = await setAsideNow();
+      const before = await setAside(topics.exchangeEvents);
+      await mend();
+      const tried = await Promise.all([1, 2, 3].map(() => desk().retry('quarantine', record.id)));
+      tried.push(await desk().retry('quarantine', record.id));
+      expect(tried).toEqual(tried.map(() => ({ result: 'taken', code: '' })));
+      expect(await logged([unusable])).toEqual([unusable.eventId]);
+      expect(await setAside(topics.exchangeEvents)).toBe(before - 1);
+      const all = await desk().list({ taken: true, limit: 500 });
+      expect(all.find(({ id }) => id === record.id)?.takenAt).toEqual(expect.any(Date));
+    });
+
+    it.each([['999999'], ['no id']])('is not found by %s', async (id) => {
+      await expect(desk().retry('quarantine', id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
   });
 
   it('because it is in clear and says no time, lies in quarantine too', async () => {

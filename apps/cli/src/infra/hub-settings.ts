@@ -8,6 +8,8 @@ import { UsageError } from '../domain/command-outcome.js';
 export interface HubFlags {
   readonly directory?: string;
   readonly exchange?: string;
+  readonly consent?: string;
+  readonly audit?: string;
   readonly gateway?: string;
   readonly issuer?: string;
   readonly audience?: string;
@@ -18,6 +20,8 @@ export interface HubFlags {
 const sources = {
   directory: ['--directory', 'KOTOVAYLA_DIRECTORY', ['directoryGrpc']],
   exchange: ['--exchange', 'KOTOVAYLA_EXCHANGE', ['exchangeGrpc']],
+  consent: ['--consent', 'KOTOVAYLA_CONSENT', ['peers', 'CONSENT_GRPC']],
+  audit: ['--audit', 'KOTOVAYLA_AUDIT', ['peers', 'AUDIT_GRPC']],
   gateway: ['--gateway', 'GATEWAY_URL', ['pins', 'GATEWAY_URL']],
   issuer: ['--issuer', 'IDENTITY_ISSUER', ['pins', 'IDENTITY_ISSUER']],
   audience: ['--audience', 'AUDIENCE', ['pins', 'AUDIENCE']],

@@ -1,6 +1,15 @@
-import { DirectoryServiceClient, ExchangeServiceClient, type Snapshot, type WatchResponse } from '#contracts';
+import {
+  DirectoryServiceClient,
+  ExchangeServiceClient,
+  SetAsideServiceClient,
+  type Snapshot,
+  type WatchResponse,
+} from '#contracts';
 import { AppError } from '#kernel';
 import { type GrpcClient, appErrorOf, grpcClient } from '#platform';
+
+/** A retry handles the record before it answers. */
+const setAsideDeadlineMs = 40_000;
 
 /** The operator's calls go to the services themselves, not through the public edge. */
 export const withDirectory = <T>(
@@ -12,6 +21,12 @@ export const withExchange = <T>(
   address: string,
   use: (client: GrpcClient<ExchangeServiceClient>) => Promise<T>,
 ): Promise<T> => calling(address, grpcClient(ExchangeServiceClient, address), use);
+
+/** Of each service that consumes. */
+export const withSetAside = <T>(
+  address: string,
+  use: (client: GrpcClient<SetAsideServiceClient>) => Promise<T>,
+): Promise<T> => calling(address, grpcClient(SetAsideServiceClient, address, { deadlineMs: setAsideDeadlineMs }), use);
 
 async function calling<C extends { close(): void }, T>(
   address: string,

@@ -8,6 +8,7 @@ import { FollowTheLog1795300000000 } from './migrations/1795300000000-follow-the
 import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconcile-with-log.js';
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
+import { RetrySetAside1795850000000 } from './migrations/1795850000000-retry-set-aside.js';
 
 export const SCHEMA = 'consent';
 
@@ -24,6 +25,7 @@ export const databaseSpec: DatabaseSpec = {
     ReconcileWithLog1795500000000,
     ResendFairly1795600000000,
     NameEventsOfRows1795700000000,
+    RetrySetAside1795850000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

@@ -7,6 +7,7 @@ import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fai
 import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
 import { TakeAuditorsKeys1795800000000 } from './migrations/1795800000000-take-auditors-keys.js';
 import { TellEarlierRowsAgain1795900000000 } from './migrations/1795900000000-tell-earlier-rows-again.js';
+import { RetrySetAside1795950000000 } from './migrations/1795950000000-retry-set-aside.js';
 
 export const SCHEMA = 'directory';
 
@@ -20,6 +21,7 @@ export const databaseSpec: DatabaseSpec = {
     NameEventsOfRows1795700000000,
     TakeAuditorsKeys1795800000000,
     TellEarlierRowsAgain1795900000000,
+    RetrySetAside1795950000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),

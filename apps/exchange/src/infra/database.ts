@@ -4,6 +4,7 @@ import { CreateExchangeTables1763800000000 } from './create-exchange-tables.migr
 import { OpenAlerts1795700000000 } from './open-alerts.migration.js';
 import { ReconcileTransfers1795500000000 } from './reconcile-transfers.migration.js';
 import { ResendFairly1795600000000 } from './resend-fairly.migration.js';
+import { RetrySetAside1795850000000 } from './retry-set-aside.migration.js';
 
 export const SCHEMA = 'exchange';
 
@@ -14,6 +15,7 @@ export const databaseSpec: DatabaseSpec = {
     ReconcileTransfers1795500000000,
     ResendFairly1795600000000,
     OpenAlerts1795700000000,
+    RetrySetAside1795850000000,
   ],
   restrictions: [...outboxRestrictions(SCHEMA), `REVOKE DELETE ON exchange.messages, exchange.exchanges FROM :role`],
 };

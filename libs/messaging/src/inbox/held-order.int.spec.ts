@@ -6,7 +6,7 @@ import pg, { type Pool } from 'pg';
 import type { LogMessage } from '../log/message-log.js';
 import { TransientFailure } from '../sql/transient-failure.js';
 import { InboxConsumer } from './inbox-consumer.js';
-import { inboxTable } from './inbox-table.js';
+import { inboxTable, setAsideRetries } from './inbox-table.js';
 import { ParkedMessages } from './parked-messages.js';
 
 Logger.overrideLogger(false);
@@ -43,7 +43,7 @@ describe('messages that fail at any time, in batches of any size, with offsets t
     database = await createTestDatabase();
     pool = new pg.Pool({ connectionString: database.url, max: 4 });
     await pool.query('CREATE SCHEMA s');
-    for (const statement of inboxTable('s')) await pool.query(statement);
+    for (const statement of [...inboxTable('s'), ...setAsideRetries('s')]) await pool.query(statement);
     await pool.query('CREATE TABLE s.effect (id bigserial PRIMARY KEY, exchange int, number int)');
   });
 

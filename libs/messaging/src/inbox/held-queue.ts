@@ -12,12 +12,17 @@ const POLL_MS = 500;
 /** While nothing is held, as far as is known: then only what another instance left behind can be found. */
 const IDLE_ROUNDS = 10;
 const EXCHANGES_A_ROUND = 50;
+/** Exchanges tried side by side: a slow one takes up one of these, and a service's other connections are left to its work. */
+const LANES = 3;
+/** Longer than any statement or call may take: only a handler that never ends reaches it. */
+const ATTEMPT_LIMIT_MS = 30_000;
 
 type Outcome = 'done' | 'again-later' | 'empty';
 
 /**
  * Messages that failed, each exchange a queue: its first message is tried again with growing pauses and, after so many
- * attempts, parked for an operator; those behind wait, other exchanges do not.
+ * attempts, parked for an operator; those behind wait, other exchanges do not. A failure that is not the message's puts
+ * off the next attempt, longer each time, and is none of those.
  */
 export class HeldQueue<T> {
   private readonly logger = new Logger(HeldQueue.name);
@@ -67,17 +72,48 @@ export class HeldQueue<T> {
     return rows[0]?.waiting ?? 0;
   }
 
-  /** Tries every exchange whose first message is due, each until one fails or none is left. Returns how many succeeded. */
+  /**
+   * Tries every exchange whose first message is due, each until one fails or none is left. Returns how many succeeded. Throws
+   * once all were tried, where what became of one could not be stored.
+   */
   async retryDue(): Promise<number> {
     const { rows } = await this.options.pool.query<{ exchange_id: string }>({
       ...this.sql.dueExchanges,
       values: [this.options.consumer, EXCHANGES_A_ROUND],
     });
+    const due = rows.values();
+    const failures: unknown[] = [];
     let done = 0;
-    for (const { exchange_id } of rows) {
-      while ((await this.retryFirst(exchange_id)) === 'done') done += 1;
-    }
+    const lane = async (): Promise<void> => {
+      for (const { exchange_id } of due) {
+        try {
+          // Not in one expression: the other lanes count meanwhile.
+          const succeeded = await this.tryExchange(exchange_id);
+          done += succeeded;
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    if (failures.length > 0) throw failures[0];
     return done;
+  }
+
+  /** Tries what is due of one exchange. Returns how many succeeded. */
+  async tryExchange(exchangeId: string): Promise<number> {
+    let done = 0;
+    while ((await this.retryFirst(exchangeId)) === 'done') done += 1;
+    return done;
+  }
+
+  /** Of one message that was held: undefined once it was worked on or given up, else its last failure, if it had one. */
+  async waiting(eventId: string): Promise<{ readonly failure: string | null } | undefined> {
+    const { rows } = await this.options.pool.query<{ failure: string | null }>({
+      ...this.sql.heldEvent,
+      values: [this.options.consumer, eventId],
+    });
+    return rows[0];
   }
 
   private async look(): Promise<void> {
@@ -105,22 +141,33 @@ export class HeldQueue<T> {
   }
 
   private async retryFirst(exchangeId: string): Promise<Outcome> {
+    const { pool, attemptLimitMs = ATTEMPT_LIMIT_MS } = this.options;
     try {
-      const outcome = await inTransaction(this.options.pool, async (client): Promise<Outcome> => {
+      const attempt = async (client: PoolClient): Promise<Outcome> => {
         const row = await this.first(client, exchangeId);
         if (!row) return 'empty';
         if (row.parked_at !== null || !row.due) return 'again-later';
         await handleOne(this.options, client, this.parse(row));
         await client.query({ ...this.sql.release, values: [row.id] });
         return 'done';
-      });
+      };
+      const outcome = await inTransaction(pool, attempt, attemptLimitMs);
       if (outcome === 'done') this.options.afterCommit?.();
       return outcome;
     } catch (error) {
-      if (isTransient(error)) throw error;
-      await this.postpone(exchangeId, failureCode(error));
+      if (isTransient(error)) await this.putOff(exchangeId, failureCode(error));
+      else await this.postpone(exchangeId, failureCode(error));
       return 'again-later';
     }
+  }
+
+  private async putOff(exchangeId: string, failure: string): Promise<void> {
+    await inTransaction(this.options.pool, async (client) => {
+      const row = await this.first(client, exchangeId);
+      if (!row || row.parked_at !== null || !row.due) return;
+      const pause = delayAfter(row.deferrals + 1, this.options.backoff);
+      await client.query({ ...this.sql.putOff, values: [row.id, failure, pause] });
+    });
   }
 
   private async postpone(exchangeId: string, failure: string): Promise<void> {

@@ -29,10 +29,50 @@ interface ParsedBatch<T> {
 
 /** Of what was taken, ids alone. Kafka's 14 days and a week more, so that a record that is read again late is still known. */
 export const INBOX_RETENTION_MS = 21 * 24 * 60 * 60 * 1_000;
+/**
+ * Later, nobody knows any more whether the event of a record in quarantine was sent again meanwhile and taken: the ids of that
+ * time are purged.
+ */
+const LONGEST_IN_QUARANTINE_MS = INBOX_RETENTION_MS - 24 * 60 * 60 * 1_000;
 /** Messages of one transaction, so that it stays short. */
 const MOST_GATHERED = 500;
 
 const taken: Settled = { taken: true };
+
+/**
+ * What became of a record that was set aside when it was tried again: `taken` has had its effect; `known` needs none, as its event
+ * had come by another record; `waits` is tried again by itself, with its last failure if it had one; `refused` stays set aside;
+ * `late` does so too: whether its event was taken meanwhile cannot be known any more.
+ */
+export interface RetriedRecord {
+  readonly result: 'taken' | 'known' | 'waits' | 'refused' | 'late';
+  /** Empty where nothing failed. */
+  readonly code: string;
+}
+
+const known: RetriedRecord = { result: 'known', code: '' };
+
+interface QuarantinedRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly kafka_offset: string;
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Record<string, string>;
+  readonly sent_at: Date;
+  readonly event_id: string | null;
+  readonly known: boolean;
+  readonly taken_at: Date | null;
+  readonly late: boolean;
+}
+
+const recordOf = ({ key, value, headers, kafka_offset, sent_at }: QuarantinedRow): LogMessage => ({
+  key,
+  value,
+  headers,
+  offset: BigInt(kafka_offset),
+  timestamp: sent_at,
+});
 
 /**
  * The receiving side (design 4). One transaction per batch, or for those of several partitions that came during the last one:
@@ -64,6 +104,10 @@ export class InboxConsumer<T> {
     await this.held.stop();
   }
 
+  get consumer(): string {
+    return this.options.consumer;
+  }
+
   /** To be given to `subscribe` or called by an `@EventPattern` handler. Rejects only where the batch must come again. */
   async consumeBatch(batch: LogBatch): Promise<void> {
     const parsed = this.parse(batch);
@@ -84,6 +128,50 @@ export class InboxConsumer<T> {
       deleted += count;
       if (count < batchSize) return deleted;
     }
+  }
+
+  /**
+   * Takes a record out of quarantine once it can be parsed, by the way of every other one: its event id, unless known, and the
+   * queue of its exchange. Tried again it says what became of it. Undefined where this consumer has no such record.
+   */
+  async retryQuarantined(id: string): Promise<RetriedRecord | undefined> {
+    const seen = await inTransaction(this.options.pool, (client) => this.takeFromQuarantine(client, id));
+    if (seen === undefined || 'result' in seen) return seen;
+    const { exchangeId, eventId } = seen;
+    if (exchangeId !== undefined) await this.held.tryExchange(exchangeId);
+    const waiting = await this.held.waiting(eventId);
+    return waiting ? { result: 'waits', code: waiting.failure ?? '' } : { result: 'taken', code: '' };
+  }
+
+  private async takeFromQuarantine(
+    client: PoolClient,
+    id: string,
+  ): Promise<RetriedRecord | { readonly eventId: string; readonly exchangeId?: string } | undefined> {
+    const { consumer } = this.options;
+    const { rows } = await client.query<QuarantinedRow>({
+      ...this.sql.quarantined,
+      values: [id, consumer, LONGEST_IN_QUARANTINE_MS],
+    });
+    const row = rows[0];
+    if (!row) return undefined;
+    if (row.taken_at !== null) return row.known ? known : { eventId: row.event_id ?? '' };
+    if (row.late) return { result: 'late', code: '' };
+    let message: InboxMessage<T>;
+    try {
+      message = parseMessage(this.options, recordOf(row), row.topic, row.partition);
+    } catch (error) {
+      const code = failureCode(error);
+      await client.query({ ...this.sql.quarantineRefused, values: [id, code] });
+      this.logger.warn(`record ${id} of ${consumer} stays in quarantine: ${code}`);
+      return { result: 'refused', code };
+    }
+    const { eventId, exchangeId } = message;
+    const { rowCount } = await client.query({ ...this.sql.takeAgain, values: [consumer, eventId] });
+    await client.query({ ...this.sql.quarantineTaken, values: [id, eventId, rowCount === 0] });
+    this.logger.log(`record ${id} of ${consumer} left quarantine${rowCount === 0 ? ': its event was known' : ''}`);
+    if (rowCount === 0) return known;
+    await this.hold(client, message);
+    return { eventId, exchangeId };
   }
 
   private parse(batch: LogBatch): ParsedBatch<T> {
@@ -232,10 +320,11 @@ export class InboxConsumer<T> {
 
   private async quarantine(client: PoolClient, batch: LogBatch, { raw, failure }: Unparsable): Promise<void> {
     const { topic, partition } = batch;
-    const { key, value, offset } = storable(raw);
+    const { key, value, offset, headers, timestamp } = storable(raw);
+    const record = [topic, partition, offset.toString(), key, value, JSON.stringify(headers), timestamp];
     const { rowCount } = await client.query({
       ...this.sql.quarantine,
-      values: [this.options.consumer, topic, partition, offset.toString(), key, value, failure],
+      values: [this.options.consumer, ...record, failure],
     });
     if (rowCount === 0) return;
     this.logger.error(`${topic}/${partition} at ${offset} went to quarantine: ${failure}`);

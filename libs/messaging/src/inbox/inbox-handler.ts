@@ -61,6 +61,8 @@ export interface InboxConsumerOptions<T> extends InboxHandler<T> {
   readonly attemptsBeforeParking?: number;
   /** Waiting time between attempts. Default 1 s, doubled up to 5 min. */
   readonly backoff?: Backoff;
+  /** A held message's attempt that takes longer is cut off and counts for nothing. Default 30 s. */
+  readonly attemptLimitMs?: number;
   /** How often to look for held messages that are due. Default 500 ms. */
   readonly heldPollMs?: number;
   /** Pauses consuming while more than `limit` messages are held, until half of them are gone. */

@@ -35,8 +35,29 @@ export const inboxStatements = (schema: string) => {
     },
     quarantine: {
       name: `${s}.inbox-quarantine`,
-      text: `INSERT INTO ${s}.quarantine (consumer, topic, partition, kafka_offset, key, value, failure)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+      text: `INSERT INTO ${s}.quarantine (consumer, topic, partition, kafka_offset, key, value, headers, sent_at, failure)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+    },
+    /** Locked, so that of two retries at once the later one sees what the earlier did. */
+    quarantined: {
+      name: `${s}.quarantined`,
+      text: `SELECT topic, partition, kafka_offset::text, key, value, headers, coalesce(sent_at, quarantined_at) AS sent_at,
+                    event_id, known, taken_at,
+                    quarantined_at < clock_timestamp() - $3::float8 * interval '1 millisecond' AS late
+             FROM ${s}.quarantine WHERE id = $1 AND consumer = $2 FOR UPDATE`,
+    },
+    takeAgain: {
+      name: `${s}.quarantine-take-again`,
+      text: `INSERT INTO ${s}.inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+    },
+    quarantineTaken: {
+      name: `${s}.quarantine-taken`,
+      text: `UPDATE ${s}.quarantine SET retries = retries + 1, retried_at = clock_timestamp(), taken_at = clock_timestamp(),
+                    event_id = $2, known = $3 WHERE id = $1`,
+    },
+    quarantineRefused: {
+      name: `${s}.quarantine-refused`,
+      text: `UPDATE ${s}.quarantine SET retries = retries + 1, retried_at = clock_timestamp(), failure = $2 WHERE id = $1`,
     },
     /** Exchanges whose first held message may be tried now. A parked one stays first, so its exchange is not among them. */
     dueExchanges: {
@@ -55,7 +76,7 @@ export const inboxStatements = (schema: string) => {
     firstHeld: {
       name: `${s}.held-first`,
       text: `SELECT id::text, exchange_id, event_id, topic, partition, kafka_offset::text, key, value, headers, sent_at,
-                    attempts, last_failure, held_at, parked_at, next_attempt_at <= clock_timestamp() AS due
+                    attempts, deferrals, last_failure, held_at, parked_at, next_attempt_at <= clock_timestamp() AS due
              FROM ${s}.held
              WHERE id = (SELECT min(id) FROM ${s}.held WHERE consumer = $1 AND exchange_id = $2)
              FOR UPDATE`,
@@ -64,10 +85,21 @@ export const inboxStatements = (schema: string) => {
     postpone: {
       name: `${s}.held-postpone`,
       text: `UPDATE ${s}.held
-             SET attempts = $2, last_failure = $3,
+             SET attempts = $2, last_failure = $3, deferrals = 0,
                  next_attempt_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
                  parked_at = CASE WHEN $5::boolean THEN clock_timestamp() END
              WHERE id = $1`,
+    },
+    putOff: {
+      name: `${s}.held-put-off`,
+      text: `UPDATE ${s}.held
+             SET deferrals = deferrals + 1, last_failure = $2,
+                 next_attempt_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+             WHERE id = $1`,
+    },
+    heldEvent: {
+      name: `${s}.held-event`,
+      text: `SELECT last_failure AS failure FROM ${s}.held WHERE consumer = $1 AND event_id = $2`,
     },
     waiting: {
       name: `${s}.held-waiting`,
@@ -88,11 +120,28 @@ export const inboxStatements = (schema: string) => {
              UNION ALL
              SELECT consumer, 'quarantine', count(*)::int,
                     (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int
-             FROM ${s}.quarantine GROUP BY consumer
+             FROM ${s}.quarantine WHERE taken_at IS NULL GROUP BY consumer
              ORDER BY 1, 2`,
     },
+    /** What it says stays where it is: of each record its hash alone. */
+    listSetAside: {
+      text: `SELECT 'parked' AS place, id::text, consumer, topic, partition, kafka_offset::text AS "offset",
+                    parked_at AS "setAsideAt", coalesce(last_failure, 'UNKNOWN') AS code,
+                    ${hashOf('value')} AS hash, attempts AS retries, NULL::timestamptz AS "takenAt"
+             FROM ${s}.held WHERE parked_at IS NOT NULL
+             UNION ALL
+             SELECT 'quarantine', id::text, consumer, topic, partition, kafka_offset::text, quarantined_at, failure,
+                    ${hashOf('value')}, retries, taken_at
+             FROM ${s}.quarantine WHERE taken_at IS NULL OR $1::boolean
+             ORDER BY "setAsideAt", 1, 2 LIMIT $2`,
+    },
+    retryHeld: {
+      text: `UPDATE ${s}.held SET parked_at = NULL, attempts = 0, deferrals = 0, next_attempt_at = clock_timestamp()
+             WHERE id = $1 RETURNING consumer, exchange_id AS "exchangeId", event_id AS "eventId"`,
+    },
+    quarantineConsumer: { text: `SELECT consumer FROM ${s}.quarantine WHERE id = $1` },
     retryParked: {
-      text: `UPDATE ${s}.held SET parked_at = NULL, attempts = 0, next_attempt_at = clock_timestamp()
+      text: `UPDATE ${s}.held SET parked_at = NULL, attempts = 0, deferrals = 0, next_attempt_at = clock_timestamp()
              WHERE id = $1 AND parked_at IS NOT NULL`,
     },
     discardParked: {
@@ -122,6 +171,9 @@ export const inboxStatements = (schema: string) => {
   };
 };
 
+/** As `sha256` of the kernel writes it. */
+const hashOf = (column: string): string => `rtrim(translate(encode(sha256(${column}), 'base64'), '+/', '-_'), '=')`;
+
 export type InboxStatements = ReturnType<typeof inboxStatements>;
 
 export interface HeldRow {
@@ -136,6 +188,7 @@ export interface HeldRow {
   readonly headers: Record<string, string>;
   readonly sent_at: Date;
   readonly attempts: number;
+  readonly deferrals: number;
   readonly last_failure: string | null;
   readonly held_at: Date;
   readonly parked_at: Date | null;

@@ -69,3 +69,18 @@ export function inboxTable(schema: string): string[] {
     `CREATE UNIQUE INDEX quarantine_once ON ${s}.quarantine (consumer, topic, partition, kafka_offset, sha256(value))`,
   ];
 }
+
+/**
+ * DDL that `inboxTable` lacks, for a later migration: what a retry of a quarantined record needs and says of itself (`known`: its
+ * event had come by another record before), and how often a held message was put off through no fault of its own.
+ */
+export function setAsideRetries(schema: string): string[] {
+  const s = schemaName(schema);
+  return [
+    `ALTER TABLE ${s}.quarantine
+       ADD headers jsonb NOT NULL DEFAULT '{}', ADD sent_at timestamptz, ADD event_id text,
+       ADD retries integer NOT NULL DEFAULT 0, ADD retried_at timestamptz,
+       ADD taken_at timestamptz, ADD known boolean NOT NULL DEFAULT false`,
+    `ALTER TABLE ${s}.held ADD deferrals integer NOT NULL DEFAULT 0`,
+  ];
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { AppError, newEventId } from '#kernel';
+import { AppError, newEventId, sha256 } from '#kernel';
 import { type TestDatabase, createTestDatabase } from '#testing';
 import pg, { type Pool, type PoolClient } from 'pg';
 import { InMemoryLog } from '../log/in-memory-log.js';
@@ -13,7 +13,7 @@ import { TransientFailure } from '../sql/transient-failure.js';
 import { until } from '../until.js';
 import { InboxConsumer } from './inbox-consumer.js';
 import type { InboxConsumerOptions, InboxMessage, OffsetJump } from './inbox-handler.js';
-import { inboxTable } from './inbox-table.js';
+import { inboxTable, setAsideRetries } from './inbox-table.js';
 import { ParkedMessages } from './parked-messages.js';
 import { SetAsideRecords } from './set-aside-records.js';
 
@@ -60,7 +60,8 @@ describe('the inbox', () => {
     pool = new pg.Pool({ connectionString: database.url, max: 10 });
     pool.on('error', () => undefined);
     await pool.query('CREATE SCHEMA exchange');
-    for (const statement of [...inboxTable('exchange'), ...outboxTable('exchange')]) await pool.query(statement);
+    for (const statement of [...inboxTable('exchange'), ...setAsideRetries('exchange'), ...outboxTable('exchange')])
+      await pool.query(statement);
     await pool.query('CREATE TABLE exchange.effect (id bigserial PRIMARY KEY, exchange text, text text)');
   });
 
@@ -262,13 +263,122 @@ describe('the inbox', () => {
     failing.set('poison', poison);
     const subject = consumer({ attemptsBeforeParking: 2 });
     await subject.consumeBatch(batchOf(0, fact('e1', 'poison'), Buffer.from('no JSON'), fact('e2', 'a')));
-    const setAside = new SetAsideRecords({ pool, schema: 'exchange' });
+    const setAside = new SetAsideRecords({ pool, schema: 'exchange', inboxes: [subject] });
     expect(await setAside.count()).toEqual([{ consumer: 'submissions', place: 'quarantine', count: 1, lately: 1 }]);
     await subject.held.retryDue();
     expect(await setAside.count()).toEqual([
       { consumer: 'submissions', place: 'parked', count: 1, lately: 1 },
       { consumer: 'submissions', place: 'quarantine', count: 1, lately: 1 },
     ]);
+  });
+
+  describe('with a record that could not be read', () => {
+    const strict = ({ value }: { readonly value: Buffer }): Fact => {
+      if (value.includes('poison')) throw new TypeError('not yet understood');
+      return JSON.parse(value.toString()) as Fact;
+    };
+    const setAsideBy = (...inboxes: InboxConsumer<Fact>[]) =>
+      new SetAsideRecords({ pool, schema: 'exchange', inboxes });
+    const poisoned = fact('e1', 'poison');
+    const stray = async (): Promise<{ id: string; mended: InboxConsumer<Fact> }> => {
+      await consumer({ decode: strict }).consumeBatch(batchOf(7, poisoned, fact('e2', 'behind')));
+      const [record] = await setAsideBy().list({ taken: false, limit: 10 });
+      return { id: record!.id, mended: consumer() };
+    };
+
+    it('lists it by place, time, code and hash, and not by what it says', async () => {
+      await stray();
+      expect(await setAsideBy().list({ taken: false, limit: 10 })).toEqual([
+        {
+          place: 'quarantine',
+          id: expect.any(String),
+          consumer: 'submissions',
+          topic: TOPIC,
+          partition: 4,
+          offset: '7',
+          setAsideAt: expect.any(Date),
+          code: 'TypeError',
+          hash: sha256(bytesOf(poisoned)),
+          retries: 0,
+          takenAt: null,
+        },
+      ]);
+    });
+
+    it('stays there when it is tried before the mend, and says so', async () => {
+      const { id } = await stray();
+      const subject = setAsideBy(consumer({ decode: strict }));
+      expect(await subject.retry('quarantine', id)).toEqual({ result: 'refused', code: 'TypeError' });
+      expect(await subject.list({ taken: false, limit: 10 })).toMatchObject([{ id, retries: 1, takenAt: null }]);
+      expect(await effects()).toEqual(['behind']);
+    });
+
+    it('has its effect once after the mend, however often it is tried, and is counted no more', async () => {
+      const { id, mended } = await stray();
+      const subject = setAsideBy(mended);
+      const tried = await Promise.all([1, 2, 3].map(() => subject.retry('quarantine', id)));
+      tried.push(await subject.retry('quarantine', id));
+      expect(tried.map(({ result }) => result)).toContain('taken');
+      expect(tried.at(-1)).toEqual({ result: 'taken', code: '' });
+      expect(await effects()).toEqual(['behind', 'poison']);
+      expect(await subject.count()).toEqual([]);
+      expect(await subject.list({ taken: false, limit: 10 })).toEqual([]);
+      expect(await subject.list({ taken: true, limit: 10 })).toMatchObject([{ id, takenAt: expect.any(Date) }]);
+      await mended.consumeBatch(batchOf(7, poisoned));
+      expect(await effects()).toEqual(['behind', 'poison']);
+    });
+
+    it('has no second effect where its event came again meanwhile', async () => {
+      const { id, mended } = await stray();
+      await mended.consumeBatch(batchOf(9, poisoned));
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'known', code: '' });
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'known', code: '' });
+      expect(await effects()).toEqual(['behind', 'poison']);
+    });
+
+    it('waits behind those of its exchange that are held, and is tried by itself after them', async () => {
+      const { id, mended } = await stray();
+      failing.set('before', poison);
+      await mended.consumeBatch(batchOf(9, fact('e1', 'before')));
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'waits', code: '' });
+      failing.clear();
+      expect(await mended.held.retryDue()).toBe(2);
+      expect(await effects()).toEqual(['behind', 'before', 'poison']);
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'taken', code: '' });
+    });
+
+    it('waits with the reason where handling it fails', async () => {
+      const { id, mended } = await stray();
+      failing.set('poison', poison);
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'waits', code: '23514' });
+    });
+
+    it('is refused once nobody knows whether its event was taken meanwhile', async () => {
+      const { id, mended } = await stray();
+      await pool.query(`UPDATE exchange.quarantine SET quarantined_at = now() - interval '20 days'`);
+      expect(await setAsideBy(mended).retry('quarantine', id)).toEqual({ result: 'late', code: '' });
+      expect(await effects()).toEqual(['behind']);
+    });
+
+    it.each([['999999'], ['no id']])('is not found by %s', async (id) => {
+      const { mended } = await stray();
+      for (const place of ['quarantine', 'parked'] as const)
+        await expect(setAsideBy(mended).retry(place, id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+  });
+
+  it('tries a parked message again at once, and says what became of it', async () => {
+    failing.set('poison', poison);
+    const subject = consumer({ attemptsBeforeParking: 2 });
+    const setAside = new SetAsideRecords({ pool, schema: 'exchange', inboxes: [subject] });
+    await subject.consumeBatch(batchOf(0, fact('e1', 'poison'), fact('e1', 'behind')));
+    await subject.held.retryDue();
+    const [record] = await setAside.list({ taken: false, limit: 10 });
+    expect(record).toMatchObject({ place: 'parked', code: '23514', retries: 2 });
+    expect(await setAside.retry('parked', record!.id)).toEqual({ result: 'waits', code: '23514' });
+    failing.clear();
+    expect(await setAside.retry('parked', record!.id)).toEqual({ result: 'taken', code: '' });
+    expect(await effects()).toEqual(['poison', 'behind']);
   });
 
   describe('with a message that cannot be processed', () => {
@@ -517,10 +627,54 @@ describe('the inbox', () => {
       failing.set('m', poison);
       await subject.consumeBatch(batchOf(0, fact('sick', 'm')));
       failing.set('m', () => new TransientFailure('consent is down'));
-      for (let round = 0; round < 3; round++) await expect(subject.held.retryDue()).rejects.toThrow();
+      for (let round = 0; round < 3; round++) expect(await subject.held.retryDue()).toBe(0);
       expect(await parked().listParked()).toEqual([]);
       failing.clear();
       expect(await subject.held.retryDue()).toBe(1);
+    });
+
+    it('puts off its own held message, longer each time, and holds back no other', async () => {
+      const subject = consumer({ backoff: { firstMs: 60_000, maxMs: 1_000_000 } });
+      for (const text of ['a', 'm', 'z']) failing.set(text, poison);
+      await subject.consumeBatch(batchOf(0, fact('e1', 'a'), fact('e2', 'm'), fact('e3', 'z')));
+      failing.clear();
+      failing.set('a', () => new TransientFailure('consent is down'));
+      const due = `UPDATE exchange.held SET next_attempt_at = now() - interval '1 s' * (100 - id)`;
+      await pool.query(due);
+      expect(await subject.held.retryDue()).toBe(2);
+      expect((await effects()).sort()).toEqual(['m', 'z']);
+      await pool.query(due);
+      await subject.held.retryDue();
+      const pause =
+        'SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp()) / 10)::int FROM exchange.held';
+      expect(await column(pause)).toEqual([12]);
+      expect(await column('SELECT attempts FROM exchange.held')).toEqual([1]);
+    });
+
+    it('holds back no other where an attempt never ends, and nothing of that attempt counts', async () => {
+      for (const text of ['hangs', 'm', 'z']) failing.set(text, poison);
+      let goOn: (() => void) | undefined;
+      let late: Promise<unknown> | undefined;
+      const subject = consumer({
+        attemptLimitMs: 200,
+        backoff: { firstMs: 60_000, maxMs: 60_000 },
+        handle: async (client, messages) => {
+          await apply(client, messages);
+          if (messages[0]?.body.text !== 'hangs') return;
+          await new Promise<void>((resolve) => (goOn = resolve));
+          late = apply(client, messages);
+          await late;
+        },
+      });
+      await subject.consumeBatch(batchOf(0, fact('e1', 'hangs'), fact('e2', 'm'), fact('e3', 'z')));
+      failing.clear();
+      await pool.query(`UPDATE exchange.held SET next_attempt_at = now() - interval '1 s' * (100 - id)`);
+      expect(await subject.held.retryDue()).toBe(2);
+      goOn?.();
+      await until(() => late !== undefined);
+      await expect(late).rejects.toThrow();
+      expect((await effects()).sort()).toEqual(['m', 'z']);
+      expect(await column('SELECT last_failure FROM exchange.held')).toEqual(['TIMEOUT']);
     });
 
     it('rejects with UNAVAILABLE when the database is not there', async () => {
