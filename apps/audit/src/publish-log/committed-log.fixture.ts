@@ -143,8 +143,8 @@ export async function inspect(
 
 const silent = { warn: () => undefined, fatal: () => undefined };
 
-export const publisherOf = (folder: TileFolder, log: CommittedLog): LogPublisher =>
-  new LogPublisher({ folder, log, verifier, logger: silent, intervalMs: 0 });
+export const publisherOf = (folder: TileFolder, log: CommittedLog, intervalMs = 0): LogPublisher =>
+  new LogPublisher({ folder, log, verifier, logger: silent, intervalMs });
 
 /** Publishes what is committed and stops. */
 export async function publishAll(publisher: LogPublisher): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppError } from '#kernel';
 import { entryBundlePath, tilePath } from '#merkle';
+import { until } from '#testing';
 import {
   TestLog,
   entryAt,
@@ -104,6 +105,20 @@ describe('the published log', () => {
     await publish(log);
     expect([...sizes]).toEqual([log.checkpoint(17_000).note]);
     expect(await inspect(folder, log.files)).toEqual({ size: 17_000, wrong: [] });
+  });
+
+  it('has what is full at once and, within the pause, no further checkpoint with its unfinished tiles', async () => {
+    const log = TestLog.withCheckpointsAt(0, 300);
+    const publisher = publisherOf(folder, log, 60_000);
+    publisher.wake();
+    await until('the checkpoint', async () => (await folder.checkpoint()) === log.checkpoint(300).note);
+    log.growTo(600);
+    publisher.wake();
+    await until('the full tile', async () => (await folder.read(tilePath(0, 1))) !== undefined);
+    expect(await folder.checkpoint()).toBe(log.checkpoint(300).note);
+    expect(await folder.read(tilePath(0, 2, 88))).toBeUndefined();
+    await publisher.close();
+    expect(await inspect(folder, log.files)).toEqual({ size: 600, wrong: [] });
   });
 
   it('is tried again when the folder could not be written', async () => {

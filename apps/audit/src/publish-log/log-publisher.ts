@@ -31,6 +31,8 @@ export interface LogPublisherOptions {
 /** About 160 kB of entries and 64 files; a checkpoint stands at least every batch. */
 const stepEntries = 8_192;
 const RETRY_MS = 1_000;
+/** Between two looks at what was committed. What a second brings, read at once, would hold up commits for a tenth of one. */
+const FOLLOW_MS = 100;
 /** About a millisecond of hashing, after which others have their turn: the appender runs in this thread too. */
 const entriesPerTurn = 512;
 
@@ -42,6 +44,8 @@ const entriesPerTurn = 512;
  */
 export class LogPublisher {
   private edge: Edge | undefined;
+  /** Of the monotonic clock. */
+  private publishedAt = -Infinity;
   private running: Promise<void> | undefined;
   private awake = false;
   private closing = false;
@@ -92,7 +96,8 @@ export class LogPublisher {
       this.awake = false;
       let pause = this.options.intervalMs;
       try {
-        while (await this.publishNext());
+        while (await this.growNext());
+        pause = await this.publishIfDue();
       } catch (error) {
         this.edge = undefined;
         if (error instanceof AppError && error.code === 'LOG_INCONSISTENT') return this.stopFor(error);
@@ -105,25 +110,43 @@ export class LogPublisher {
     }
   }
 
-  /** One checkpoint further. False when the newest one is published. */
-  private async publishNext(): Promise<boolean> {
+  /** One checkpoint further; tiles and bundles that became full are written. False when about the newest one is reached. */
+  private async growNext(): Promise<boolean> {
     const { folder, log, verifier } = this.options;
     this.edge ??= await this.restore();
     const edge = this.edge;
-    const next = await log.nextCheckpoint(edge.checked, stepEntries);
+    const next = await log.nextCheckpoint(edge.reached?.size ?? -1, stepEntries);
     if (!next) return false;
     const signed = openCheckpoint(next.note, verifier);
     if (!signed.ok || signed.value.size !== next.size)
       throw new AppError('LOG_INCONSISTENT', 'a committed checkpoint is not signed by the log key');
-    const files = await edge.grow(await log.entries(edge.size, next.size), signed.value);
-    await folder.writeOnce(files);
-    edge.checked = next.size;
-    if (next.size > (edge.published?.size ?? -1)) {
-      await folder.publishCheckpoint(next.note);
-      edge.published = next;
+    const before = edge.size;
+    await folder.writeOnce(await edge.grow(await log.entries(before, next.size), signed.value));
+    edge.reached = next;
+    if (next.size - before >= stepEntries / 2) return true;
+    this.awake = true;
+    return false;
+  }
+
+  /** Shows the checkpoint that was reached, when the pause is over. Resolves to how long to wait now, in milliseconds. */
+  private async publishIfDue(): Promise<number> {
+    const { folder, intervalMs } = this.options;
+    const edge = this.edge;
+    const reached = edge?.unpublished;
+    if (!edge || !reached) return Math.min(intervalMs, FOLLOW_MS);
+    const wait = this.closing ? 0 : this.publishedAt + intervalMs - performance.now();
+    if (wait > 0) {
+      this.awake = true;
+      return Math.min(wait, FOLLOW_MS);
     }
+    await folder.writeOnce(edge.partialFiles());
+    // The one that stands may have cosignatures by now.
+    if (reached.size > (edge.published?.size ?? -1)) await folder.publishCheckpoint(reached.note);
+    edge.published = reached;
+    edge.isWhole = true;
+    this.publishedAt = performance.now();
     for (const path of edge.takeFilled()) await folder.dropPartials(path);
-    return true;
+    return Math.min(intervalMs, FOLLOW_MS);
   }
 
   /** From the published files; from the beginning where some of them are missing, which writes them again. */
@@ -181,8 +204,10 @@ type NamedFile = readonly [name: string, content: Buffer];
 
 /** The right edge of the public log: unfinished tiles and the unfinished bundle. */
 class Edge {
-  /** Size up to which the committed entries were seen to lead to signed roots; −1 before the empty log's checkpoint. */
-  checked: number;
+  /** Up to which the committed entries were seen to lead to signed roots. */
+  reached: StoredCheckpoint | undefined;
+  /** All that the published checkpoint implies stands in the folder. */
+  isWhole: boolean;
   private filled: string[] = [];
   /** Paths of the full tiles and bundles of which there are partial files. */
   private readonly begun = new Set<string>();
@@ -192,8 +217,9 @@ class Edge {
     private readonly tree = new TileBuilder(),
     private bundle: Uint8Array[] = [],
   ) {
-    this.checked = published === undefined ? -1 : tree.size;
+    this.isWhole = tree.size === (published?.size ?? 0);
     if (!published) return;
+    if (this.isWhole) this.reached = published;
     for (const { level, n } of partialTiles(published.size)) this.begun.add(tilePath(level, n));
     this.begun.add(entryBundlePath(Math.floor(published.size / tileWidth)));
   }
@@ -206,8 +232,15 @@ class Edge {
     return this.tree.root();
   }
 
+  /** What was reached, where there is more to show than stands in the folder. */
+  get unpublished(): StoredCheckpoint | undefined {
+    if (!this.reached || !this.published) return this.reached;
+    const beyond = this.reached.size - this.published.size;
+    return beyond > 0 || (beyond === 0 && !this.isWhole) ? this.reached : undefined;
+  }
+
   /**
-   * Adds entries up to a checkpoint and gives the files that it implies beyond the last one.
+   * Adds entries up to a checkpoint and gives the files that became full.
    * Errors: LOG_INCONSISTENT; the edge is of no use then.
    */
   async grow(entries: readonly Buffer[], checkpoint: StoredCheckpoint): Promise<NamedFile[]> {
@@ -224,8 +257,12 @@ class Edge {
       throw new AppError('LOG_INCONSISTENT', 'the committed entries do not lead to the signed root');
     files.push(...this.tree.takeFull().map(tileFile));
     this.filled.push(...files.map(([name]) => name).filter((name) => this.begun.delete(name)));
-    // Smaller partial tiles than the published ones would serve no checkpoint.
-    if (this.size < (this.published?.size ?? 0)) return files;
+    return files;
+  }
+
+  /** What the checkpoint that was reached implies beside the full ones. */
+  partialFiles(): NamedFile[] {
+    const files: NamedFile[] = [];
     if (this.bundle.length > 0) {
       this.begun.add(entryBundlePath(Math.floor(this.size / tileWidth)));
       files.push(this.bundleFile());
