@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { expand, extract } from './hkdf.js';
+import { HkdfInfo, extract } from './hkdf.js';
 import type { HmacKey } from './hmac.js';
 
 export const keyBytes = 32;
@@ -13,10 +13,12 @@ export function extracted(secret: Uint8Array): HmacKey {
   return extract(secret);
 }
 
-const derive = (from: HmacKey, info: string): Buffer => expand(from, info, 1)[0]!;
+const commitmentInfo = new HkdfInfo('kotovayla-log-commitment-v1');
+const sealingInfo = new HkdfInfo('kotovayla-log-sealing-v1');
+const evidenceInfo = new HkdfInfo('kotovayla-log-evidence-v1');
 
-export const commitmentKeyFrom = (from: HmacKey): Buffer => derive(from, 'kotovayla-log-commitment-v1');
-export const sealingKeyFrom = (from: HmacKey): Buffer => derive(from, 'kotovayla-log-sealing-v1');
+export const commitmentKeyFrom = (from: HmacKey): Buffer => commitmentInfo.expand(from, 1);
+export const sealingKeyFrom = (from: HmacKey): Buffer => sealingInfo.expand(from, 1);
 
 /** Key under which the leaf commits to the body. */
 export const commitmentKeyOf = (secret: Buffer): Buffer => commitmentKeyFrom(extracted(secret));
@@ -25,4 +27,4 @@ export const commitmentKeyOf = (secret: Buffer): Buffer => commitmentKeyFrom(ext
 export const sealingKeyOf = (secret: Buffer): Buffer => sealingKeyFrom(extracted(secret));
 
 /** Key under which the signed statements that the body names by their hashes are stored. */
-export const evidenceKeyOf = (secret: Buffer): Buffer => derive(extracted(secret), 'kotovayla-log-evidence-v1');
+export const evidenceKeyOf = (secret: Buffer): Buffer => evidenceInfo.expand(extracted(secret), 1);

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { type AgencyId, AppError, type Pseudonym, type Result, err, isAgencyId, isPseudonym } from '#kernel';
 import { instant } from './fields.js';
 import { extracted } from './entry-keys.js';
-import { expand } from './hkdf.js';
+import { HkdfInfo } from './hkdf.js';
 import type { HmacKey } from './hmac.js';
 import { type Check, closed, either, integer, list, optional, parseAs, text, that } from './shape.js';
 
@@ -65,6 +65,7 @@ function bytesOf(digest: BinaryDigest): Buffer {
 // A place's text has 250 bytes at most.
 const linkInput = Buffer.alloc(bytes + 8);
 const openInput = Buffer.alloc(1_024);
+let hashInput = Buffer.alloc(1_024);
 
 /** Link of the entry after the one that has this link and this leaf. */
 export function linkAfter(link: Buffer, leafIndex: number): Buffer {
@@ -89,48 +90,55 @@ export const placeAfter = (chain: Chain, head: ChainHead | undefined, loggedAt: 
 /** Chains in the order in which an entry's salts belong to them; each once. */
 export const inChainOrder = (chains: readonly Chain[]): Chain[] => [...new Set(chains)].sort();
 
-/** A salt for each chain of an entry, in their order, and a last one so that an entry without chains shows nothing either. */
-export const placeSaltsOf = (secret: Buffer, chains: number): Buffer[] => placeSaltsFrom(extracted(secret), chains);
+/** A salt of 32 bytes for each chain of an entry, in their order, and a last one so that an entry without chains shows nothing either. */
+export const placeSaltsOf = (secret: Buffer, chains: number): Buffer => placeSaltsFrom(extracted(secret), chains);
 
-export const placeSaltsFrom = (from: HmacKey, chains: number): Buffer[] =>
-  expand(from, 'kotovayla-log-places-v1', chains + 1);
+const placesInfo = new HkdfInfo('kotovayla-log-places-v1');
+export const placeSaltsFrom = (from: HmacKey, chains: number): Buffer => placesInfo.expand(from, chains + 1);
 
-/** SHA-256 over salt and the place's canonical JSON (RFC 8785): all strings are such as need no escaping. */
-function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salt: Buffer): BinaryDigest {
+/** SHA-256 over the salt at this place and the place's canonical JSON (RFC 8785): all strings are such as need no escaping. */
+function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salts: Buffer, at: number): BinaryDigest {
   const before = previous === undefined ? '' : `,"previous":${previous}`;
   const linked = link.toString('base64url');
   const said = `{"chain":"${chain}","link":"${linked}","loggedAt":"${loggedAt}","number":${number}${before}}`;
-  openInput.set(salt);
-  const length = salt.length + openInput.write(said, salt.length, 'latin1');
+  salts.copy(openInput, 0, at * bytes, (at + 1) * bytes);
+  const length = bytes + openInput.write(said, bytes, 'latin1');
   return sha256Of(openInput.subarray(0, length));
 }
 
 const placesMark = 'kotovayla-log-places-v1\0';
 
 /** Over the commitments in rising order, so that their order tells nothing. Digests of one length rise as their bytes do. */
-const hashOver = (commitments: readonly BinaryDigest[]): Buffer =>
-  bytesOf(sha256Of(Buffer.from(placesMark + commitments.toSorted().join(''), 'latin1')));
+function hashOver(commitments: readonly BinaryDigest[]): Buffer {
+  const said = placesMark + commitments.toSorted().join('');
+  if (hashInput.length < said.length) hashInput = Buffer.alloc(said.length);
+  const length = hashInput.write(said, 'latin1');
+  return bytesOf(sha256Of(hashInput.subarray(0, length)));
+}
 
 /** What the leaf says of an entry's places. `salts` are those of `placeSaltsOf`, places in the order of their chains. */
-export const placesHash = (places: readonly Place[], salts: readonly Buffer[]): Buffer =>
-  hashOver(salts.map((salt, at) => (places[at] ? commitmentOf(places[at], salt) : salt.toString('latin1'))));
+export const placesHash = (places: readonly Place[], salts: Buffer): Buffer => hashOver(commitmentsOf(places, salts));
+
+/** A salt that belongs to no place stands for itself. */
+const commitmentsOf = (places: readonly Place[], salts: Buffer): BinaryDigest[] =>
+  Array.from({ length: salts.length / bytes }, (_, at) => {
+    const place = places[at];
+    return place ? commitmentOf(place, salts, at) : salts.toString('latin1', at * bytes, (at + 1) * bytes);
+  });
 
 /** One chain's place, opened. Throws TypeError where the entry has none in it. */
-export function openPlace(chain: Chain, places: readonly Place[], salts: readonly Buffer[]): PlaceOpening {
+export function openPlace(chain: Chain, places: readonly Place[], salts: Buffer): PlaceOpening {
   const at = places.findIndex((place) => place.chain === chain);
   const place = places[at];
-  const salt = salts[at];
-  if (!place || !salt) throw new TypeError('the entry has no place in this chain');
-  const others = salts.flatMap((other, index) =>
-    index === at ? [] : [places[index] ? commitmentOf(places[index], other) : other.toString('latin1')],
-  );
+  if (!place) throw new TypeError('the entry has no place in this chain');
+  const others = commitmentsOf(places, salts).filter((_, index) => index !== at);
   return {
     chain,
     number: place.number,
     ...(place.previous !== undefined && { previous: place.previous }),
     link: place.link.toString('base64url'),
     loggedAt: place.loggedAt,
-    salt: salt.toString('base64url'),
+    salt: salts.toString('base64url', at * bytes, (at + 1) * bytes),
     others: others.sort().map((other) => Buffer.from(other, 'latin1').toString('base64url')),
   };
 }
@@ -138,7 +146,7 @@ export function openPlace(chain: Chain, places: readonly Place[], salts: readonl
 /** The places hash to which an opening leads, and the place itself. */
 export function placeOf({ salt, others, link, ...place }: PlaceOpening): { place: Place; placesHash: Buffer } {
   const opened = { ...place, link: Buffer.from(link, 'base64url') };
-  const own = commitmentOf(opened, Buffer.from(salt, 'base64url'));
+  const own = commitmentOf(opened, Buffer.from(salt, 'base64url'), 0);
   return {
     place: opened,
     placesHash: hashOver([own, ...others.map((other) => Buffer.from(other, 'base64url').toString('latin1'))]),

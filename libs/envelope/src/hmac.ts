@@ -23,8 +23,13 @@ export class HmacKey {
 
   digest(text: Uint8Array): Buffer {
     const digest = Buffer.allocUnsafe(hashBytes);
-    digest.write(this.digestText(text), 'latin1');
+    this.digestInto(digest, 0, text);
     return digest;
+  }
+
+  /** Into 32 bytes of `target`. */
+  digestInto(target: Buffer, at: number, text: Uint8Array): void {
+    target.write(this.digestText(text), at, 'latin1');
   }
 
   private digestText(text: Uint8Array): string {

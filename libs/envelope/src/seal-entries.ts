@@ -22,7 +22,7 @@ export interface SealedEntry {
   readonly commitmentKey: Buffer;
   readonly commitment: Buffer;
   /** As `placeSaltsOf`. */
-  readonly salts: readonly Buffer[];
+  readonly salts: Buffer;
   /** Its canonical text, under a key of its own (`sealingKeyOf`). */
   readonly body: Buffer;
   readonly wrappedSecret: Buffer;

@@ -6,7 +6,13 @@ const tagBytes = 16;
 /** AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
 export function sealBytes(plaintext: Uint8Array, key: Buffer, nonce: Uint8Array = randomBytes(nonceBytes)): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  const sealed = Buffer.allocUnsafe(nonceBytes + plaintext.length + tagBytes);
+  sealed.set(nonce);
+  sealed.set(cipher.update(plaintext), nonceBytes);
+  // GCM gives nothing more at the end but the tag.
+  cipher.final();
+  sealed.set(cipher.getAuthTag(), nonceBytes + plaintext.length);
+  return sealed;
 }
 
 /** `undefined` when they were not sealed under this key or were changed. */

@@ -52,14 +52,27 @@ export const partyKindOf = (agency: AgencyId): PartyKind => agency.charAt(0) as 
  * of events stand in leaves that anyone reads, and witnesses' cosignatures tell the time no closer.
  */
 function newUuid(): string {
-  const time = (Math.floor(Date.now() / 10_000) * 10_000).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+  return timeNow().hyphened + randomUUID().slice(15);
+}
+
+/** The digits up to the version's, with hyphens and without. */
+let time = { tenSeconds: -1, hyphened: '', plain: '' };
+
+function timeNow(): typeof time {
+  const tenSeconds = Math.floor(Date.now() / 10_000);
+  if (tenSeconds === time.tenSeconds) return time;
+  const digits = (tenSeconds * 10_000).toString(16).padStart(12, '0');
+  time = { tenSeconds, hyphened: `${digits.slice(0, 8)}-${digits.slice(8)}-7`, plain: `${digits}7` };
+  return time;
 }
 
 export const newMessageId = (): MessageId => newUuid() as MessageId;
 export const newExchangeId = (): ExchangeId => newUuid() as ExchangeId;
 export const newConsentId = (): ConsentId => newUuid() as ConsentId;
-export const newEventId = (): EventId => newUuid().replaceAll('-', '') as EventId;
+export function newEventId(): EventId {
+  const random = randomUUID();
+  return (timeNow().plain + random.slice(15, 18) + random.slice(19, 23) + random.slice(24)) as EventId;
+}
 
 /** Parse or throw: for configuration, fixtures and values that were validated before. */
 export function agencyId(value: string): AgencyId {

@@ -11,7 +11,7 @@ const sealed: fc.Arbitrary<SealedEntry> = fc.record(
   {
     commitmentKey: key,
     commitment: key,
-    salts: fc.array(key, { maxLength: 6 }),
+    salts: fc.array(key, { maxLength: 6 }).map((salts) => Buffer.concat(salts)),
     body: bytes({ maxLength: 300 }),
     wrappedSecret: bytes({ minLength: 40, maxLength: 40 }),
     evidence: bytes({ minLength: 1, maxLength: 300 }),
@@ -56,17 +56,16 @@ describe('packed entries', () => {
     ));
 
   it('stand in memory of their own, which can be given to another thread', () => {
-    const packed = pack([
-      {
-        commitmentKey: randomBytes(32),
-        commitment: randomBytes(32),
-        salts: [],
-        body: randomBytes(9),
-        wrappedSecret: randomBytes(40),
-      },
-    ]);
+    const entry = {
+      commitmentKey: randomBytes(32),
+      commitment: randomBytes(32),
+      salts: randomBytes(32),
+      body: randomBytes(9),
+      wrappedSecret: randomBytes(40),
+    };
+    const packed = pack([entry]);
     expect(packed.buffer.byteLength).toBe(packed.length);
     const moved = structuredClone(packed, { transfer: [packed.buffer] });
-    expect([packed.length, unpack(moved, 'kek').map(({ salts }) => salts)]).toEqual([0, [[]]]);
+    expect([packed.length, unpack(moved, 'kek').map(({ salts }) => salts)]).toEqual([0, [entry.salts]]);
   });
 });

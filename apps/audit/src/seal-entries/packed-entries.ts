@@ -3,7 +3,7 @@ import type { SealedPart } from '../append-entries/prepared-entry.js';
 
 const keyBytes = 32;
 const lengthBytes = 4;
-/** Number of salts; lengths of body, wrapped secret and evidence. */
+/** Lengths of salts, body, wrapped secret and evidence. */
 const lengthsOfOne = 4;
 
 /** Open entries in one piece of memory, but for their evidence. */
@@ -48,7 +48,7 @@ export function pack(entries: readonly SealedEntry[]): Buffer<ArrayBuffer> {
   for (const { commitmentKey, commitment, salts, body, wrappedSecret, evidence } of entries) {
     for (const length of [salts.length, body.length, wrappedSecret.length, evidence?.length ?? 0])
       at = lengths.writeUInt32BE(length, at);
-    parts.push(commitmentKey, commitment, ...salts, body, wrappedSecret);
+    parts.push(commitmentKey, commitment, salts, body, wrappedSecret);
     if (evidence) parts.push(evidence);
   }
   // Of memory of its own: what is cut from Node's pool cannot be given away.
@@ -95,8 +95,8 @@ class PackedEntry implements SealedPart {
     return this.cut(keyBytes, keyBytes);
   }
 
-  get salts(): Buffer[] {
-    return Array.from({ length: this.length(0) }, (_, at) => this.cut((2 + at) * keyBytes, keyBytes));
+  get salts(): Buffer {
+    return this.cut(2 * keyBytes, this.length(0));
   }
 
   get body(): Buffer {
@@ -118,7 +118,7 @@ class PackedEntry implements SealedPart {
   }
 
   private get bodyAt(): number {
-    return (2 + this.length(0)) * keyBytes;
+    return 2 * keyBytes + this.length(0);
   }
 
   private length(part: number): number {
