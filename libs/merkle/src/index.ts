@@ -11,6 +11,7 @@ export * from './cosignature.js';
 export { emptyRoot, hashLength, interiorHash, leafHash } from './hashing.js';
 export * from './memory-tree.js';
 export type { NodeId, NodeReader } from './perfect-subtree.js';
+export * from './multi-proof.js';
 export * from './policy.js';
 export * from './proof-nodes.js';
 export {

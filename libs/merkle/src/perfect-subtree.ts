@@ -36,6 +36,17 @@ export function foldRight(hashes: readonly Buffer[]): Buffer {
   return hashes.slice(0, -1).reduceRight((right, left) => interiorHash(left, right), last);
 }
 
+/** Hash over a range of leaves, from the perfect subtrees in it. */
+export const rangeRoot = (range: LeafRange, get: NodeReader): Buffer =>
+  foldRight(perfectSubtrees(range).map(({ level, index }) => get(level, index)));
+
+/** The largest power of two smaller than `leaves`, where RFC 6962 splits a tree of more than one leaf. */
+export function splitWidth(leaves: number): number {
+  let width = 1;
+  while (width * 2 < leaves) width *= 2;
+  return width;
+}
+
 // Multiplication, not shifts: JavaScript's shifts end at 32 bits, and log2 rounds wrongly near 2^53.
 function largestPerfectWithin(leaves: number): { level: number; width: number } {
   let level = 0;

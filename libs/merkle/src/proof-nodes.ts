@@ -1,5 +1,13 @@
 import { emptyRoot } from './hashing.js';
-import { type LeafRange, type NodeId, type NodeReader, foldRight, perfectSubtrees } from './perfect-subtree.js';
+import {
+  type LeafRange,
+  type NodeId,
+  type NodeReader,
+  foldRight,
+  perfectSubtrees,
+  rangeRoot,
+  splitWidth,
+} from './perfect-subtree.js';
 import { assertTreeSize } from './tree-size.js';
 
 /** The perfect subtrees whose fold is the root of the tree at `size`; none for the empty tree. */
@@ -36,9 +44,6 @@ export const consistencyProofNodes = (first: number, second: number): NodeId[] =
  */
 export const assembleConsistencyProof = (first: number, second: number, get: NodeReader): Buffer[] =>
   consistencyPath(first, second).map((range) => rangeRoot(range, get));
-
-const rangeRoot = (range: LeafRange, get: NodeReader): Buffer =>
-  foldRight(perfectSubtrees(range).map(({ level, index }) => get(level, index)));
 
 /** PATH(m, D[n]) of RFC 6962 §2.1.1, with ranges of leaves in place of their roots. */
 function inclusionPath(index: number, size: number): LeafRange[] {
@@ -81,11 +86,4 @@ function consistencyPath(first: number, second: number): LeafRange[] {
   // The verifier knows the old root. Where the old tree is itself the last range, it need not be told it again.
   if (begin > 0) path.push({ begin, end });
   return path.reverse();
-}
-
-/** The largest power of two smaller than `leaves`, where RFC 6962 splits a tree of more than one leaf. */
-function splitWidth(leaves: number): number {
-  let width = 1;
-  while (width * 2 < leaves) width *= 2;
-  return width;
 }

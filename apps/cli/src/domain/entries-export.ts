@@ -1,5 +1,6 @@
 import { type Chain, type PlaceOpening, parsePlaceOpening } from '#envelope';
 import { type AgencyId, AppError, type Result, err, isAgencyId, isPseudonym, ok } from '#kernel';
+import { type MultiProof, hashLength } from '#merkle';
 import { type BodyLine, parseBodyLine } from './body-line.js';
 
 /** Files of an export of one chain's entries for a period (docs/decisions, "An answer is complete by numbered places"). */
@@ -12,7 +13,7 @@ export const exportFiles = {
   erased: 'export.part.erased.jsonl',
   entries: 'entries.jsonl',
   table: 'entries.csv',
-  /** Inclusion proof of each entry. */
+  /** What leads from the entries to the root: a line for so many of them together. */
   proofs: 'proofs.jsonl',
   /** Entries in clear that say what was erased, where something was. */
   tombstones: 'tombstones.jsonl',
@@ -54,6 +55,42 @@ export interface EntriesExport {
   readonly erased: readonly { readonly index: number; readonly number: number }[];
   /** Is there a table beside the lines? */
   readonly table: boolean;
+}
+
+/**
+ * Leaves that one line proves together: neighbours share most of their paths, and a line that is damaged hides so many and no more.
+ */
+export const provedByLine = 512;
+
+/** A line of `proofs.jsonl`. */
+export interface ProofLine extends MultiProof {
+  /** Rising. */
+  readonly indices: readonly number[];
+}
+
+/** The first index and the steps from each to the next one, and hashes of 32 bytes after one another in base64. */
+export const formatProofLine = ({ indices, leaves, others }: ProofLine): string =>
+  JSON.stringify({
+    first: indices[0],
+    steps: indices.slice(1).map((index, at) => index - indices[at]!),
+    leaves: Buffer.concat(leaves).toString('base64'),
+    others: Buffer.concat(others).toString('base64'),
+  });
+
+/** Nothing is verified. Errors: MALFORMED. */
+export function parseProofLine(text: string): Result<ProofLine> {
+  const { first, steps, leaves, others } = (parsed(text) ?? {}) as Record<string, unknown>;
+  if (typeof first !== 'number' || !Array.isArray(steps) || typeof leaves !== 'string' || typeof others !== 'string')
+    return malformed();
+  const indices = [first];
+  for (const step of steps) indices.push(indices.at(-1)! + Number(step));
+  return ok({ indices, leaves: hashesIn(leaves), others: hashesIn(others) });
+}
+
+function hashesIn(text: string): Buffer[] {
+  const bytes = Buffer.from(text, 'base64');
+  const count = Math.ceil(bytes.length / hashLength);
+  return Array.from({ length: count }, (_, at) => bytes.subarray(at * hashLength, (at + 1) * hashLength));
 }
 
 /** Errors: MALFORMED. */

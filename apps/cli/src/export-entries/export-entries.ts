@@ -4,8 +4,15 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chain, logKeysFile } from '#envelope';
 import { type AgencyId, AppError } from '#kernel';
-import { assembleInclusionProof, inclusionProofNodes, readNodes } from '#merkle';
-import { type Boundary, type ChainPage, type EntriesExport, exportFiles } from '../domain/entries-export.js';
+import { assembleMultiProof, multiProofNodes, readNodes } from '#merkle';
+import {
+  type Boundary,
+  type ChainPage,
+  type EntriesExport,
+  exportFiles,
+  formatProofLine,
+  provedByLine,
+} from '../domain/entries-export.js';
 import { type LogFiles, checkpointFile, verifierKeyFile } from '../domain/log-files.js';
 import type { KeptCheckpoint } from '../infra/proved-leaves.js';
 import { readTombstones } from '../infra/read-tombstones.js';
@@ -46,8 +53,6 @@ interface State {
 /** What each page adds to: a state that held it would be written as often as there are pages. */
 const appended = { lines: exportFiles.entries, table: exportFiles.table, erased: exportFiles.erased } as const;
 type Appended = keyof typeof appended;
-
-const proofsTogether = 500;
 
 /**
  * Writes the entries of one chain for a period, page by page, and then what proves that none was left out. Called again after it
@@ -174,7 +179,7 @@ async function keep(request: ExportEntries, state: State): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-/** One line for each entry: its index and the hashes from its leaf to the root of the checkpoint. */
+/** Under one checkpoint: first the bounds and tombstones, then the entries, so many in a line. */
 async function prove(request: ExportEntries, { before, after, erased }: EntriesExport, newest: number): Promise<void> {
   const path = at(request, exportFiles.proofs);
   const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
@@ -195,25 +200,22 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   );
   const stones = tombstones.map(({ index, entry }) => JSON.stringify({ index, entry: entry.toString('base64') }));
   if (stones.length > 0) await add(at(request, exportFiles.tombstones), stones.map((one) => `${one}\n`).join(''));
-  let batch: number[] = [...new Set([...bounds, ...tombstones.map(({ index }) => index)])];
-  const flush = async (): Promise<void> => {
-    const nodes = await readNodes(
-      batch.flatMap((leaf) => inclusionProofNodes(leaf, checkpoint.size)),
-      published,
-      (name) => request.log.read(name),
-    );
-    const proofs = batch.map((leaf) => ({
-      index: leaf,
-      hashes: assembleInclusionProof(leaf, checkpoint.size, nodes).map((hash) => Buffer.from(hash).toString('base64')),
-    }));
-    await add(path, proofs.map((proof) => `${JSON.stringify(proof)}\n`).join(''));
-    batch = [];
+  const line = async (indices: readonly number[]): Promise<void> => {
+    if (indices.length === 0) return;
+    const { size } = checkpoint;
+    const nodes = await readNodes(multiProofNodes(indices, size), published, (name) => request.log.read(name));
+    await add(path, `${formatProofLine({ indices, ...assembleMultiProof(indices, size, nodes) })}\n`);
   };
-  for await (const line of linesIn(at(request, exportFiles.entries))) {
-    batch.push(indexOfLine(line));
-    if (batch.length >= proofsTogether) await flush();
+  const heads = [...new Set([...bounds, ...tombstones.map(({ index }) => index)])].sort((a, b) => a - b);
+  for (let from = 0; from < heads.length; from += provedByLine) await line(heads.slice(from, from + provedByLine));
+  let indices: number[] = [];
+  for await (const text of linesIn(at(request, exportFiles.entries))) {
+    indices.push(indexOfLine(text));
+    if (indices.length < provedByLine) continue;
+    await line(indices);
+    indices = [];
   }
-  await flush();
+  await line(indices);
 }
 
 const linesIn = (path: string): AsyncIterable<string> =>

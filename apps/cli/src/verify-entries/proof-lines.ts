@@ -1,53 +1,63 @@
-/** An entry's index and its path, leaf to root. */
-interface ProofLine {
-  readonly index: number;
-  readonly hashes: readonly Buffer[];
+import { type Checkpoint, verifyMultiProof } from '#merkle';
+import { parseProofLine } from '../domain/entries-export.js';
+
+interface ProvedLeaves {
+  readonly last: number;
+  readonly hashes: ReadonlyMap<number, Buffer>;
 }
 
 /**
- * The proofs of an export, read beside its entries and not kept: first those of the bounds and tombstones, in any order, then one for
- * each entry in rising order. What is no proof is passed over, so that its entry has none.
+ * The proofs of an export, read beside its entries and not kept: first those of the bounds and tombstones, then those of the
+ * entries in rising order. A line that does not lead to the signed root is passed over, so that its entries have none.
  */
 export class ProofLines {
-  private readonly heads = new Map<number, readonly Buffer[]>();
-  private next: ProofLine | undefined;
+  private readonly heads = new Map<number, Buffer>();
+  private next: ProvedLeaves | undefined;
 
-  private constructor(private readonly lines: AsyncIterator<string>) {}
+  private constructor(
+    private readonly lines: AsyncIterator<string>,
+    private readonly tree: Pick<Checkpoint, 'size' | 'root'>,
+  ) {}
 
   /** @param heads indices whose proofs stand first */
-  static async open(lines: AsyncIterator<string>, heads: ReadonlySet<number>): Promise<ProofLines> {
-    const proofs = new ProofLines(lines);
+  static async open(
+    lines: AsyncIterator<string>,
+    heads: ReadonlySet<number>,
+    tree: Pick<Checkpoint, 'size' | 'root'>,
+  ): Promise<ProofLines> {
+    const proofs = new ProofLines(lines, tree);
     await proofs.advance();
-    while (proofs.next && heads.has(proofs.next.index) && proofs.heads.size < heads.size) {
-      proofs.heads.set(proofs.next.index, proofs.next.hashes);
+    while (
+      proofs.next &&
+      proofs.heads.size < heads.size &&
+      [...proofs.next.hashes.keys()].every((one) => heads.has(one))
+    ) {
+      for (const [index, hash] of proofs.next.hashes) proofs.heads.set(index, hash);
       await proofs.advance();
     }
     return proofs;
   }
 
-  /** For entries in rising order, and for the heads at any time. */
-  async of(index: number): Promise<readonly Buffer[] | undefined> {
+  /** The leaf hash that the tree has there. For entries in rising order, and for the heads at any time. */
+  async of(index: number): Promise<Buffer | undefined> {
     const head = this.heads.get(index);
     if (head) return head;
-    while (this.next && this.next.index < index) await this.advance();
-    return this.next?.index === index ? this.next.hashes : undefined;
+    while (this.next && this.next.last < index) await this.advance();
+    return this.next?.hashes.get(index);
   }
 
   private async advance(): Promise<void> {
     for (;;) {
       const line = await this.lines.next();
-      this.next = line.done ? undefined : proofIn(line.value);
+      this.next = line.done ? undefined : this.provedBy(line.value);
       if (line.done || this.next) return;
     }
   }
-}
 
-function proofIn(line: string): ProofLine | undefined {
-  try {
-    const { index, hashes } = JSON.parse(line) as Record<string, unknown>;
-    if (!Number.isSafeInteger(index) || !Array.isArray(hashes)) return undefined;
-    return { index: index as number, hashes: hashes.map((hash) => Buffer.from(String(hash), 'base64')) };
-  } catch {
-    return undefined;
+  private provedBy(text: string): ProvedLeaves | undefined {
+    const line = parseProofLine(text);
+    if (!line.ok || !verifyMultiProof({ ...line.value, ...this.tree }).ok) return undefined;
+    const { indices, leaves } = line.value;
+    return { last: indices.at(-1)!, hashes: new Map(indices.map((index, at) => [index, leaves[at]!])) };
   }
 }

@@ -6,7 +6,13 @@ import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { agencyId, unwrap } from '#kernel';
 import { openCheckpoint } from '#merkle';
-import { type Boundary, type ChainPage, type PlacedLine, exportFiles } from '../domain/entries-export.js';
+import {
+  type Boundary,
+  type ChainPage,
+  type PlacedLine,
+  exportFiles,
+  parseProofLine,
+} from '../domain/entries-export.js';
 import { type ExportEntries, exportEntries } from '../export-entries/export-entries.js';
 import { checkpointFile } from '../domain/log-files.js';
 import { LogFolder } from '../infra/log-folder.js';
@@ -67,6 +73,10 @@ describe('an export of an agency’s entries for a period', () => {
   const verified = async (): Promise<EntriesReport> =>
     unwrap(await verifyEntries(new LogFolder(folder), log.verifierKey));
   const kinds = async (): Promise<string[]> => (await verified()).completeness.faults.map(({ kind }) => kind);
+  const notInTheLog = async (): Promise<(number | undefined)[]> =>
+    (await verified()).completeness.faults.flatMap(({ kind, leafIndex }) =>
+      kind === 'not-in-the-log' ? leafIndex : [],
+    );
   const edit = async (name: string, change: (text: string) => string): Promise<void> =>
     writeFile(join(folder, name), change(await readFile(join(folder, name), 'utf8')));
 
@@ -185,13 +195,40 @@ describe('an export of an agency’s entries for a period', () => {
   });
 
   it('names an edited entry', async () => {
-    await edit(exportFiles.entries, (text) => text.replace(`\\"H-03\\"`, `\\"H-04\\"`));
-    expect((await kinds()).length).toBeGreaterThan(0);
+    await edit(exportFiles.entries, (text) => {
+      const lines = text.split('\n');
+      return lines.with(5, lines[5]!.replace(`\\"H-03\\"`, `\\"H-04\\"`)).join('\n');
+    });
+    expect(await notInTheLog()).toEqual([inside[5]!.index]);
   });
 
-  it('names an entry that is not in the log', async () => {
-    await edit(exportFiles.proofs, (text) => text.replace(/"hashes":\["[A-Za-z0-9+/]/, '"hashes":["_'));
-    expect(await kinds()).toContain('not-in-the-log');
+  it.each(['leaves', 'others'])(
+    'whose proofs have another hash among the %s proves none of their entries',
+    async (which) => {
+      await edit(exportFiles.proofs, (text) => {
+        const [heads, line = '', ...more] = text.split('\n');
+        const hashes = Buffer.from((JSON.parse(line) as Record<string, string>)[which]!, 'base64');
+        hashes[40]! ^= 1;
+        const changed = { ...(JSON.parse(line) as object), [which]: hashes.toString('base64') };
+        return [heads, JSON.stringify(changed), ...more].join('\n');
+      });
+      expect(await notInTheLog()).toEqual(inside.map(({ index }) => index));
+    },
+  );
+
+  it('has each hash of its proofs once', async () => {
+    const lines = (await readFile(join(folder, exportFiles.proofs), 'utf8')).trim().split('\n');
+    const proved = lines.map((line) => unwrap(parseProofLine(line)));
+    expect(proved.map(({ indices }) => indices)).toEqual([
+      [first!.index, last!.index],
+      inside.map(({ index }) => index),
+    ]);
+    for (const { leaves, others } of proved) {
+      const hashes = [...leaves, ...others].map((hash) => hash.toString('hex'));
+      expect(new Set(hashes).size).toBe(hashes.length);
+    }
+    // Twelve paths of six hashes would be 72.
+    expect(proved[1]!.others.length).toBeLessThan(25);
   });
 
   it('names an open end: without the entry after the period its last entries could be missing', async () => {

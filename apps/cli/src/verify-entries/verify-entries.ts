@@ -10,7 +10,7 @@ import {
   logKeysFile,
 } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
-import { type Checkpoint, leafHash, openCheckpoint, verifyInclusion } from '#merkle';
+import { type Checkpoint, leafHash, openCheckpoint } from '#merkle';
 import { commitmentKeyOf } from '../domain/body-line.js';
 import {
   type Boundary,
@@ -51,18 +51,17 @@ export async function verifyEntries(folder: LogFolder, given?: string): Promise<
   if (!index.ok) return index;
   const checkpoint = await checkpointIn(folder, given);
   if (!checkpoint.ok) return checkpoint;
-  const { root, size } = checkpoint.value;
   const { chain, from, until, before, after, erased } = index.value;
   const stones = await tombstonesIn(folder);
   const bounds = [before, after].flatMap((bound) => (bound ? [bound.index] : []));
   const heads = new Set([...bounds, ...stones.map(({ leafIndex }) => leafIndex)]);
-  const proofs = await ProofLines.open(folder.lines(exportFiles.proofs), heads);
-  let proof: readonly Buffer[] | undefined;
+  const proofs = await ProofLines.open(folder.lines(exportFiles.proofs), heads, checkpoint.value);
+  let proved: { readonly index: number; readonly leafHash: Buffer | undefined } | undefined;
   const isIncluded = (leafIndex: number, hash: Buffer): boolean =>
-    proof !== undefined && verifyInclusion({ index: leafIndex, size, leafHash: hash, proof, root }).ok;
+    proved?.index === leafIndex && proved.leafHash?.equals(hash) === true;
   const tombstones: Tombstone[] = [];
   for (const { leafIndex, entry } of stones) {
-    proof = await proofs.of(leafIndex);
+    proved = { index: leafIndex, leafHash: await proofs.of(leafIndex) };
     const stone = isIncluded(leafIndex, leafHash(entry)) ? tombstoneIn(entry) : undefined;
     if (stone) tombstones.push(stone);
   }
@@ -78,7 +77,7 @@ export async function verifyEntries(folder: LogFolder, given?: string): Promise<
     .sort((one, other) => one.number - other.number);
   const take = async (entry: AnsweredEntry): Promise<void> => {
     for (; waiting[0] && waiting[0].number <= entry.place.number; waiting.shift()) walk.take(waiting[0]);
-    proof = await proofs.of(entry.leafIndex);
+    proved = { index: entry.leafIndex, leafHash: await proofs.of(entry.leafIndex) };
     walk.take(entry);
   };
   const table = index.value.table ? await tableOf(folder) : undefined;
