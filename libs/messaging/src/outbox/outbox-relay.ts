@@ -26,12 +26,15 @@ const AGE_CACHE_MS = 250;
  * by looking: those wait about as long again as they have waited (docs/decisions/0019).
  */
 const LONGEST_POLL_MS = 500;
+/** A relay that has found nothing for so long asks which of the open transactions could write to its outbox at all. */
+const HELD_BACK_MS = 250;
 
 /**
  * Publishes the outbox in order, at least once. It reads by transaction id, not by identity: identities are taken before
  * the commit, so `id > last` passes over rows that become visible later (design 4: 30 % lost with concurrent writers).
- * A row is read when every transaction that began before its own has ended. One relay a schema, by an advisory lock held
- * on the connection that reads, so it is gone when the connection is.
+ * A row is read when every transaction that began before its own has ended; those of the cluster's other databases hold
+ * it back for a moment only (docs/decisions/0040). One relay a schema, by an advisory lock held on the connection that
+ * reads, so it is gone when the connection is.
  */
 export class OutboxRelay {
   private readonly logger = new Logger(OutboxRelay.name);
@@ -72,7 +75,7 @@ export class OutboxRelay {
 
   /**
    * Age of the oldest row not yet published, 0 when there is none; looked up four times a second at most. Answer 503 with
-   * Retry-After when it is too high. It also grows when a long transaction anywhere in the cluster holds back the reading.
+   * Retry-After when it is too high. It also grows when a long transaction in this database holds back the reading.
    */
   oldestUnsentAgeMs(): Promise<number> {
     const now = Date.now();
@@ -126,6 +129,7 @@ export class OutboxRelay {
   private async relay(client: PoolClient): Promise<void> {
     let cursor = await this.firstCursor(client);
     let pollMs = this.pollMs;
+    let foundAt = Date.now();
     let rows = await this.look(client, this.sql.read, cursor);
     while (!this.stopping) {
       const last = rows.at(-1);
@@ -135,12 +139,15 @@ export class OutboxRelay {
         cursor = cursorOf(last);
         // Storing how far we are is the next look: half the statements while there is something to do.
         rows = await this.look(client, this.sql.moveAndRead, cursor);
+        if (rows.length > 0) foundAt = Date.now();
         continue;
       }
       await this.watchForStall();
       if (!this.woken) await this.waitFor(pollMs);
       pollMs = this.woken ? this.pollMs : Math.max(this.pollMs, Math.min(2 * pollMs, LONGEST_POLL_MS));
-      rows = await this.look(client, this.sql.read, cursor);
+      const heldBack = Date.now() - foundAt >= HELD_BACK_MS;
+      rows = await this.look(client, heldBack ? this.sql.readPastOthers : this.sql.read, cursor);
+      if (rows.length > 0 && !heldBack) foundAt = Date.now();
     }
   }
 
@@ -149,7 +156,7 @@ export class OutboxRelay {
     return (await client.query<StoredRow>({ ...statement, values: [tx, id, this.batchSize] })).rows;
   }
 
-  /** Rows behind an open transaction are not read yet: one that never ends, in any database, stops every outbox. */
+  /** Rows behind an open transaction are not read yet: one that never ends stops every outbox of its database. */
   private async watchForStall(): Promise<void> {
     const limit = this.options.stalledAfterMs ?? 10_000;
     if (Date.now() - this.watchedAt < limit / 2) return;
@@ -186,10 +193,25 @@ export class OutboxRelay {
   }
 }
 
-const readRows = (schema: string): string => `
+/** Before the oldest transaction that is open anywhere in the cluster: read from the snapshot alone. */
+const beforeAnybody = 'pg_snapshot_xmin(pg_current_snapshot())';
+
+/**
+ * Before the oldest open transaction that could write here, which are all except those that PostgreSQL shows at work in
+ * another database. Sound only in a statement that is a transaction of its own: its snapshot is then older than what
+ * pg_stat_activity shows.
+ */
+const beforeOwn = `coalesce(
+             (SELECT open.tx FROM pg_snapshot_xip(pg_current_snapshot()) AS open (tx)
+              WHERE NOT EXISTS (SELECT FROM pg_stat_activity
+                                WHERE backend_xid = open.tx::xid AND datname <> current_database())
+              ORDER BY open.tx LIMIT 1),
+             pg_snapshot_xmax(pg_current_snapshot()))`;
+
+const readRows = (schema: string, horizon = beforeAnybody): string => `
            SELECT tx::text AS tx_text, id::text AS id_text, event_id, topic, key, payload, created_at
            FROM ${schema}.outbox
-           WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+           WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < ${horizon}
            ORDER BY tx, id
            LIMIT $3`;
 
@@ -206,6 +228,10 @@ const statements = (schema: string) => ({
   read: {
     name: `${schema}.outbox-read`,
     text: readRows(schema),
+  },
+  readPastOthers: {
+    name: `${schema}.outbox-read-past-others`,
+    text: readRows(schema, beforeOwn),
   },
   moveAndRead: {
     name: `${schema}.outbox-move-and-read`,

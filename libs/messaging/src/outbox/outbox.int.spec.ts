@@ -116,35 +116,43 @@ describe('the outbox', () => {
 
     it('loses nothing of many concurrent writers, where a cursor over ids does', async () => {
       const relay = startRelay();
-      const writers = 12;
-      const transactions = 40;
       let writing = true;
       const byId = plainIdRelay(() => writing);
-      await Promise.all(
-        Array.from({ length: writers }, async (_writer, writer) => {
+      const written = await writeAtOnce(relay);
+      writing = false;
+      await expectAll(written);
+      expect((await byId).size).toBeLessThan(written.flat().length);
+    });
+
+    /** Many writers, each with its own order. Returns what each has written. */
+    async function writeAtOnce(relay: OutboxRelay): Promise<string[][]> {
+      const transactions = 40;
+      return Promise.all(
+        Array.from({ length: 12 }, async (_writer, writer) => {
+          const texts: string[] = [];
           for (let index = 0; index < transactions; index++) {
+            const [a, b] = [`${writer}:${index}:a`, `${writer}:${index}:b`];
             await inTransaction(pool, async (client) => {
-              await outbox.enqueue(client, [row(`${writer}:${index}:a`, `w${writer}`)]);
+              await outbox.enqueue(client, [row(a, `w${writer}`)]);
               await client.query('SELECT pg_sleep(random() * 0.004)');
-              await outbox.enqueue(client, [row(`${writer}:${index}:b`, `w${writer}`)]);
+              await outbox.enqueue(client, [row(b, `w${writer}`)]);
             });
+            texts.push(a, b);
             relay.wake();
           }
+          return texts;
         }),
       );
-      writing = false;
-      const total = writers * transactions * 2;
+    }
+
+    async function expectAll(written: string[][]): Promise<void> {
+      const total = written.flat().length;
       await until(() => published().length >= total);
       expect(new Set(published()).size).toBe(total);
       expect(published()).toHaveLength(total);
-      for (let writer = 0; writer < writers; writer++) {
-        const own = published().filter((text) => text.startsWith(`${writer}:`));
-        expect(own).toEqual(
-          Array.from({ length: transactions }, (_, i) => [`${writer}:${i}:a`, `${writer}:${i}:b`]).flat(),
-        );
-      }
-      expect((await byId).size).toBeLessThan(total);
-    });
+      for (const [writer, own] of written.entries())
+        expect(published().filter((text) => text.startsWith(`${writer}:`))).toEqual(own);
+    }
 
     /** The obvious relay: remembers the highest id it saw. Ends with one last look after the writers have ended. */
     async function plainIdRelay(writing: () => boolean): Promise<Set<string>> {
@@ -248,6 +256,54 @@ describe('the outbox', () => {
       await open.query('ROLLBACK');
       open.release();
       await until(() => published().length === 1);
+    });
+
+    describe('beside a transaction that stays open in another database of the cluster', () => {
+      let elsewhere: TestDatabase;
+      let foreign: pg.Client;
+
+      beforeEach(async () => {
+        elsewhere = await createTestDatabase();
+        foreign = new pg.Client({ connectionString: elsewhere.url });
+        await foreign.connect();
+        await foreign.query('BEGIN; SELECT pg_current_xact_id()');
+      });
+      afterEach(async () => {
+        await foreign.end();
+        await elsewhere.drop();
+      });
+
+      it('goes on publishing, in order', async () => {
+        startRelay();
+        for (const text of ['1', '2', '3']) await commit(row(text));
+        const { rows } = await pool.query<{ behind: boolean }>(
+          'SELECT bool_and(tx > pg_snapshot_xmin(pg_current_snapshot())) AS behind FROM exchange.outbox',
+        );
+        expect(rows[0]?.behind).toBe(true);
+        await until(() => published().length === 3);
+        await commit(row('4'));
+        await until(() => published().length === 4);
+        expect(published()).toEqual(['1', '2', '3', '4']);
+      });
+
+      it('still waits for an older one of its own database, and passes over none of its rows', async () => {
+        const alarms: number[] = [];
+        startRelay({ stalledAfterMs: 1_000, onStalled: (age) => alarms.push(age) });
+        const older = await pool.connect();
+        await older.query('BEGIN; SELECT pg_current_xact_id()');
+        await commit(row('younger'));
+        await until(() => alarms.length > 0);
+        expect(published()).toEqual([]);
+        await outbox.enqueue(older, [row('older')]);
+        await older.query('COMMIT');
+        older.release();
+        await until(() => published().length === 2);
+        expect(published()).toEqual(['older', 'younger']);
+      });
+
+      it('loses and doubles nothing of many concurrent writers', async () => {
+        await expectAll(await writeAtOnce(startRelay()));
+      });
     });
 
     it('tells the age of the oldest row that is not published', async () => {
