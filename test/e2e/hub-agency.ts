@@ -96,6 +96,8 @@ export interface ReleaseResult {
 /** Of an agency's two clients. */
 type Role = 'system' | 'auditor';
 
+type ReleaseAnswer = HttpAnswer<{ readonly results: readonly ReleaseResult[] } & Problem>;
+
 interface TokenAnswer {
   readonly access_token?: string;
   readonly expires_in?: number;
@@ -114,6 +116,15 @@ const DAY_MS = 86_400_000;
 export const codeOf = (notice: string): string | undefined => unwrap(readStatement('outcome', notice)).payload.code;
 export const hashOf = (manifest: string): Sha256 => unwrap(readManifest(manifest)).manifestHash;
 export const aPseudonym = (of: string): Pseudonym => `p1.${sha256(of)}` as Pseudonym;
+
+/** Asks again for some seconds as agents do: audit releases on a consent when its log has it, a moment after it is recorded. */
+async function patiently(ask: () => Promise<ReleaseAnswer>): Promise<ReleaseResult> {
+  for (const end = Date.now() + PATIENCE_MS; ; await setTimeout(200)) {
+    const { status, body } = await ask();
+    const result = status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
+    if (result.refused?.code !== 'UNAVAILABLE' || Date.now() > end) return result;
+  }
+}
 
 /**
  * An agency without an agent: real keys, tokens, DPoP proofs and sealed messages, but every step by hand, so that a test can
@@ -538,28 +549,17 @@ export class HubAgency {
     );
   }
 
-  postReleases(...requests: readonly string[]): Promise<HttpAnswer<{ results: ReleaseResult[] } & Problem>> {
+  postReleases(...requests: readonly string[]): Promise<ReleaseAnswer> {
     return this.call('POST', '/v1/releases', releasesOf(requests));
   }
 
-  /** Through any instance of the gateway. */
-  async releaseAt(at: string, releaseRequest: string): Promise<ReleaseResult> {
-    const { status, body } = await this.call<{ results: ReleaseResult[] } & Problem>(
-      'POST',
-      '/v1/releases',
-      releasesOf([releaseRequest]),
-      at,
-    );
-    return status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
+  /** This request through any instance of the gateway, the same one again where a service is not as far yet. */
+  releaseAt(at: string, releaseRequest: string): Promise<ReleaseResult> {
+    return patiently(() => this.call('POST', '/v1/releases', releasesOf([releaseRequest]), at));
   }
 
-  /** Asks again for some seconds where a service is not as far yet (the log has a consent a moment later), as agents do. */
-  async release(...wish: Parameters<HubAgency['releaseRequest']>): Promise<ReleaseResult> {
-    for (const end = Date.now() + PATIENCE_MS; ; await setTimeout(200)) {
-      const { status, body } = await this.postReleases(await this.releaseRequest(...wish));
-      const result = status === 200 ? body.results[0]! : { refused: { ...body, final: false } };
-      if (result.refused?.code !== 'UNAVAILABLE' || Date.now() > end) return result;
-    }
+  release(...wish: Parameters<HubAgency['releaseRequest']>): Promise<ReleaseResult> {
+    return patiently(async () => this.postReleases(await this.releaseRequest(...wish)));
   }
 
   async open(
