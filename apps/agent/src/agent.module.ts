@@ -40,6 +40,7 @@ import { FOLLOWED_LOG, type FollowedLog, LogFollower } from './follow-log/log-fo
 import { PublicHub } from './hub-client/hub-client.js';
 import { HubHttp } from './hub-client/hub-http.js';
 import { ClientStore } from './infra/client-store.js';
+import { AlertCallStore } from './infra/alert-call-store.js';
 import { ConsentNoticeStore } from './infra/consent-notice-store.js';
 import { ConsentStore } from './infra/consent-store.js';
 import { DraftStore } from './infra/draft-store.js';
@@ -66,6 +67,7 @@ import { MailOpener } from './receive-mail/mail-opener.js';
 import { ReportMismatches } from './receive-mail/report-mismatches.js';
 import { ReSignConsents } from './re-sign-consents/re-sign-consents.js';
 import { RestoreSent } from './receive-mail/restore-sent.js';
+import { CallAboutAlerts } from './receive-mail/call-about-alerts.js';
 import { TakeAlertNotices } from './receive-mail/take-alert-notices.js';
 import { OUTCOME_KEY, TakeConsentNotices } from './receive-mail/take-consent-notices.js';
 import { TakeNotices } from './receive-mail/take-notices.js';
@@ -221,6 +223,8 @@ export class AgentModule {
         SettleReply,
         ServeWitness,
         ConsentNoticeStore,
+        AlertCallStore,
+        CallAboutAlerts,
         TakeAlertNotices,
         TakeConsentNotices,
         TakeNotices,

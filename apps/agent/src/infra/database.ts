@@ -1,4 +1,5 @@
 import type { DatabaseSpec } from '#platform';
+import { AlertCalls1790000000013 } from './migrations/13-alert-calls.migration.js';
 import { RetiredLogKeys1790000000012 } from './migrations/12-retired-log-keys.migration.js';
 import { DecidersAnswers1790000000011 } from './migrations/11-deciders-answers.migration.js';
 import { SupersededExchanges1790000000010 } from './migrations/10-superseded-exchanges.migration.js';
@@ -28,6 +29,7 @@ export const databaseSpec: DatabaseSpec = {
     SupersededExchanges1790000000010,
     DecidersAnswers1790000000011,
     RetiredLogKeys1790000000012,
+    AlertCalls1790000000013,
   ],
   restrictions: [
     'REVOKE UPDATE, DELETE, TRUNCATE ON agent.looks, agent.alarm_acknowledgements FROM :role',

@@ -12,7 +12,7 @@ interface SignedCallTarget {
 
 /**
  * Calls the agency's own system: `Kotovayla-Signature: t=<seconds>,v1=<hex>`, an HMAC-SHA-256 over `<seconds>.<body>` under the
- * secret. Throws where the secret cannot be read or nothing answers in time.
+ * secret. Throws where the secret cannot be read or the whole answer is not there in time.
  */
 export async function callSigned(
   { url, secretFile }: SignedCallTarget,
@@ -31,8 +31,7 @@ export async function callSigned(
     method: 'POST',
     headers: { 'content-type': 'application/json', 'kotovayla-signature': `t=${at},v1=${signature}` },
     body,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
+    signal: AbortSignal.timeout(timeoutMs),
     ...(dispatcher && { dispatcher }),
   });
 }

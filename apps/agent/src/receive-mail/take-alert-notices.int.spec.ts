@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type AlertNotice, generateSigningKey, signStatement } from '#envelope';
 import { agencyId, newEventId } from '#kernel';
+import { until } from '#testing';
 import { alarmsOf, officer } from '../fake-hub/case.fixture.js';
 import { FakeHub } from '../fake-hub/fake-hub.fixture.js';
 import { bodyOf, eventually, TestAgent } from '../fake-hub/test-agent.fixture.js';
@@ -14,6 +15,8 @@ describe('a notice about an alert of the hub', () => {
   const secret = randomBytes(32).toString('hex');
   const calls: { readonly body: string; readonly signature: string }[] = [];
   let refusals = 0;
+  /** Alerts about which the duty system takes a call and never answers. */
+  const silentAbout = new Set<string>();
   let folder: string;
   let duty: FastifyInstance;
   let hub: FakeHub;
@@ -26,6 +29,7 @@ describe('a notice about an alert of the hub', () => {
     duty.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
     duty.post('/alerts', (request, reply) => {
       calls.push({ body: String(request.body), signature: String(request.headers['kotovayla-signature']) });
+      if ([...silentAbout].some((alert) => String(request.body).includes(alert))) return new Promise(() => undefined);
       return reply.code(calls.length <= refusals ? 503 : 204).send();
     });
     const url = `${await duty.listen({ host: '127.0.0.1', port: 0 })}/alerts`;
@@ -104,6 +108,23 @@ describe('a notice about an alert of the hub', () => {
     );
     expect(calls.filter((call) => call.body.includes(notice.alert))).toHaveLength(3);
   });
+
+  it('about which its system never answers holds up no other one, however many they are, and no other notice', async () => {
+    const silent = Array.from({ length: 70 }, noticeOf);
+    for (const { alert } of silent) silentAbout.add(alert);
+    for (const one of silent) await arrives('A-TSV', one);
+    const answered = noticeOf();
+    const forged = noticeOf();
+    await arrives('A-TSV', answered);
+    await arrives('A-TSV', forged, await generateSigningKey());
+    await raised('A-TSV', answered);
+    await eventually(
+      'the alarm about the forged one',
+      async () => (await alarmsOf(agent, 'A-TSV')).some(({ code }) => code === 'SIGNATURE_INVALID') || undefined,
+    );
+    await until('the call', () => calls.some(({ body }) => body.includes(answered.alert)), 60_000);
+    silentAbout.clear();
+  }, 120_000);
 
   it('that the hub did not sign is no such alarm, and calls nobody', async () => {
     const forged = noticeOf();

@@ -8,6 +8,7 @@ import { SendReplies } from '../draft-answer/send-replies.js';
 import { LogFollower } from '../follow-log/log-follower.js';
 import { MAX_BATCH } from '../hub-client/hub-client.js';
 import { KeyKeeper } from '../keep-keys/key-keeper.js';
+import { ALERT_CALL_BATCH, CallAboutAlerts } from '../receive-mail/call-about-alerts.js';
 import { MailFetcher } from '../receive-mail/mail-fetcher.js';
 import { MailOpener } from '../receive-mail/mail-opener.js';
 import { ReportMismatches } from '../receive-mail/report-mismatches.js';
@@ -57,6 +58,7 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(MailFetcher) private readonly fetcher: MailFetcher,
     @Inject(MailOpener) private readonly opener: MailOpener,
     @Inject(TakeNotices) private readonly notices: TakeNotices,
+    @Inject(CallAboutAlerts) private readonly calls: CallAboutAlerts,
     @Inject(ReportMismatches) private readonly mismatches: ReportMismatches,
     @Inject(OutboxSender) private readonly sender: OutboxSender,
     @Inject(Drafter) private readonly drafter: Drafter,
@@ -85,7 +87,13 @@ export class BackgroundWork implements OnApplicationBootstrap, OnModuleDestroy {
       this.loops.push(this.fetch(agency));
       const steps: readonly Step[] = [
         { work: 'open', batch: MAX_BATCH, run: () => this.opener.runOnce(agency), next: ['draft', 'report'] },
-        { work: 'notices', batch: MAX_BATCH, run: () => this.notices.runOnce(agency), next: ['ask-again'] },
+        {
+          work: 'notices',
+          batch: MAX_BATCH,
+          run: () => this.notices.runOnce(agency),
+          next: ['ask-again', 'alert-calls'],
+        },
+        { work: 'alert-calls', batch: ALERT_CALL_BATCH, run: () => this.calls.runOnce(agency), next: [] },
         { work: 'ask-again', batch: ASK_AGAIN_BATCH, run: () => this.asking.askAgain(agency), next: ['send'] },
         { work: 'send', batch: MAX_BATCH, run: () => this.sender.runOnce(agency), next: [] },
         { work: 'draft', batch: DRAFT_BATCH, run: () => this.drafter.runOnce(agency), next: ['reply'] },

@@ -3,7 +3,17 @@ import type { AgencyId } from '#kernel';
 
 /** Kinds of work that wait for something to do. */
 export type Work =
-  'open' | 'notices' | 'send' | 'draft' | 'reply' | 'report' | 'consents' | 'keys' | 're-sign' | 'ask-again';
+  | 'open'
+  | 'notices'
+  | 'send'
+  | 'draft'
+  | 'reply'
+  | 'report'
+  | 'consents'
+  | 'keys'
+  | 're-sign'
+  | 'ask-again'
+  | 'alert-calls';
 
 /** Wakes an agency's work as soon as there is some, so that nothing waits for the next look at the database. */
 @Injectable()
