@@ -54,6 +54,7 @@ import { recordedTopics } from './domain/entry-types.js';
 import { EraseEntriesController } from './erase-entries/erase-entries.controller.js';
 import { ErasureRuns } from './erase-entries/erasure-runs.js';
 import { erasureProviders } from './erase-entries/erasure.providers.js';
+import { watchErasure } from './erase-entries/watch-erasure.js';
 import { replayTombstones } from './erase-entries/replay-tombstones.js';
 import { HoldEntriesController } from './hold-entries/hold-entries.controller.js';
 import { AgencyKeys } from './infra/agency-keys.js';
@@ -136,6 +137,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
     watchSetAside(this.readiness, () => quarantined(this.database));
+    watchErasure(this.readiness, this.erasureRuns);
     this.relay.start();
     this.forgetting.start();
     void this.endErasure();
@@ -156,6 +158,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
   /** Transports are closed by then: nothing new comes in. */
   async onApplicationShutdown(): Promise<void> {
     this.stopping = true;
+    this.erasureRuns.stop();
     this.hubKeys.close();
     await this.collector?.close();
     await this.sealer.close();

@@ -97,10 +97,11 @@ const viewOf = (erasure: SeenErasure): Erasure => ({
 const periodOf = (period: Period | null): string => (period ? `${period.count} ${period.unit}` : '');
 
 const runOf = (run: StoredErasureRun, { agency, supervising }: Caller): ErasureRun => {
-  const { id, state, startedAt, seenAt, interruptions, entries, erased, persons } = run;
+  const { id, state, startedAt, seenAt, interruptions, failures, entries, erased, persons } = run;
   return {
-    ...{ id, state, startedAt, seenAt, interruptions, entries, erased, persons },
+    ...{ id, state, startedAt, seenAt, interruptions, failures, entries, erased, persons },
     endedAt: run.endedAt ?? undefined,
+    nextAttemptAt: run.nextAttemptAt ?? undefined,
     secrets: BigInt(run.secrets),
     rewrapped: BigInt(run.rewrapped),
     tombstones: run.tombstones.map(BigInt),

@@ -57,6 +57,8 @@ interface Approved {
  */
 export class ErasureRun {
   private readonly alone = new OneAtATime();
+  /** Every process reads every tombstone once, as a backup may have brought back what an earlier run did away with. */
+  private sawEvery = false;
 
   /** @param erasing what must not overlap with the placing of a hold */
   constructor(
@@ -84,7 +86,7 @@ export class ErasureRun {
     });
   }
 
-  /** At start, when the log can be appended to: nothing where nothing was begun. */
+  /** When the log can be appended to: nothing where nothing was begun. */
   resume(see: SeeProgress = unseen): Promise<EndedRun> {
     return this.alone.do(() => this.endWhatWasBegun(new Counted(see)));
   }
@@ -109,7 +111,8 @@ export class ErasureRun {
     });
     const tombstones = await this.bury(free, entries);
     await counted.see({ tombstones });
-    await eraseWhatTombstonesName(store, await store.tombstones(), (erased) => counted.add({ erased }));
+    const undone = await store.tombstones({ after: await store.doneThrough() });
+    await eraseWhatTombstonesName(store, undone, (erased) => counted.add({ erased }));
     return { tombstones, persons, transportForgetsAt, left };
   }
 
@@ -188,37 +191,41 @@ export class ErasureRun {
   }
 
   private async endWhatWasBegun(counted: Counted): Promise<EndedRun> {
-    const tombstones = await this.options.store.tombstones();
-    const erased = await eraseWhatTombstonesName(this.options.store, tombstones, (count) =>
-      counted.add({ erased: count }),
-    );
-    await this.eraseOutrunPlaces(tombstones);
+    const { store, whenPublished } = this.options;
+    const tombstones = await store.tombstones(this.sawEvery ? { after: await store.doneThrough() } : {});
+    const last = tombstones.at(-1);
+    // Else a database from before it would know of no tombstone, and bring back what goes now.
+    if (last) await whenPublished(last.leafIndex + 1);
+    const erased = await eraseWhatTombstonesName(store, tombstones, (count) => counted.add({ erased: count }));
+    await this.eraseOutrunPlaces();
     const { rewrapped, destroyedKek } = await this.leaveCondemnedKey(tombstones, counted);
     await this.logDestroyedKeys(tombstones);
     const open = new Set(
-      (await this.options.store.erasures())
+      (await store.erasures())
         .filter(({ erasedAt }) => erasedAt === null)
         .flatMap(({ approvalHash }) => approvalHash ?? []),
     );
     let finished = 0;
     for (const { leafIndex, tombstone } of tombstones) {
       const approvals = tombstone.approvals.filter((approval) => open.delete(approval));
-      if (approvals.length > 0) await this.options.store.finish(approvals, leafIndex, this.options.clock.now());
+      if (approvals.length > 0) await store.finish(approvals, leafIndex, this.options.clock.now());
       finished += approvals.length;
     }
-    finished += await this.finishOvertaken(tombstones);
+    finished += await this.finishOvertaken();
+    if (last) await store.markDoneThrough(last.leafIndex);
+    this.sawEvery = true;
     return { erased, rewrapped, destroyedKek, finished };
   }
 
   /** Where later approvals took every entry of one that could not be run, nothing is left to do by it: its signed proposal goes. */
-  private async finishOvertaken(tombstones: readonly LoggedTombstone[]): Promise<number> {
+  private async finishOvertaken(): Promise<number> {
     const { store, clock } = this.options;
     let finished = 0;
     for (const erasure of await store.erasures()) {
       const { approvalHash, erasedAt, indices } = erasure;
       if (approvalHash === null || erasedAt !== null || (await this.erasures.candidatesOf(erasure)).length > 0)
         continue;
-      const last = tombstones.findLast(({ tombstone }) => overlap(tombstone.indices, indices));
+      const last = (await store.tombstones()).findLast(({ tombstone }) => overlap(tombstone.indices, indices));
       if (!last) continue;
       await store.finish([approvalHash], last.leafIndex, clock.now());
       finished += 1;
@@ -226,11 +233,12 @@ export class ErasureRun {
     return finished;
   }
 
-  private async eraseOutrunPlaces(tombstones: readonly LoggedTombstone[]): Promise<void> {
+  private async eraseOutrunPlaces(): Promise<void> {
     const { store } = this.options;
-    while (tombstones.length > 0) {
+    for (;;) {
       const outrun = await store.outrunPlaces(batchRows);
-      const owners = tombstones.map(({ leafIndex, tombstone }) => ({
+      if (outrun.length === 0) return;
+      const owners = (await store.tombstones()).map(({ leafIndex, tombstone }) => ({
         leafIndex,
         leaves: outrun.filter((leaf) => tombstone.indices.some(({ first, last }) => first <= leaf && leaf <= last)),
       }));

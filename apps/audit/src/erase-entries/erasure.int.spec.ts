@@ -637,19 +637,86 @@ describe('a run that is looked at', () => {
     expect(run).toMatchObject({ state: 'failed', code: 'NOT_APPROVED', entries: 0, erased: 0 });
   });
 
-  it('fails where something breaks, and the next one ends what was begun', async () => {
-    const hub = await start();
-    const leaves = await threeApproved(hub);
+  /** Wrapping breaks until it is mended. */
+  function broken(hub: ErasingHub): { readonly mend: () => void } {
     const rewrap = hub.store.rewrap.bind(hub.store);
     hub.store.rewrap = () => Promise.reject(new Error('no space is left'));
+    return { mend: () => void (hub.store.rewrap = rewrap) };
+  }
+
+  it('waits where something breaks after its tombstone stood, and ends itself what it had begun', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const { mend } = broken(hub);
     await hub.log({});
-    const broken = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
-    expect(broken).toMatchObject({ state: 'failed', code: 'INTERNAL', erased: leaves.length });
-    hub.store.rewrap = rewrap;
-    const next = await hub.ended(await hub.erasureRuns.start(await hub.asking(ombudsman)), ombudsman);
-    expect(next).toMatchObject({ state: 'done', code: null });
-    expect(next.id).not.toBe(broken.id);
+    const { id } = await hub.erasureRuns.start(await hub.asking(ombudsman));
+    const shown = () => hub.erasureRuns.show(id, everybodys);
+    await until('it waits', async () => (await shown()).state === 'waiting');
+    const waits = await shown();
+    expect(waits).toMatchObject({ code: 'INTERNAL', erased: leaves.length, endedAt: null });
+    expect(waits.nextAttemptAt).toEqual(expect.any(Date));
+    await until('it broke again and again', async () => (await shown()).failures > 3);
+    expect(await hub.erasureRuns.warnings()).toHaveLength(1);
+    mend();
+    const done = await hub.ended({ id }, ombudsman);
+    expect(done).toMatchObject({ state: 'done', code: null, erased: leaves.length, nextAttemptAt: null });
+    expect(done.failures).toBeGreaterThan(3);
     expect(hub.kek.formerId).toBeUndefined();
+    expect(await hub.erasureRuns.warnings()).toEqual([]);
+    expect((await hub.store.tombstones()).filter(({ leafIndex }) => done.tombstones.includes(leafIndex))).toHaveLength(
+      1,
+    );
+  });
+
+  it('that waits goes on at once where somebody starts one, and at the next start of the service', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const { mend } = broken(hub);
+    await hub.log({});
+    const run = await hub.erasureRuns.start(await hub.asking(ombudsman));
+    await until('it waits', async () => (await hub.erasureRuns.show(run.id, everybodys)).state === 'waiting');
+    hub.erasureRuns.stop();
+    expect((await hub.erasureRuns.start(await hub.asking(city))).id).toBe(run.id);
+    await until('it waits again', async () => (await hub.erasureRuns.show(run.id, everybodys)).state === 'waiting');
+    await stop(hub);
+    mend();
+    const next = await start();
+    await next.erasureRuns.resume();
+    expect(await next.erasureRuns.show(run.id, everybodys)).toMatchObject({ state: 'done', erased: leaves.length });
+    expect(await next.left(leaves)).toEqual([]);
+  });
+
+  it('deletes nothing by a tombstone that is not in the public log yet, and waits for it', async () => {
+    const hub = await start();
+    const leaves = await threeApproved(hub);
+    const { publisher } = hub;
+    const published = publisher.published.bind(publisher);
+    const before = await published();
+    publisher.published = () => Promise.resolve(before);
+    const run = await hub.erasureRuns.start(await hub.asking(ombudsman));
+    await until(
+      'its tombstone stands',
+      async () => (await hub.erasureRuns.show(run.id, everybodys)).approvals.length > 0,
+    );
+    expect(await hub.left(leaves)).toEqual(leaves);
+    publisher.published = published;
+    expect(await hub.ended(run, ombudsman)).toMatchObject({ state: 'done', erased: leaves.length });
+  });
+
+  it('reads the tombstones alone of which something is left to do, after it has read each once', async () => {
+    const hub = await start();
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    const read: number[] = [];
+    const leftOf = hub.store.leftOf.bind(hub.store);
+    hub.store.leftOf = (ranges, limit) => {
+      read.push(...ranges.map(({ first }) => first));
+      return leftOf(ranges, limit);
+    };
+    const leaves = await threeApproved(hub);
+    await hub.erasureRun.run();
+    expect([...new Set(read)].sort((a, b) => a - b)).toEqual(leaves);
+    expect(await hub.store.tombstones({ after: await hub.store.doneThrough() })).toEqual([]);
   });
 
   it('says what it left and why, beside what it erased', async () => {
@@ -847,6 +914,22 @@ describe('a database restored from before an erasure', () => {
     const fresh = await again.log({});
     expect(await again.open(fresh)).toEqual(fresh);
     await clear(old, oldFolder);
+  });
+
+  it('in one table only, by what was done long ago, is brought to its tombstones by the next start', async () => {
+    const hub = await start();
+    const [leaf, ...others] = (await threeApproved(hub)) as [number, ...number[]];
+    await hub.erasureRun.run();
+    await threeApproved(hub);
+    await hub.erasureRun.run();
+    await stop(hub);
+    await owner(`
+      ALTER TABLE audit.entry DISABLE TRIGGER entry_append_only;
+      UPDATE audit.entry SET body = '\\x00' WHERE leaf_index = ${leaf};
+      ALTER TABLE audit.entry ENABLE ALWAYS TRIGGER entry_append_only`);
+    const next = await start();
+    expect(next.replayed).toBe(1);
+    expect(await next.left([leaf, ...others])).toEqual([]);
   });
 
   it('erases nothing by what somebody wrote into the folder', async () => {

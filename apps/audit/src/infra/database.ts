@@ -15,6 +15,10 @@ import { ClearEntries1764146000001 } from './migrations/12-clear-entries.migrati
 import { ErasureRuns1764159000001, erasureRunRestrictions } from './migrations/13-erasure-runs.migration.js';
 import { ChainRuns1764160000001, runRestrictions } from './migrations/14-chain-runs.migration.js';
 import { RetrySetAside1764161000001 } from './migrations/15-retry-set-aside.migration.js';
+import {
+  WaitingErasures1764162000001,
+  waitingErasureRestrictions,
+} from './migrations/16-waiting-erasures.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -35,6 +39,7 @@ export const databaseSpec: DatabaseSpec = {
     ErasureRuns1764159000001,
     ChainRuns1764160000001,
     RetrySetAside1764161000001,
+    WaitingErasures1764162000001,
   ],
   restrictions: [
     ...logRestrictions,
@@ -47,6 +52,7 @@ export const databaseSpec: DatabaseSpec = {
     ...chainRestrictions,
     ...erasureRunRestrictions,
     ...runRestrictions,
+    ...waitingErasureRestrictions,
     ...outboxRestrictions(auditSchema),
   ],
 };

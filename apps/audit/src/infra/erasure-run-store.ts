@@ -4,8 +4,11 @@ import type { LeftErasure } from '../domain/left-erasures.js';
 import type { Queryable } from './log-store.js';
 import { auditSchema as s } from './schema.js';
 
-/** `interrupted`: the service stopped in the middle; it goes on when it is started again. */
-export type ErasureRunState = 'running' | 'interrupted' | 'done' | 'failed';
+/**
+ * `interrupted`: the service stopped in the middle; it goes on when it is started again. `waiting`: something broke after its
+ * tombstone stood; it goes on by itself.
+ */
+export type ErasureRunState = 'running' | 'interrupted' | 'waiting' | 'done' | 'failed';
 
 /** What is known of a run while it goes on. Counts never fall. */
 export interface ErasureRunProgress {
@@ -34,11 +37,15 @@ export interface StoredErasureRun extends ErasureRunProgress {
   readonly seenAt: Date;
   readonly endedAt: Date | null;
   readonly interruptions: number;
+  /** How often something broke after its tombstone stood, and when it is tried again where it waits for that. */
+  readonly failures: number;
+  readonly nextAttemptAt: Date | null;
+  /** Why it failed, or waits. */
   readonly code: ErrorCode | null;
 }
 
 const run = `id, asked_by AS "askedBy", state, started_at AS "startedAt", seen_at AS "seenAt", ended_at AS "endedAt",
-  interruptions, approvals, entries, erased, persons, secrets::float8 AS secrets, rewrapped::float8 AS rewrapped, tombstones,
+  interruptions, failures, next_attempt_at AS "nextAttemptAt", approvals, entries, erased, persons, secrets::float8 AS secrets, rewrapped::float8 AS rewrapped, tombstones,
   destroyed_kek AS "destroyedKek", transport_forgets_at AS "transportForgetsAt", left_over AS "left", code`;
 
 /** Runs of the erasure. At most one has not ended. */
@@ -74,8 +81,21 @@ export class ErasureRunStore {
 
   async goOn(id: Sha256, at: Date): Promise<void> {
     await this.client.query({
-      text: `UPDATE ${s}.erasure_run SET state = 'running', seen_at = $2 WHERE id = $1 AND ended_at IS NULL`,
+      text: `UPDATE ${s}.erasure_run SET state = 'running', seen_at = $2, next_attempt_at = NULL, code = NULL WHERE id = $1 AND ended_at IS NULL`,
       values: [id, at],
+    });
+  }
+
+  /** What broke it may be gone by then. */
+  async putOff(
+    id: Sha256,
+    at: Date,
+    { until, code }: { readonly until: Date; readonly code: ErrorCode },
+  ): Promise<void> {
+    await this.client.query({
+      text: `UPDATE ${s}.erasure_run SET state = 'waiting', failures = failures + 1, seen_at = $2, next_attempt_at = $3,
+               code = $4 WHERE id = $1 AND ended_at IS NULL`,
+      values: [id, at, until, code],
     });
   }
 

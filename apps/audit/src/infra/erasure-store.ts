@@ -127,17 +127,45 @@ export class ErasureStore {
     return rows[0]?.count ?? 0;
   }
 
-  async tombstones(): Promise<LoggedTombstone[]> {
+  /** In their order. With `after`, those behind that leaf. */
+  async tombstones({ after = -1 } = {}): Promise<LoggedTombstone[]> {
     const { rows } = await this.client.query<{ leafIndex: number; entry: Buffer }>({
       text: `SELECT leaf_index::float8 AS "leafIndex", entry FROM ${s}.entry JOIN ${s}.entry_index USING (leaf_index)
-               WHERE type = 'tombstone'
+               WHERE type = 'tombstone' AND leaf_index > $1
              UNION ALL SELECT leaf_index::float8, entry FROM ${s}.published_tombstone
-               WHERE leaf_index > (SELECT coalesce(max(leaf_index), -1) FROM ${s}.entry)
+               WHERE leaf_index > greatest($1, (SELECT coalesce(max(leaf_index), -1) FROM ${s}.entry))
              ORDER BY 1`,
+      values: [after],
     });
     return rows.flatMap(({ leafIndex, entry }) => {
       const tombstone = tombstoneIn(entry);
       return tombstone ? [{ leafIndex, tombstone }] : [];
+    });
+  }
+
+  /** Leaves of the tombstones by these approvals. */
+  async tombstonesBy(approvals: readonly Sha256[]): Promise<number[]> {
+    const { rows } = await this.client.query<{ leafIndex: number }>({
+      text: `SELECT leaf_index::float8 AS "leafIndex" FROM ${s}.entry JOIN ${s}.entry_index USING (leaf_index)
+             WHERE type = 'tombstone' AND ${s}.tombstone_in(entry) -> 'approvals' ?| $1::text[] ORDER BY 1`,
+      values: [approvals],
+    });
+    return rows.map(({ leafIndex }) => leafIndex);
+  }
+
+  /** Of all tombstones up to this leaf nothing is left to do, as far as this database knows; -1 where it knows of none. */
+  async doneThrough(): Promise<number> {
+    const { rows } = await this.client.query<{ leaf: number }>({
+      text: `SELECT last_leaf::float8 AS leaf FROM ${s}.tombstones_done`,
+    });
+    return rows[0]?.leaf ?? -1;
+  }
+
+  async markDoneThrough(leafIndex: number): Promise<void> {
+    await this.client.query({
+      text: `INSERT INTO ${s}.tombstones_done AS known (last_leaf) VALUES ($1)
+             ON CONFLICT (single) DO UPDATE SET last_leaf = greatest(known.last_leaf, excluded.last_leaf)`,
+      values: [leafIndex],
     });
   }
 

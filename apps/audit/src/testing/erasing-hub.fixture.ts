@@ -121,7 +121,8 @@ export class ErasingHub {
     };
     const erasureRun = new ErasureRun({ ...context, logger, whenPublished }, erasures, erasing);
     const runs = new ErasureRunStore(database);
-    const erasureRuns = new ErasureRuns({ ...context, runs, logger }, erasures, erasureRun);
+    const backoff = { firstMs: 20, maxMs: 40 };
+    const erasureRuns = new ErasureRuns({ ...context, runs, logger, backoff }, erasures, erasureRun);
     const openings = new LeafOpenings(database, kek, logger);
     const holds = new Holds(context, erasing);
     appender.start();
@@ -252,6 +253,7 @@ export class ErasingHub {
   }
 
   async stop(): Promise<void> {
+    this.erasureRuns.stop();
     await this.appender.close();
     await this.publisher.close();
     await this.database.close();

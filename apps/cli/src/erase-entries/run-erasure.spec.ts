@@ -10,6 +10,7 @@ const run = (state: string, members: Answer = {}): Answer => ({
   state,
   startedAt: '2026-11-26T02:00:00.000Z',
   interruptions: 0,
+  failures: 0,
   entries: 4,
   erased: 4,
   persons: 3,
@@ -65,6 +66,19 @@ describe('a run that is looked on at', () => {
     );
     expect(asked).toEqual([startPath, lookPath, startPath, lookPath]);
     expect(outcome.ok).toBe(true);
+  });
+
+  it('and that waits after something broke is waited for, and goes on by itself', async () => {
+    const waits = run('waiting', { failures: 1, code: 'INTERNAL', nextAttemptAt: '2026-11-26T02:00:01.000Z' });
+    const { outcome, asked } = await follow([run('running')], [waits, waits, run('done', { failures: 1 })]);
+    expect(asked).toEqual([startPath, lookPath, lookPath, lookPath]);
+    expect(outcome.ok).toBe(true);
+  });
+
+  it('and that breaks again and again is somebody’s to look at', async () => {
+    const waits = (failures: number) => run('waiting', { failures, code: 'INTERNAL' });
+    const { outcome } = await follow([run('running')], [1, 2, 3, 4, 5].map(waits));
+    expect(outcome).toMatchObject({ ok: false, data: { state: 'waiting', failures: 5, code: 'INTERNAL' } });
   });
 
   it('is no more started again where the service stops each time', async () => {

@@ -14,8 +14,9 @@ interface RunPatience {
 }
 
 const patience: RunPatience = { askEveryMs: 1_000, silentMs: 120_000 };
-/** Services that stop again and again are somebody's to look at. */
+/** Services that stop again and again are somebody's to look at, and so is what breaks a run again and again. */
 const mostInterruptions = 10;
+const mostFailures = 4;
 
 const why: Readonly<Record<string, string>> = {
   NOT_APPROVED: 'no second agency has approved it',
@@ -27,7 +28,7 @@ const why: Readonly<Record<string, string>> = {
 
 /**
  * Has the hub erase what is approved, or attaches to the run that goes on, and looks on until it ends. A run that a stop of the
- * service interrupted is started again, which goes on with it. Errors: FORBIDDEN, UNAVAILABLE and TIMEOUT (the hub is silent;
+ * service interrupted is started again, which goes on with it; one that something broke goes on by itself. Errors: FORBIDDEN, UNAVAILABLE and TIMEOUT (the hub is silent;
  * the run goes on all the same).
  */
 export async function runErasure(hub: HubSettings, auditor: Auditor): Promise<CommandOutcome> {
@@ -68,7 +69,8 @@ export async function followRun(
   return { ok: run.state === 'done', data: run, lines: [...outcomeLines(run), ...leftLines(run)] };
 }
 
-const isGoingOn = ({ state }: Run): boolean => state === 'running' || state === 'interrupted';
+const isGoingOn = ({ state, failures }: Run): boolean =>
+  state === 'running' || state === 'interrupted' || (state === 'waiting' && failures <= mostFailures);
 
 function show({ entries, erased, secrets, rewrapped }: Run, progress: Progress): void {
   if (secrets > 0) progress.update('wrapping the others anew', rewrapped, secrets);
@@ -81,6 +83,11 @@ function outcomeLines(run: Run): string[] {
       `Interrupted ${run.interruptions} times: ${run.erased} of ${run.entries} entries are erased. Start it again.`,
     ];
   const { code } = run;
+  if (run.state === 'waiting')
+    return [
+      `${code ?? 'INTERNAL'}: it broke ${run.failures} times, ${run.erased} of ${run.entries} entries are erased. Mend the cause.`,
+      `  it goes on by itself${run.nextAttemptAt === undefined ? '' : ` at ${run.nextAttemptAt}`}`,
+    ];
   if (code !== undefined) {
     const begun =
       run.entries > 0 ? [`  ${run.erased} of ${run.entries} entries are erased. The next run ends it.`] : [];
@@ -92,6 +99,7 @@ function outcomeLines(run: Run): string[] {
       ? []
       : [`  key       ${run.destroyedKek} is destroyed; ${run.rewrapped} other entries are wrapped under a new one`]),
     ...(run.transportForgetsAt === undefined ? [] : [`  transport forgets by ${run.transportForgetsAt}`]),
+    ...(run.failures === 0 ? [] : [`  it broke ${run.failures} times and went on`]),
     ...(run.interruptions === 0 ? [] : [`  it was interrupted ${run.interruptions} times and went on`]),
     'Backups from before open nothing any more: make one now.',
   ];
@@ -108,7 +116,7 @@ type Run = ReturnType<typeof runOf>;
 function runOf(answer: Record<string, unknown>) {
   const state = textOf(answer['state']);
   // What is unknown would be waited for without an end.
-  if (!['running', 'interrupted', 'done', 'failed'].includes(state)) throw unexpected();
+  if (!['running', 'interrupted', 'waiting', 'done', 'failed'].includes(state)) throw unexpected();
   const { tombstones } = answer;
   if (!Array.isArray(tombstones)) throw unexpected();
   return {
@@ -117,6 +125,8 @@ function runOf(answer: Record<string, unknown>) {
     startedAt: textOf(answer['startedAt']),
     endedAt: textIn(answer['endedAt']),
     interruptions: indexOf(answer['interruptions']),
+    failures: indexOf(answer['failures']),
+    nextAttemptAt: textIn(answer['nextAttemptAt']),
     entries: indexOf(answer['entries']),
     erased: indexOf(answer['erased']),
     persons: indexOf(answer['persons']),

@@ -85,14 +85,17 @@ class LeftErasuresDto {
 class ErasureRunDto {
   @ApiProperty({ description: 'Hash of the signed question that started it' }) run: string;
   @ApiProperty({
-    enum: ['running', 'interrupted', 'done', 'failed'],
-    description: 'interrupted: the service stopped in the middle, and the next start goes on with it',
+    enum: ['running', 'interrupted', 'waiting', 'done', 'failed'],
+    description:
+      'interrupted: the service stopped in the middle, and the next start goes on with it; waiting: something broke after its tombstone stood, and it goes on by itself',
   })
   state: string;
   @ApiProperty({ format: 'date-time' }) startedAt: string;
   @ApiProperty({ format: 'date-time', description: 'When something was last seen of it' }) seenAt: string;
   @ApiPropertyOptional({ format: 'date-time' }) endedAt?: string;
   @ApiProperty() interruptions: number;
+  @ApiProperty({ description: 'How often something broke after its tombstone stood' }) failures: number;
+  @ApiPropertyOptional({ format: 'date-time', description: 'When it goes on, where it waits' }) nextAttemptAt?: string;
   @ApiProperty({ description: 'That it is to erase' }) entries: number;
   @ApiProperty({ description: 'Of them those that are gone' }) erased: number;
   @ApiProperty() persons: number;
@@ -101,7 +104,7 @@ class ErasureRunDto {
   @ApiProperty({ type: [Number], description: 'Leaves of the tombstones' }) tombstones: number[];
   @ApiPropertyOptional({ description: 'Id of the key-encryption key that is destroyed' }) destroyedKek?: string;
   @ApiPropertyOptional({ format: 'date-time' }) transportForgetsAt?: string;
-  @ApiPropertyOptional({ description: 'Why it failed' }) code?: string;
+  @ApiPropertyOptional({ description: 'Why it failed, or waits' }) code?: string;
   @ApiProperty({
     type: [LeftErasuresDto],
     description:
@@ -192,6 +195,7 @@ function runOf(run: ErasureRun | undefined): ErasureRunDto {
     startedAt,
     seenAt,
     endedAt,
+    nextAttemptAt,
     secrets,
     rewrapped,
     tombstones,
@@ -206,6 +210,7 @@ function runOf(run: ErasureRun | undefined): ErasureRunDto {
     startedAt: startedAt?.toISOString() ?? '',
     seenAt: seenAt?.toISOString() ?? '',
     ...(endedAt && { endedAt: endedAt.toISOString() }),
+    ...(nextAttemptAt && { nextAttemptAt: nextAttemptAt.toISOString() }),
     secrets: Number(secrets),
     rewrapped: Number(rewrapped),
     tombstones: tombstones.map(Number),

@@ -423,7 +423,10 @@ export interface RunErasureResponse {
 export interface ErasureRun {
   /** Hash of the signed question that started it. */
   id: string;
-  /** running, interrupted (the service stopped in the middle; the next start goes on with it), done, failed */
+  /**
+   * running, interrupted (the service stopped in the middle; the next start goes on with it), waiting (something broke after its
+   * tombstone stood; it goes on by itself), done, failed
+   */
   state: string;
   startedAt:
     | Date
@@ -447,10 +450,13 @@ export interface ErasureRun {
   transportForgetsAt:
     | Date
     | undefined;
-  /** Why it failed: a stable error code; empty otherwise. */
+  /** Why it failed, or waits: a stable error code; empty otherwise. */
   code: string;
   /** What it leaves, by reason, as far as the caller may see it in the list of erasures. */
   left: LeftErasures[];
+  /** How often something broke after its tombstone stood, and when it is tried again where it waits for that. */
+  failures: number;
+  nextAttemptAt: Date | undefined;
 }
 
 /** Erasures that a run does not do, for one reason. */
@@ -6196,6 +6202,8 @@ function createBaseErasureRun(): ErasureRun {
     transportForgetsAt: undefined,
     code: "",
     left: [],
+    failures: 0,
+    nextAttemptAt: undefined,
   };
 }
 
@@ -6261,6 +6269,12 @@ export const ErasureRun: MessageFns<ErasureRun> = {
     }
     for (const v of message.left) {
       LeftErasures.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.failures !== 0) {
+      writer.uint32(136).uint32(message.failures);
+    }
+    if (message.nextAttemptAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAttemptAt), writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -6416,6 +6430,22 @@ export const ErasureRun: MessageFns<ErasureRun> = {
             message.left.push(LeftErasures.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.failures = reader.uint32();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.nextAttemptAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6470,6 +6500,12 @@ export const ErasureRun: MessageFns<ErasureRun> = {
       left: globalThis.Array.isArray(object?.left)
         ? object.left.map((e: any) => LeftErasures.fromJSON(e))
         : [],
+      failures: isSet(object.failures) ? globalThis.Number(object.failures) : 0,
+      nextAttemptAt: isSet(object.nextAttemptAt)
+        ? fromJsonTimestamp(object.nextAttemptAt)
+        : isSet(object.next_attempt_at)
+        ? fromJsonTimestamp(object.next_attempt_at)
+        : undefined,
     };
   },
 
@@ -6523,6 +6559,12 @@ export const ErasureRun: MessageFns<ErasureRun> = {
     if (message.left?.length) {
       obj.left = message.left.map((e) => LeftErasures.toJSON(e));
     }
+    if (message.failures !== 0) {
+      obj.failures = Math.round(message.failures);
+    }
+    if (message.nextAttemptAt !== undefined) {
+      obj.nextAttemptAt = message.nextAttemptAt.toISOString();
+    }
     return obj;
   },
 
@@ -6547,6 +6589,8 @@ export const ErasureRun: MessageFns<ErasureRun> = {
     message.transportForgetsAt = object.transportForgetsAt ?? undefined;
     message.code = object.code ?? "";
     message.left = object.left?.map((e) => LeftErasures.fromPartial(e)) || [];
+    message.failures = object.failures ?? 0;
+    message.nextAttemptAt = object.nextAttemptAt ?? undefined;
     return message;
   },
 };
