@@ -16,6 +16,10 @@ export class FakeHub {
   readonly looks: string[] = [];
   /** Scopes of the tokens that were given. */
   readonly scopes: string[] = [];
+  /** What else it answers, by method and path. */
+  readonly answers = new Map<string, object>();
+  /** What came to these: method and path, with the query and what was posted. */
+  readonly called: { readonly call: string; readonly query: string; readonly body: unknown }[] = [];
   /** How often the edge says 503 before it works. */
   busyTimes = 0;
 
@@ -66,7 +70,13 @@ export class FakeHub {
       });
     if (pathname === '/token') return this.token(request, response);
     if (pathname === '/v1/audit/entries') return this.entries(request, response, searchParams);
-    send(response, 404, { code: 'NOT_FOUND' });
+    const call = `${request.method} ${pathname}`;
+    const answer = this.answers.get(call);
+    if (answer === undefined) return send(response, 404, { code: 'NOT_FOUND' });
+    if (!(await this.admits(request, response))) return;
+    const text = await textOf(request);
+    this.called.push({ call, query: searchParams.toString(), body: text === '' ? undefined : JSON.parse(text) });
+    send(response, 200, answer);
   }
 
   private async token(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -91,7 +101,8 @@ export class FakeHub {
     return verified?.payload.aud === this.url && verified.protectedHeader.kid === kid;
   }
 
-  private async entries(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+  /** Answers itself where the token or its proof is not right. */
+  private async admits(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const [, token = ''] = /^DPoP (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
     const proof = await this.verifyProof(request, token);
     const error = !proof.hasNonce
@@ -101,9 +112,16 @@ export class FakeHub {
         : 'invalid_token';
     if (error !== undefined) {
       response.setHeader('www-authenticate', `DPoP error="${error}", algs="ES256"`);
-      return send(response, 401, { code: 'UNAUTHENTICATED' });
+      send(response, 401, { code: 'UNAUTHENTICATED' });
+      return false;
     }
-    this.looks.push(String(request.headers['audit-look']));
+    const look = request.headers['audit-look'];
+    if (look !== undefined) this.looks.push(String(look));
+    return true;
+  }
+
+  private async entries(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!(await this.admits(request, response))) return;
     if (this.busyTimes > 0) {
       this.busyTimes -= 1;
       response.setHeader('retry-after', '0.01');
