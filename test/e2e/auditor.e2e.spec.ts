@@ -13,6 +13,7 @@ import { type RunningHub, startTestHub } from './running-hub.js';
 interface ShownKey {
   readonly verifierKey: string;
   readonly untilSize?: number;
+  readonly withdrawn?: boolean;
 }
 
 interface Ran {
@@ -168,7 +169,7 @@ describe('an auditor with the command line only', () => {
     });
   });
 
-  it('keeps its proofs when the log changes its key: old and new receipts, an old checkpoint and an old bundle, offline', async () => {
+  it('keeps its proofs when the log withdraws a lost next key and changes its key: old and new receipts, an old checkpoint and bundles of each time, offline', async () => {
     const { supervisor, folder: data } = running.stack;
     const next = data.within('keys', 'next-log.jwk');
     const first = running.hub.pins.LOG_VERIFIER_KEY;
@@ -200,16 +201,27 @@ describe('an auditor with the command line only', () => {
     await given('before.cose');
     await exportBeyond('before', 1);
 
+    const lostFile = data.within('keys', 'lost-log.jwk');
+    await supervisor.reconfigure('audit', { LOG_NEXT_KEY_FILE: lostFile });
+    const [, lost = ''] = await keysOnce((keys) => keys.length === 2);
+    await given('announced.cose');
+    expect(await kotovayla('evidence', exchangeId, '--out', 'announced.zip', ...asAuditor)).toMatchObject({ code: 0 });
+    await rm(lostFile);
+    await supervisor.reconfigure('audit', { LOG_NEXT_KEY_FILE: undefined, LOG_WITHDRAWN_KEY: lost });
+    await keysOnce((keys) => keys.some(({ withdrawn }) => withdrawn === true));
+    await exportBeyond('withdrawn', await given('withdrawn.cose'));
+    expect(await kotovayla('evidence', exchangeId, '--out', 'withdrawn.zip', ...asAuditor)).toMatchObject({ code: 0 });
+
     await supervisor.reconfigure('audit', { LOG_NEXT_KEY_FILE: next });
-    await keysOnce((keys) => keys.length === 2);
+    await keysOnce((keys) => keys.length === 3);
     await given('meanwhile.cose');
     await supervisor.reconfigure('audit', { LOG_KEY_FILE: next, LOG_NEXT_KEY_FILE: undefined });
-    const [, newest = ''] = await keysOnce(([before]) => before?.untilSize !== undefined);
+    const [, , newest = ''] = await keysOnce(([before]) => before?.untilSize !== undefined);
     await exportBeyond('after', await given('after.cose'));
 
     for (const key of [first, newest]) {
       const known = ['--verifier-key', key];
-      for (const receipt of ['before.cose', 'meanwhile.cose', 'after.cose'])
+      for (const receipt of ['before.cose', 'announced.cose', 'withdrawn.cose', 'meanwhile.cose', 'after.cose'])
         expect(await offline('verify-receipt', receipt, '--log', 'after', ...known)).toMatchObject({
           code: 0,
           data: { ok: true, index: 1 },
@@ -220,7 +232,7 @@ describe('an auditor with the command line only', () => {
       });
     }
     // What was made before the change names no later key: who holds it knows the first one.
-    for (const kept of ['before.zip', 'before'])
+    for (const kept of ['before.zip', 'before', 'announced.zip', 'withdrawn.zip', 'withdrawn'])
       expect(await offline('verify', kept, '--verifier-key', first)).toMatchObject({ code: 0, data: { ok: true } });
     const { links, checkpoint } = await keptFromBefore();
     const chain = unwrap(await followLogKeys(newest, links));
@@ -231,7 +243,7 @@ describe('an auditor with the command line only', () => {
         code: 0,
         data: { ok: true },
       });
-  }, 180_000);
+  }, 300_000);
 
   it('is told that nothing is parked, and of no such message', async () => {
     expect(await kotovayla('parked', 'list')).toMatchObject({ code: 0, data: { parked: [] } });

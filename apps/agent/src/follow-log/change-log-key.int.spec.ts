@@ -169,13 +169,40 @@ describe('an agent of a log that changes its key', () => {
     await caughtUp();
   });
 
-  it('cosigns as a witness what the new key signed, and nothing that a retired key signed beyond its end', async () => {
-    const post = (old: number, checkpoint: string): request.Test => {
-      const proof = old === 0 ? [] : hub.log.tree.consistencyProof(old);
-      return request(agent.app.getHttpServer())
-        .post('/witness/add-checkpoint')
-        .send(formatAddCheckpoint({ oldSize: old, proof, checkpoint }));
+  const post = (old: number, checkpoint: string): request.Test => {
+    const proof = old === 0 ? [] : hub.log.tree.consistencyProof(old);
+    return request(agent.app.getHttpServer())
+      .post('/witness/add-checkpoint')
+      .send(formatAddCheckpoint({ oldSize: old, proof, checkpoint }));
+  };
+
+  it('cosigns as a witness across the withdrawal of a lost next key, and nothing that the lost one signs', async () => {
+    const shown = await bodyOf<{ verifierKey: string }>(agent.system('K-235').get('/v1/log/witness'));
+    const witness = unwrap(parseCosignerKey(shown.verifierKey));
+    let old = 0;
+    const cosigned = async (): Promise<void> => {
+      const checkpoint = hub.log.checkpoint();
+      const { text } = await post(old, checkpoint).expect(200);
+      expect(unwrap(cosignaturesIn(checkpoint + text, [witness]))).toHaveLength(1);
+      old = hub.log.tree.size;
     };
+    await cosigned();
+    await hub.log.announceKey(next);
+    await cosigned();
+    await hub.log.withdrawKey();
+    filled(2);
+    // Whether or not it has looked at the log since.
+    await post(old, head(next)).expect(403);
+    await cosigned();
+    await hub.log.announceKey(stranger);
+    await cosigned();
+    await hub.log.retireKey();
+    filled(2);
+    for (const key of [next, first]) await post(old, head(key)).expect(403);
+    await cosigned();
+  });
+
+  it('cosigns as a witness what the new key signed, and nothing that a retired key signed beyond its end', async () => {
     await post(0, hub.log.checkpoint()).expect(200);
     const old = hub.log.tree.size;
     await hub.log.announceKey(next);

@@ -81,7 +81,7 @@ export class SmallLog {
     return { keys: unwrap(logKeyChain(this.verifierKey)) };
   }
 
-  /** Names its key, then the next one, and retires the first; between them come as many entries. Gives the next key. */
+  /** Names its key, unless it did, then the next one, and retires the first; between them come as many entries. Gives the next key. */
   async changeKey({ between = 3, retire = true } = {}): Promise<{
     readonly verifierKey: string;
     readonly retiredAt: number | undefined;
@@ -92,7 +92,7 @@ export class SmallLog {
       for (let at = 0; at < between; at += 1) this.addOpaque();
     };
     const [before, after] = [jwkOf(first), jwkOf(next)];
-    await this.sayKey({ jwk: before });
+    if (this.links.length === 0) await this.sayKey({ jwk: before });
     fill();
     this.signers.push(ed25519NoteSigner(origin, next.privateKey));
     await this.sayKey({ jwk: after, follows: await thumbprintOf(before) });

@@ -80,6 +80,27 @@ describe('an evidence bundle', () => {
     expect(report.faults.map(({ kind }) => kind)).toEqual(['checkpoint-invalid']);
   });
 
+  it('is proved where a next key of the log was withdrawn since, and where it is made afterwards, under no signature of that key', async () => {
+    const withdrawing = await SmallTransfer.make();
+    const { log } = withdrawing;
+    await withdrawing.exportTo(join(folder, 'before-withdrawal'));
+    const before = (await withdrawing.bundle()).pieces;
+    const lost = await log.withdrawKey();
+    await withdrawing.exportTo(join(folder, 'withdrawn'));
+    const afterwards = await withdrawing.bundle();
+    expect(afterwards.report.faults).toEqual([]);
+    const next = await log.changeKey();
+    await withdrawing.exportTo(join(folder, 'withdrawn-and-changed'));
+    const changed = (await withdrawing.bundle()).pieces;
+    const faultsBy = async (made: Pieces, verifierKey: string): Promise<string[]> =>
+      (await verifyEvidence(made, { verifierKey })).faults.map(({ kind }) => kind);
+    for (const made of [before, afterwards.pieces, changed])
+      expect(await faultsBy(new Map(made), log.verifierKey)).toEqual([]);
+    expect(await faultsBy(new Map(changed), next.verifierKey)).toEqual([]);
+    const forged = new Map(afterwards.pieces).set(pieceNames.checkpoint, Buffer.from(log.signedBy(lost.signer)));
+    expect(await faultsBy(forged, log.verifierKey)).toContain('checkpoint-invalid');
+  });
+
   it('is proved by the first key and by the newest of a log that has changed it, whichever its maker knew', async () => {
     const changed = await SmallTransfer.make();
     const receipts = [JSON.stringify(changed.log.receipt(changed.lines[2]!.index))];
