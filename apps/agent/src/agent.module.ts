@@ -274,6 +274,6 @@ export const serviceOptions: ServiceOptions<AgentConfig> = {
   module: (config) => AgentModule.forConfig(config, readAgencySettings(config.AGENT_CONFIG_FILE)),
   beforeListen: async (app) => {
     await app.get(ServeWitness).attach(app.getHttpAdapter().getInstance());
-    app.get(OpenApiController).document = describeAgent(app);
+    app.get(OpenApiController).describe = () => describeAgent(app);
   },
 };

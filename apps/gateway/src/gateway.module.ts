@@ -215,7 +215,7 @@ export const serviceOptions: ServiceOptions<GatewayConfig> = {
   edge: true,
   beforeListen: async (app) => {
     largeBodiesOfCallers(app, largeBodies);
-    app.get(OpenApiController).document = describeGateway(app);
+    app.get(OpenApiController).describe = () => describeGateway(app);
   },
   https: (config) =>
     config.TLS_CERT_FILE && config.TLS_KEY_FILE

@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
-import { compileCategorySchemas } from './category-schemas.js';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type CategoryContentCheck, compileCategorySchemas, lazyCategoryCheck } from './category-schemas.js';
 
-const check = compileCategorySchemas({
+const schemas = {
   9: {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     type: 'object',
@@ -13,7 +13,8 @@ const check = compileCategorySchemas({
     },
     required: ['status'],
   },
-});
+};
+let check: CategoryContentCheck;
 
 const failure = (content: unknown, category = 9) => {
   const result = check(category, content);
@@ -21,7 +22,14 @@ const failure = (content: unknown, category = 9) => {
   return result.error;
 };
 
-describe('content of a category', () => {
+describe.each([
+  ['compiled at start', compileCategorySchemas],
+  ['compiled when it is met', lazyCategoryCheck],
+])('content of a category, its schema %s,', (_when, checkOf) => {
+  beforeAll(() => {
+    check = checkOf(schemas);
+  });
+
   it('that fits the schema passes', () => {
     expect(check(9, { status: 'granted', decisionDate: '2026-11-22' }).ok).toBe(true);
   });

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Catalogue, type CategoryContentCheck, compileCategorySchemas, parseCatalogue } from '#catalogue';
+import { type Catalogue, type CategoryContentCheck, lazyCategoryCheck, parseCatalogue } from '#catalogue';
 import { type AgencyId, AppError, type Clock, isAgencyId, sha256 } from '#kernel';
 import { CLOCK, LOGGER, type Logger } from '#platform';
 import { PublicHub } from '../hub-client/hub-client.js';
@@ -123,7 +123,7 @@ export class Directory {
 const compiled = (version: number, catalogue: Catalogue): LoadedCatalogue => ({
   version,
   catalogue,
-  check: compileCategorySchemas(catalogue.schemas),
+  check: lazyCategoryCheck(catalogue.schemas),
 });
 
 const namesOf = (agency: unknown): [AgencyId, AgencyNames][] => {

@@ -3,15 +3,17 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { Public } from '#platform';
 
-/** Serves the document that start-up made once. */
+/** Serves the document, which takes a tenth of a second to make: when it is first asked for. */
 @Public()
 @ApiExcludeController()
 @Controller()
 export class OpenApiController {
-  document: OpenAPIObject | undefined;
+  private document: OpenAPIObject | undefined;
+  /** Set at start, when the application is there to be described. */
+  describe: (() => OpenAPIObject) | undefined;
 
   @Get('openapi.json')
   read(): OpenAPIObject | undefined {
-    return this.document;
+    return (this.document ??= this.describe?.());
   }
 }
