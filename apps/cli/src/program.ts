@@ -586,18 +586,26 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     return withLog(undefined, hub, (opened) => runReport({ ...request, log: opened }));
   });
 
-  const reconciliation = program
-    .command('reconcile')
-    .description('compare what two agencies say went between them: views of their agents, or their own exports')
-    .argument('<first>', 'file of a view (GET /v1/disclosures/view/OTHER at an agent), or folder of an export')
-    .argument('<second>', 'the other side’s')
-    .option('--between <agencies...>', 'of exports: the two agencies, in that order');
-  run<HubFlags & { between?: string[] }>(reconciliation, async ({ options }) => {
+  const reconciliation = readsLog(
+    program
+      .command('reconcile')
+      .description('compare what two agencies say went between them: views of their agents, or their own exports')
+      .argument('<first>', 'file of a view (GET /v1/disclosures/view/OTHER at an agent), or folder of an export')
+      .argument('<second>', 'the other side’s')
+      .option('--between <agencies...>', 'of exports: the two agencies, in that order'),
+  );
+  run<LogFlags & { between?: string[] }>(reconciliation, async ({ options, hub }) => {
     const { runReconciliation } = await import('./reconcile-agencies/run-reconciliation.js');
     const [first, second] = (reconciliation.processedArgs as [string, string]).map(path) as [string, string];
     const between = options.between?.map(agencyArgument);
     if (between && between.length !== 2) throw new UsageError('--between names two agencies.');
-    return runReconciliation({ first, second, ...(between && { between: between as [AgencyId, AgencyId] }) });
+    const asked = { first, second, ...(between && { between: between as [AgencyId, AgencyId] }) };
+    if (options.log === undefined) return runReconciliation(asked);
+    const { keysInLog } = await import('./infra/keys-in-log.js');
+    return withLog(options.log, hub, async (opened) => {
+      const known = { verifierKey: opened.verifierKey, agencies: await keysInLog(opened) };
+      return runReconciliation({ ...asked, known });
+    });
   });
 
   const receipt = readsLog(

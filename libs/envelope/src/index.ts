@@ -20,6 +20,7 @@ export {
 } from './context.js';
 // For conformance tests with vectors made elsewhere, which have no kid or typ of ours.
 export { type ContentEncryption, decryptToken, verifySignature } from './compact-crypto.js';
+export { type DisclosureView, type UnopenedEnd, disclosureViewHash, unopenedEnds } from './disclosure-view.js';
 export { mostSubjects } from './fields.js';
 export { clearFactDigest, factDigest } from './fact-digest.js';
 export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';

@@ -36,6 +36,7 @@ export const signedTypes = {
   'break-glass': { typ: 'kotovayla-break-glass+jws', maxLength: 4 * 1024 },
   'break-glass-review': { typ: 'kotovayla-break-glass-review+jws', maxLength: 4 * 1024 },
   'audit-look': { typ: 'kotovayla-audit-look+jws', maxLength: 4 * 1024 },
+  'disclosure-view': { typ: 'kotovayla-disclosure-view+jws', maxLength: 2 * 1024 },
   'service-call': { typ: 'kotovayla-service-call+jws', maxLength: 2 * 1024 },
 } as const;
 export type SignedType = keyof typeof signedTypes;

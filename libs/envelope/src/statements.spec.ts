@@ -157,6 +157,7 @@ describe('statements', () => {
       },
       'erasure-approval': { v: 1, proposal: someHash('p'), targets: someHash('t'), count: 3, ...signed },
       'legal-hold': { v: 1, scope: { by: 'agency', agency: party.agency }, matter: 'Dnro 7/2026', ...signed },
+      'disclosure-view': { v: 1, agency: party.agency, counterpart: 'H-03', viewHash: someHash('v'), iat },
       'legal-hold-lift': { v: 1, hold: someHash('h'), ...signed },
       'alert-act': { v: 1, alert: id.replaceAll('-', ''), act: 'close', reason: 'planned-work', ...signed },
       'alert-notice': {

@@ -31,6 +31,7 @@ import {
   legalHold,
   legalHoldLift,
 } from './erasure.js';
+import { type DisclosureViewStatement, disclosureViewStatement } from './disclosure-view.js';
 import {
   type HubKeyRecord,
   type KeyRecord,
@@ -92,6 +93,7 @@ export interface Statements {
   'break-glass-review': BreakGlassReview;
   'service-call': ServiceCall;
   'audit-look': AuditLook;
+  'disclosure-view': DisclosureViewStatement;
 }
 export type StatementType = keyof Statements;
 
@@ -119,6 +121,7 @@ const shapes: { readonly [T in StatementType]: Check<Statements[T]> } = {
   'break-glass-review': breakGlassReview,
   'service-call': serviceCall,
   'audit-look': auditLook,
+  'disclosure-view': disclosureViewStatement,
 };
 
 /** Throws TypeError on a payload that no reader would take. */

@@ -107,6 +107,8 @@ export class FakeHub {
   readonly revoked = new Set<string>();
   /** Rejects the next message with this code. */
   rejectNext: ErrorCode | undefined;
+  /** The next message ends before it is delivered. */
+  withdrawNext = false;
   /** What is wrong with the next word of acceptance. */
   faultyNotice: 'other-receipt' | 'rejection-receipt' | 'no-receipt' | 'other-key' | undefined;
   /** Changes a release's reply before it is sent. */
@@ -502,6 +504,19 @@ export class FakeHub {
       return this.deliver(manifest.context.sender, { notice: await this.notice('rejected', manifest, leaf, code) });
     }
     this.deliver(manifest.context.sender, { notice: await this.acceptance(manifest) });
+    if (this.withdrawNext) {
+      this.withdrawNext = false;
+      const code = 'CONSENT_WITHDRAWN';
+      const leaf = this.appendAbout('message-withdrawn', manifest, { code });
+      const { sender, recipient } = manifest.context;
+      for (const told of [sender, recipient]) {
+        const { receipt: _ofSender, ...outcome } = unwrap(
+          readStatement('outcome', await this.notice('withdrawn', manifest, leaf, code)),
+        ).payload;
+        this.deliver(told, { notice: await signStatement('outcome', outcome, this.outcomeKey) });
+      }
+      return;
+    }
     this.deliver(manifest.context.recipient, { message: { manifest: parts.manifest, outer: parts.outer } });
   }
 

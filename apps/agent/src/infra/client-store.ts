@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { MessageKind } from '#envelope';
-import type { AgencyId, ExchangeId, MessageId, Pseudonym } from '#kernel';
+import { type DisclosureView, type MessageKind, type UnopenedEnd, unopenedEnds } from '#envelope';
+import type { AgencyId, ExchangeId, MessageId, Pseudonym, Sha256 } from '#kernel';
 import { Database } from '#platform';
 
 /** A message that disclosed something about a client, as this agency received or sent it. */
@@ -59,19 +59,24 @@ export class ClientStore {
     return rows;
   }
 
-  /** Hashes of the manifests of messages that the hub took from here or brought here, by direction, in one order. */
-  async wentBetween(agency: AgencyId, counterpart: AgencyId): Promise<{ sent: string[]; received: string[] }> {
-    const { rows } = await this.database.query<{ direction: 'sent' | 'received'; hash: string }>({
+  /** Messages that the hub took from here or brought here, and how those ended that need not have arrived, in one order. */
+  async wentBetween(agency: AgencyId, counterpart: AgencyId): Promise<DisclosureView> {
+    const { rows } = await this.database.query<{
+      direction: 'sent' | 'received';
+      hash: Sha256;
+      end: UnopenedEnd | null;
+    }>({
       name: 'went-between',
-      text: `SELECT 'received' AS direction, manifest_hash AS hash FROM inbox WHERE agency = $1 AND sender = $2
-             UNION SELECT 'sent', manifest_hash FROM outbox
-               WHERE agency = $1 AND recipient = $2 AND state = 'accepted' AND outcome IS DISTINCT FROM 'undeliverable'
+      text: `SELECT 'received' AS direction, manifest_hash AS hash, NULL AS end FROM inbox WHERE agency = $1 AND sender = $2
+             UNION SELECT 'sent', manifest_hash, CASE WHEN outcome = ANY ($3::text[]) THEN outcome END FROM outbox
+               WHERE agency = $1 AND recipient = $2 AND state = 'accepted'
              ORDER BY hash`,
-      values: [agency, counterpart],
+      values: [agency, counterpart, unopenedEnds],
     });
-    const of = (wanted: string): string[] =>
+    const of = (wanted: string): Sha256[] =>
       rows.filter(({ direction }) => direction === wanted).map(({ hash }) => hash);
-    return { sent: of('sent'), received: of('received') };
+    const ended = rows.flatMap(({ hash, end }) => (end === null ? [] : { hash, as: end }));
+    return { v: 1, agency, counterpart, sent: of('sent'), received: of('received'), ended };
   }
 
   /** Newest first. What was not opened here is no disclosure yet. */

@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type DisclosureView, LoggedKeys, disclosureViewHash, readStatement, verifyStatement } from '#envelope';
+import { agencyId, fromNumericDate, unwrap } from '#kernel';
 import { ask, exchangeAt, officer, requestAt } from '../fake-hub/case.fixture.js';
 import { FakeHub } from '../fake-hub/fake-hub.fixture.js';
 import { bodyOf, eventually, TestAgent } from '../fake-hub/test-agent.fixture.js';
 
-interface View {
+interface View extends DisclosureView {
   readonly code?: string;
-  readonly agency: string;
-  readonly counterpart: string;
-  readonly sent: readonly string[];
-  readonly received: readonly string[];
+  readonly statement: string;
 }
 
 const nothing = { sent: [], received: [] };
@@ -48,7 +47,9 @@ describe('an agency’s view of its disclosures to another', () => {
 
   it('has hashes alone, and each side what the other has, the other way round', async () => {
     const [municipality, county] = [await view('K-235', 'H-03'), await view('H-03', 'K-235')];
-    expect(Object.keys(municipality).sort()).toEqual(['agency', 'counterpart', 'received', 'sent', 'v']);
+    const members = ['agency', 'counterpart', 'ended', 'received', 'sent', 'statement', 'v'];
+    expect(Object.keys(municipality).sort()).toEqual(members);
+    expect(municipality.ended).toEqual([]);
     expect(municipality).toMatchObject({ agency: 'K-235', counterpart: 'H-03' });
     // The pseudonym key, and the request.
     expect(municipality.sent).toHaveLength(2);
@@ -75,11 +76,33 @@ describe('an agency’s view of its disclosures to another', () => {
     hub.rejectNext = 'DEADLINE_INVALID';
     const refused = await ask(agent, 'T-01', [4]);
     await exchangeAt(agent, 'K-235', refused, ({ state }) => state === 'rejected');
-    expect(await view('K-235', 'T-01')).toEqual(before);
+    expect((await view('K-235', 'T-01')).sent).toEqual(before.sent);
     await ask(agent, 'T-01', [4]);
     await eventually('the hub has taken it', async () =>
       (await view('K-235', 'T-01')).sent.length === before.sent.length + 1 ? true : undefined,
     );
+  });
+
+  it('is signed: the statement is this agency’s, by a key in the log, over all that the view says', async () => {
+    const { statement, ...shown } = await view('K-235', 'H-03');
+    const { kid, payload } = unwrap(readStatement('disclosure-view', statement));
+    const keys = new LoggedKeys();
+    for (const [index, record] of hub.log.clearRecords().entries()) await keys.apply(record, index);
+    const key = unwrap(await keys.signingKey(agencyId('K-235'), kid, fromNumericDate(payload.iat)));
+    expect(unwrap(await verifyStatement('disclosure-view', statement, key))).toEqual(payload);
+    expect(payload).toMatchObject({ agency: 'K-235', counterpart: 'H-03', viewHash: disclosureViewHash(shown) });
+  });
+
+  it('says of what was withdrawn before it was delivered that it ended, which the other side never had', async () => {
+    const [before, theirs] = [await view('K-235', 'T-01'), await view('T-01', 'K-235')];
+    hub.withdrawNext = true;
+    const withdrawn = await ask(agent, 'T-01', [4]);
+    await exchangeAt(agent, 'K-235', withdrawn, ({ state }) => state === 'withdrawn');
+    const after = await view('K-235', 'T-01');
+    const added = after.sent.filter((hash) => !before.sent.includes(hash));
+    expect(added).toHaveLength(1);
+    expect(after.ended).toEqual([...before.ended, { hash: added[0], as: 'withdrawn' }]);
+    expect((await view('T-01', 'K-235')).received).toEqual(theirs.received);
   });
 
   it('needs the key of a calling system', async () => {

@@ -67,6 +67,7 @@ export class SmallLog {
   private readonly links: LogKeyLink[] = [];
   private readonly tree = new MemoryTree();
   private readonly heads = new Map<Chain, ChainHead>();
+  private readonly places = new Map<number, (chain: Chain) => PlaceOpening>();
 
   constructor() {
     this.keys = [generateKeyPairSync('ed25519')];
@@ -177,7 +178,15 @@ export class SmallLog {
       places: hash.toString('base64'),
     };
     this.bodies.push({ index, ...line });
-    return { index, place: openPlace(of ?? body.sender!, places, salts), ...line };
+    this.places.set(index, (chain) => openPlace(chain, places, salts));
+    return { index, place: this.placeIn(of ?? body.sender!, index), ...line };
+  }
+
+  /** Of an entry that was added with its places. */
+  placeIn(chain: Chain, index: number): PlaceOpening {
+    const open = this.places.get(index);
+    if (!open) throw new Error(`entry ${index} has no places`);
+    return open(chain);
   }
 
   addOpaque(members: Partial<LogBody> = {}): number {
