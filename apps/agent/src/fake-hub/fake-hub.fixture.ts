@@ -510,10 +510,10 @@ export class FakeHub {
       const leaf = this.appendAbout('message-withdrawn', manifest, { code });
       const { sender, recipient } = manifest.context;
       for (const told of [sender, recipient]) {
-        const { receipt: _ofSender, ...outcome } = unwrap(
-          readStatement('outcome', await this.notice('withdrawn', manifest, leaf, code)),
-        ).payload;
-        this.deliver(told, { notice: await signStatement('outcome', outcome, this.outcomeKey) });
+        const { payload } = unwrap(readStatement('outcome', await this.notice('withdrawn', manifest, leaf, code)));
+        // It is sealed to the sender.
+        delete payload.receipt;
+        this.deliver(told, { notice: await signStatement('outcome', payload, this.outcomeKey) });
       }
       return;
     }
