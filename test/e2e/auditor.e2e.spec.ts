@@ -255,7 +255,7 @@ describe('an auditor with the command line only', () => {
     for (const service of ['exchange', 'consent', 'directory', 'audit'])
       expect(await kotovayla('set-aside', 'retry', `${service}/quarantine/999999`)).toMatchObject({
         code: 1,
-        data: { problem: { code: 'NOT_FOUND' } },
+        data: { retried: [{ result: 'failed', code: 'NOT_FOUND' }] },
       });
   });
 });

@@ -18,9 +18,10 @@ import {
   openCapsule,
   type SealedMessage,
 } from '#envelope';
-import { canonicalJson, type ConsentId, newConsentId, newEventId, newExchangeId, numericDate } from '#kernel';
+import { canonicalJson, type ConsentId, newConsentId, newEventId, newExchangeId, numericDate, sha256 } from '#kernel';
 import { KafkaLog } from '#messaging';
 import { testStack } from '#testing';
+import { runCli } from '../../apps/cli/src/program.js';
 import {
   aPseudonym,
   byConsent,
@@ -60,6 +61,21 @@ describe('misuse', () => {
     await log?.disconnect();
     await hub?.stop();
   });
+
+  /** The operator's command line, with the services' own addresses. */
+  const operator = async (...args: string[]): Promise<{ code: number; data: Record<string, unknown> }> => {
+    const lines: string[] = [];
+    const out = (line: string) => void lines.push(line);
+    const { DIRECTORY_GRPC, CONSENT_GRPC, EXCHANGE_GRPC, AUDIT_GRPC } = hub.hub.peers;
+    const env = {
+      KOTOVAYLA_DIRECTORY: DIRECTORY_GRPC,
+      KOTOVAYLA_CONSENT: CONSENT_GRPC,
+      KOTOVAYLA_EXCHANGE: EXCHANGE_GRPC,
+      KOTOVAYLA_AUDIT: AUDIT_GRPC,
+    };
+    const code = await runCli([...args, '--json'], { env, folder: process.cwd(), out, err: out });
+    return { code, data: JSON.parse(lines.join('\n')) as Record<string, unknown> };
+  };
 
   interface Sent {
     readonly context: MessageContext;
@@ -558,6 +574,36 @@ describe('misuse', () => {
       expect((await county.mail()).filter(county.message(honest.sealed.manifestHash))).toHaveLength(1);
       for (const agency of [municipality, employment])
         expect((await agency.mail()).some(agency.notice('rejected', honest.context.messageId))).toBe(false);
+    });
+
+    it('what is no record at all is set aside by who consumes it, and an operator sees where and why, and what a retry comes to', async () => {
+      const [ofExchange, ofAudit] = [topics.submissions, topics.exchangeEvents];
+      const word = randomUUID();
+      // A text of 255 bytes is said to follow.
+      const noRecord = Buffer.concat([Buffer.from([0x0a, 0xff, 0x01]), Buffer.from(word)]);
+      for (const topic of [ofExchange, ofAudit]) await log.publish(topic, [{ key: 'k', value: noRecord }]);
+      const hash = sha256(noRecord);
+      interface Listed {
+        readonly record: string;
+        readonly topic: string;
+        readonly hash: string;
+        readonly code: string;
+        readonly retries: number;
+      }
+      const listed = async (): Promise<Listed[]> => (await operator('set-aside', 'list')).data['records'] as Listed[];
+      const ours = async (): Promise<Listed[]> => (await listed()).filter((one) => one.hash === hash);
+      await until(async () => (await ours()).length === 2);
+      const found = await ours();
+      expect(found.map(({ topic }) => topic).sort()).toEqual([ofAudit, ofExchange].sort());
+      for (const { record, topic, code } of found) {
+        expect(record).toMatch(topic === ofAudit ? /^audit\/quarantine\// : /^exchange\/quarantine\//);
+        expect(await operator('set-aside', 'retry', record)).toMatchObject({
+          code: 1,
+          data: { retried: [{ record, result: 'refused', code }] },
+        });
+      }
+      expect((await ours()).map(({ retries }) => retries)).toEqual([1, 1]);
+      expect(JSON.stringify(await listed())).not.toContain(word);
     });
   });
 

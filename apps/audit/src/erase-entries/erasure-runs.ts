@@ -25,6 +25,8 @@ export interface ErasureRunsOptions {
 const FAILURES_TO_WARN_OF = 3;
 /** Doublings of the pause; it has its longest long before. */
 const MOST_DOUBLED = 20;
+/** As after so many failures, where not even the failure could be stored: the database is away. */
+const UNSTORED = 4;
 
 const isReason = (code: ErrorCode): boolean => leftReasons.some((reason) => reason === code);
 
@@ -117,7 +119,7 @@ export class ErasureRuns {
         })
         .catch((error: unknown) => {
           logger.error({ err: error }, 'an erasure that waits could not be taken up');
-          this.tryAgainAfter(delayAfter(MOST_DOUBLED, backoff));
+          this.tryAgainAfter(delayAfter(UNSTORED, backoff));
         });
     }, ms);
     this.timer.unref();
@@ -134,7 +136,7 @@ export class ErasureRuns {
     this.going = this.carryOut(run, work)
       .catch((error: unknown) => {
         this.options.logger.error({ err: error, run: run.id }, 'what became of the erasure run could not be stored');
-        this.tryAgainAfter(delayAfter(MOST_DOUBLED, this.options.backoff));
+        this.tryAgainAfter(delayAfter(UNSTORED, this.options.backoff));
       })
       .finally(() => {
         this.going = undefined;
