@@ -101,7 +101,8 @@ function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salts:
   const before = previous === undefined ? '' : `,"previous":${previous}`;
   const linked = link.toString('base64url');
   const said = `{"chain":"${chain}","link":"${linked}","loggedAt":"${loggedAt}","number":${number}${before}}`;
-  salts.copy(openInput, 0, at * bytes, (at + 1) * bytes);
+  // Byte by byte: for so few a call of `copy` takes longer.
+  for (let byte = 0; byte < bytes; byte += 1) openInput[byte] = salts[at * bytes + byte]!;
   const length = bytes + openInput.write(said, bytes, 'latin1');
   return sha256Of(openInput.subarray(0, length));
 }

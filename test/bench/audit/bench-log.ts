@@ -19,6 +19,7 @@ import { committedLog } from '../../../apps/audit/src/infra/log-store.js';
 import { LogPublisher } from '../../../apps/audit/src/publish-log/log-publisher.js';
 import { TileFolder } from '../../../apps/audit/src/publish-log/tile-folder.js';
 import { AuditGround, AuditInstance, eventually } from '../../../apps/audit/src/testing/audit.fixture.js';
+import { makeObjectsYoung } from '../../../apps/audit/src/short-lived-objects.js';
 import { directoryOf } from '../../../apps/audit/src/testing/parties.fixture.js';
 import { interruption } from '../../../deploy/src/foreground.js';
 import { Stack } from '../../../deploy/src/stack.js';
@@ -165,6 +166,7 @@ async function useSegments(ground: AuditGround): Promise<void> {
 }
 
 async function lend(stack: Stack, bench: (log: BenchLog) => Promise<void>): Promise<number> {
+  makeObjectsYoung();
   const ground = await AuditGround.lay();
   await useSegments(ground);
   const woken: { publisher?: LogPublisher } = {};

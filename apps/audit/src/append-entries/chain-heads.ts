@@ -1,25 +1,24 @@
-import { LRUCache } from 'lru-cache';
 import { type Chain, placeAfter, placesHash } from '#envelope';
 import { leafHash } from '#merkle';
 import { type ChainRun, type NumberedChain, type Queryable, lastChainId, readChains } from '../infra/log-store.js';
 import type { PlacedEntry } from './placed-entry.js';
 import { type PreparedEntry, entryOf } from './prepared-entry.js';
+import { RememberedChains } from './remembered-chains.js';
 
-/** Subjects and agencies whose newest entry is remembered: about 60 MB at most. */
+/** Subjects and agencies whose newest entry is remembered: about 40 MB at most. */
 const REMEMBERED = 200_000;
 /** Of one run: who looks for one of its leaves reads all of them. */
 const MOST_LEAVES = 64;
-const linkBytes = 32;
+const noLink = Buffer.alloc(0);
 
-/** Where a chain stands. */
-interface RememberedChain {
+/** Where a chain stands while a batch is placed. */
+interface PlacingChain {
   readonly id: number;
   /** Of its newest entry; 0 where it has none. */
   number: number;
   leafIndex: number;
-  /** In memory of its own: a part of what was given out with a batch would hold on to all of that. */
-  readonly link: Buffer;
-  /** The newest of the batch that was placed last, where the chain has entries in it. */
+  link: Buffer;
+  /** The newest of the batch, where the chain has entries in it. */
   run: GrowingRun | undefined;
 }
 
@@ -38,7 +37,7 @@ export interface PlacedBatch {
  * session of the appender and is forgotten with it, so it is never ahead of what is stored.
  */
 export class ChainHeads {
-  private readonly chains = new LRUCache<Chain, RememberedChain>({ max: REMEMBERED });
+  private readonly chains = new RememberedChains(REMEMBERED);
 
   private constructor(private lastId: number) {}
 
@@ -54,7 +53,6 @@ export class ChainHeads {
   ): Promise<PlacedBatch> {
     const { chains, begun } = await this.chainsOf(client, entries);
     const runs: GrowingRun[] = [];
-    for (const chain of chains.values()) chain.run = undefined;
     const placed = entries.map((prepared, at) => {
       const leafIndex = first + at;
       const places = prepared.chains.map((name) => {
@@ -67,7 +65,7 @@ export class ChainHeads {
         }
         chain.number = place.number;
         chain.leafIndex = leafIndex;
-        chain.link.set(place.link);
+        chain.link = place.link;
         return place;
       });
       const hash = prepared.sealed && placesHash(places, prepared.sealed.salts);
@@ -77,10 +75,10 @@ export class ChainHeads {
         leafIndex,
         entry,
         leafHash: leafHash(entry),
-        places,
         placesHash: hash,
       };
     });
+    for (const [name, chain] of chains) this.chains.set(name, chain);
     return { placed, begun, runs };
   }
 
@@ -88,24 +86,21 @@ export class ChainHeads {
   private async chainsOf(
     client: Queryable,
     entries: readonly PreparedEntry[],
-  ): Promise<{ chains: Map<Chain, RememberedChain>; begun: NumberedChain[] }> {
-    const chains = new Map<Chain, RememberedChain>();
+  ): Promise<{ chains: Map<Chain, PlacingChain>; begun: NumberedChain[] }> {
+    const chains = new Map<Chain, PlacingChain>();
     const unknown = new Set<Chain>();
     for (const entry of entries)
       for (const name of entry.chains) {
         if (chains.has(name)) continue;
         const chain = this.chains.get(name);
-        if (chain) chains.set(name, chain);
+        if (chain) chains.set(name, { ...chain, run: undefined });
         else unknown.add(name);
       }
     const begun: NumberedChain[] = [];
     const stored = unknown.size > 0 ? await readChains(client, [...unknown]) : new Map<Chain, never>();
     for (const name of unknown) {
       const { id, head } = stored.get(name) ?? this.begin(name, begun);
-      const { number, leafIndex, link } = head ?? { number: 0, leafIndex: 0, link: undefined };
-      const chain = { id, number, leafIndex, link: Buffer.alloc(linkBytes, link), run: undefined };
-      chains.set(name, chain);
-      this.chains.set(name, chain);
+      chains.set(name, { id, ...(head ?? { number: 0, leafIndex: 0, link: noLink }), run: undefined });
     }
     return { chains, begun };
   }

@@ -1,4 +1,3 @@
-import type { Place } from '#envelope';
 import type { PreparedEntry } from './prepared-entry.js';
 
 /** An entry with its place in the log and in the chains of its parties and subjects. */
@@ -8,8 +7,6 @@ export interface PlacedEntry {
   /** What the tree hashes. */
   readonly entry: Buffer;
   readonly leafHash: Buffer;
-  /** In the order of the entry's chains; none where it is in clear. */
-  readonly places: readonly Place[];
   /** What the leaf says of the places; none where the entry is in clear. */
   readonly placesHash: Buffer | undefined;
 }

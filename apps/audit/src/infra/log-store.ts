@@ -198,11 +198,12 @@ export async function lookUpWanted(
   client: Queryable,
   { eventIds, manifestHashes, consentIds, requestJtis }: Required<Wanted>,
 ): Promise<{ known: Map<string, number>; words: IndexWord[] }> {
+  const events = uuidArray(eventIds, (eventId) => eventId);
   const decides = manifestHashes.length + consentIds.length + requestJtis.length > 0;
   const { rows } = await client.query<IndexWord & { eventId: string | null } & QueryResultRow>(
     decides
-      ? { ...statements.eventsAndWords, values: [eventIds, manifestHashes, consentIds, requestJtis] }
-      : { ...statements.knownEvents, values: [eventIds] },
+      ? { ...statements.eventsAndWords, values: [events, manifestHashes, consentIds, requestJtis] }
+      : { ...statements.knownEvents, values: [events] },
   );
   const known = new Map(rows.flatMap(({ eventId, leafIndex }) => (eventId === null ? [] : [[eventId, leafIndex]])));
   return { known, words: rows.filter(({ eventId }) => eventId === null) };
