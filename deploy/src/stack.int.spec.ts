@@ -30,10 +30,13 @@ afterEach(async () => {
   rmSync(parent, { recursive: true, force: true });
 });
 
+/** A test that is about PostgreSQL alone starts no Kafka, which would be most of its cost. */
+const brokersElsewhere = 'broker.example:9092';
+
 /** Starts the stack in a process of its own and resolves when it has printed its addresses. */
-async function startApart(): Promise<{ child: ChildProcess; env: Record<string, string> }> {
+async function startApart(kafkaBrokers = ''): Promise<{ child: ChildProcess; env: Record<string, string> }> {
   // Not the stack that this test may itself run beside.
-  const env = { ...process.env, DATABASE_URL: '', AGENCIES_DATABASE_URL: '', KAFKA_BROKERS: '' };
+  const env = { ...process.env, DATABASE_URL: '', AGENCIES_DATABASE_URL: '', KAFKA_BROKERS: kafkaBrokers };
   // It shall not outlive a test run that is killed.
   const tied = ['--pdeathsig', 'KILL', process.execPath];
   const child = spawn('setpriv', [...tied, compiled('deploy/src/dev-stack.js'), dataFolder], {
@@ -110,18 +113,18 @@ describe('the embedded stack below a folder of mode 0700', () => {
   });
 
   it('starts past a lock file of PostgreSQL that a kill has left, whoever has that pid now', async () => {
-    const first = await startApart();
+    const first = await startApart(brokersElsewhere);
     const postgres = Number(readFileSync(join(dataFolder, 'postgres-hub', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
     process.kill(postgres, 'SIGKILL');
     first.child.kill('SIGKILL');
     await eventually(() => processesOf(dataFolder).length === 0);
 
-    const second = await startApart();
+    const second = await startApart(brokersElsewhere);
     expect(await query(second.env['DATABASE_URL'], 'SELECT 1 AS up')).toEqual([{ up: 1 }]);
   });
 
   it('keeps its passwords in a file that only its owner reads, and asks for them', async () => {
-    const { env } = await startApart();
+    const { env } = await startApart(brokersElsewhere);
     expect(statSync(join(dataFolder, 'secrets.json')).mode & 0o777).toBe(0o600);
     expect(statSync(dataFolder).mode & 0o777).toBe(0o700);
     const wrong = new URL(env['DATABASE_URL'] ?? '');
@@ -148,9 +151,9 @@ describe('the processes of a stack', () => {
   });
 
   it('stay down when they are stopped, and come back when they are resumed', async () => {
-    const stack = await Stack.start({ dataFolder, environment: { KAFKA_BROKERS: 'broker.example:9092' } });
+    const stack = await Stack.start({ dataFolder, environment: { KAFKA_BROKERS: brokersElsewhere } });
     try {
-      expect(stack.kafkaBrokers).toBe('broker.example:9092');
+      expect(stack.kafkaBrokers).toBe(brokersElsewhere);
       expect(stack.supervisor.names).not.toContain('kafka');
       await stack.supervisor.stop('postgres-hub');
       await expect(query(stack.hubDatabaseUrl, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -163,7 +166,7 @@ describe('the processes of a stack', () => {
   });
 
   it('run as another user where root may not make user namespaces', async () => {
-    const environment = { KAFKA_BROKERS: 'broker.example:9092' };
+    const environment = { KAFKA_BROKERS: brokersElsewhere };
     const stack = await Stack.start({ dataFolder, environment, allowNamespaces: false });
     try {
       expect(await query(stack.hubDatabaseUrl, 'SELECT 1 AS up')).toEqual([{ up: 1 }]);

@@ -8,6 +8,7 @@ import {
   type PreparedCall,
   type ReleaseResult,
   send,
+  statute,
 } from './hub-agency.js';
 import { type RunningHub, startAnotherGateway, startTestHub, until } from './running-hub.js';
 
@@ -62,9 +63,15 @@ describe('over two gateways', () => {
     };
   };
 
+  /** Ready to be sent, with a nonce that this instance has just given: how long other tests took does not matter. */
+  const prepared = async (from: HubAgency, method: string, path: string, body?: object, at = one) => {
+    await from.call('GET', '/v1/mailbox', undefined, at);
+    return from.prepared(method, path, body, at);
+  };
+
   it('a captured post is refused at the gateway that took it and at the other, and has one effect', async () => {
     const { context, message } = await sealed(municipality, county);
-    const captured = await municipality.prepared('POST', '/v1/messages', bodyOf(message));
+    const captured = await prepared(municipality, 'POST', '/v1/messages', bodyOf(message));
     const answers: Posted[] = [];
     for (const at of [one, one, two]) answers.push(await send(captured, at));
     expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
@@ -77,7 +84,7 @@ describe('over two gateways', () => {
 
   it('a captured post sent to both at the same moment is taken by the one whose nonce it carries', async () => {
     const { context, message } = await sealed(municipality, county);
-    const captured: PreparedCall = await municipality.prepared('POST', '/v1/messages', bodyOf(message), two);
+    const captured: PreparedCall = await prepared(municipality, 'POST', '/v1/messages', bodyOf(message), two);
     const answers = await Promise.all([one, two, two, one].map((at) => send<{ code?: string }>(captured, at)));
     expect(answers.map(({ body }) => body.code ?? 'taken').sort()).toEqual([
       'DPOP_INVALID',
@@ -97,7 +104,7 @@ describe('over two gateways', () => {
   });
 
   it('a captured call is refused by a gateway that was started anew and remembers no proof', async () => {
-    const captured = await county.prepared('GET', '/v1/mailbox', undefined, two);
+    const captured = await prepared(county, 'GET', '/v1/mailbox', undefined, two);
     expect((await send(captured, two)).status).toBe(200);
     await hub.stack.supervisor.restart('gateway-2');
     await until(async () => (await county.call('GET', '/v1/mailbox', undefined, two)).status === 200);
@@ -141,6 +148,33 @@ describe('over two gateways', () => {
     const wishes = await Promise.all(sent.map(({ message }) => municipality.releaseRequest(message.manifestHash)));
     const results = await Promise.all([one, two].map((at, n) => municipality.releaseAt(at, wishes[n]!)));
     expect(results.map(({ refused }) => refused?.code).sort()).toEqual(['CONSENT_USED_UP', undefined]);
+  });
+
+  it('a sealed request posted at one is accepted, delivered, released at the other with a receipt, and opened as it was sealed', async () => {
+    const consent = await consented('repeated');
+    const basis = [statute([11]), byConsent([12], consent)];
+    const context = municipality.context(county, 'request', { categories: [11, 12], basis });
+    const content = { type: 'test', text: 'as it was sealed' };
+    const message = await municipality.seal(county, context, content);
+
+    expect((await municipality.post(message)).status).toBe(202);
+    const { message: got } = await county.mailUntil(county.message(message.manifestHash));
+    const { released } = await county.releaseAt(two, await county.releaseRequest(message.manifestHash));
+    const opened = await county.open(municipality, got!, released!);
+
+    expect(opened.content).toEqual(content);
+    expect(opened.context).toEqual(context);
+    await municipality.told('accepted', context.messageId);
+  });
+
+  it('a request is not released at the other once the consent is withdrawn at one, and both sides are told', async () => {
+    const id = await consented('repeated');
+    const { context, message } = await delivered(municipality, county, resting(id));
+    await municipality.withdraw(id);
+    const { refused } = await county.releaseAt(two, await county.releaseRequest(message.manifestHash));
+    expect(['CONSENT_WITHDRAWN', 'MESSAGE_FINAL']).toContain(refused?.code);
+    await municipality.mailUntil(municipality.notice('withdrawn', context.messageId));
+    await county.mailUntil(county.notice('withdrawn', context.messageId));
   });
 
   it('a withdrawal through one and an opening through the other at the same moment: nothing is opened afterwards', async () => {
