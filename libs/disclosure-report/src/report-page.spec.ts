@@ -59,10 +59,11 @@ describe('the page of a client’s account', () => {
     expect(new Set(codes.map(String)).size).toBe(1);
   });
 
-  it('says what an account from the log does not have, and an agency’s own account needs no such word', () => {
+  it('says what an account from the log does not have, and of one that is not proved that looks in an emergency were searched for', () => {
     const provedComplete = { until: at, treeSize: 7 };
     expect(JSON.stringify(shown(report({ provedComplete })))).toContain(reportWords.fi.notShown);
     expect(JSON.stringify(shown(report()))).not.toContain(reportWords.fi.notShown);
+    expect(JSON.stringify(shown(report()))).toContain(reportWords.fi.emergenciesSearched);
   });
 
   it('has no line for a person whose name is not known', () => {

@@ -45,8 +45,8 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
       disclosuresOf(report.disclosures, words, setting),
       { kind: 'heading', text: words.processing, ...written },
       processingOf(report.processing, words, setting),
-      // An agency's own account is of its own looks, and has them all.
-      ...(report.provedComplete ? [{ kind: 'paragraph', text: words.notShown, ...written } as const] : []),
+      // An agency's own account is of its own looks, and has them all; others' in an emergency it was told.
+      { kind: 'paragraph', text: report.provedComplete ? words.notShown : words.emergenciesSearched, ...written },
       { kind: 'paragraph', text: words.rights, ...written },
     ],
   };

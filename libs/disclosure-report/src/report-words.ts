@@ -57,6 +57,8 @@ export interface ReportWords {
   readonly logIndex: string;
   /** What an account from the log does not have. */
   readonly notShown: string;
+  /** What an account that is not proved complete does not show. */
+  readonly emergenciesSearched: string;
   /** What a code of an entry means, as far as a client is told. */
   readonly codes: Readonly<Record<ReportCode, string>>;
   /** Labels that the client's notice has in more languages; these where no notice is at hand. */
@@ -100,6 +102,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     logIndex: 'Lokimerkintä',
     notShown:
       'Valvojien hakuja, joita ei tehty sinusta mutta joissa merkintäsi saattoivat näkyä, ei luetella tässä. Jokaisesta hausta on merkintä lokissa. Jos joku muu katsoi merkintöjäsi hätätilanteessa, jokainen kerta on lueteltu.',
+    emergenciesSearched:
+      'Hätätilanteessa tehdyt katselut on haettu lokista. Vain valvovan viranomaisen selvitys todistaa, ettei niitä puutu.',
     codes: {
       'consent-requested': 'suostumusta pyydettiin',
       'consent-denied': 'suostumusta ei annettu',
@@ -163,6 +167,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     logIndex: 'Loggpost',
     notShown:
       'Tillsynens sökningar som inte gällde dig, men där dina anteckningar kan ha synts, räknas inte upp här. Varje sökning har en post i loggen. Om någon annan såg dina anteckningar i en nödsituation är varje gång uppräknad.',
+    emergenciesSearched:
+      'Det som setts i en nödsituation har sökts ur loggen. Endast en tillsynsmyndighets utredning bevisar att inget saknas.',
     codes: {
       'consent-requested': 'samtycke begärdes',
       'consent-denied': 'samtycke gavs inte',
@@ -226,6 +232,8 @@ export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
     logIndex: 'Log entry',
     notShown:
       'Searches by auditors that were not about you, but in which your entries may have been seen, are not listed here. Each search has an entry in the log. Where anybody else looked at your entries in an emergency, each time is listed.',
+    emergenciesSearched:
+      'Looks in an emergency were searched for in the log. Only a supervising authority’s account proves that none is left out.',
     codes: {
       'consent-requested': 'consent was asked for',
       'consent-denied': 'consent was not given',

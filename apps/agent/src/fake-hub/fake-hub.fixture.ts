@@ -78,6 +78,8 @@ export class FakeHub {
   readonly mismatches: string[] = [];
   /** Signed decisions about clients' accounts. */
   readonly reports: string[] = [];
+  /** With which the next reports are answered. */
+  emergencyLooks: { at: string; agency: string; type: string; leafIndex: number }[] = [];
   readonly consents = new Map<string, { token: string; record: ConsentRecord; state: string }>();
   readonly proposals = new Map<string, ConsentProposal>();
   readonly acts: ConsentAct[] = [];
@@ -320,7 +322,8 @@ export class FakeHub {
     });
     server.post('/v1/audit/reports', (request, reply) => {
       this.caller(request, reply);
-      return { leafIndex: this.reports.push((request.body as { decision: string }).decision) - 1 };
+      const leafIndex = this.reports.push((request.body as { decision: string }).decision) - 1;
+      return { leafIndex, emergencyLooks: this.emergencyLooks };
     });
     this.addLogRoutes();
     this.addDirectoryRoutes();

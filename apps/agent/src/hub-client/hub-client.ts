@@ -1,4 +1,4 @@
-import { AppError, isErrorCode } from '#kernel';
+import { type AgencyId, AppError, isAgencyId, isErrorCode } from '#kernel';
 import { logKeysFile, parseReceipt, type Receipt } from '#envelope';
 import type { AccessToken } from './access-token.js';
 import type { DpopKey } from './dpop-key.js';
@@ -16,6 +16,19 @@ export interface SealedParts {
 export type Submission =
   | { readonly status: 'submitted'; readonly messageId: string }
   | { readonly status: 'refused'; readonly error: AppError };
+
+export interface RecordedReport {
+  /** Of the entry that says so. */
+  readonly leafIndex: number;
+  /** Looks in an emergency at entries about the client in which this agency is a party; of a refusal none. */
+  readonly emergencyLooks: readonly {
+    readonly at: string;
+    /** Who looked. */
+    readonly agency: AgencyId;
+    readonly type: string;
+    readonly leafIndex: number;
+  }[];
+}
 
 export interface MailItem {
   readonly number: number;
@@ -79,11 +92,15 @@ export class HubClient {
     await this.post('/v1/mismatches', { mismatch });
   }
 
-  /** That a client's account was given or refused. @returns index in the log */
-  async recordReport(decision: string): Promise<number> {
-    const leafIndex = member(await this.post('/v1/audit/reports', { decision }), 'leafIndex');
-    if (!Number.isSafeInteger(leafIndex)) throw unexpected();
-    return leafIndex as number;
+  /** That a client's account was given or refused. */
+  async recordReport(decision: string): Promise<RecordedReport> {
+    const answer = await this.post('/v1/audit/reports', { decision });
+    const emergencyLooks = arrayOf(member(answer, 'emergencyLooks')).map((look) => {
+      const [at, agency] = [member(look, 'at'), member(look, 'agency')];
+      if (typeof at !== 'string' || Number.isNaN(Date.parse(at)) || !isAgencyId(agency)) throw unexpected();
+      return { at, agency, type: String(member(look, 'type')), leafIndex: indexOf(member(look, 'leafIndex')) };
+    });
+    return { leafIndex: indexOf(member(answer, 'leafIndex')), emergencyLooks };
   }
 
   recordConsent(record: string): Promise<unknown> {
@@ -282,6 +299,11 @@ const arrayOf = (value: unknown): unknown[] => {
   if (!Array.isArray(value)) throw unexpected();
   return value;
 };
+
+function indexOf(value: unknown): number {
+  if (!Number.isSafeInteger(value)) throw unexpected();
+  return value as number;
+}
 
 const hashesOf = (value: unknown): Buffer[] =>
   arrayOf(value).map((hash) => {

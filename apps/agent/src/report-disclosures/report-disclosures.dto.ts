@@ -37,6 +37,8 @@ class ProcessedLineDto {
   @ApiProperty({ enum: ['opened', 'looked', 'refused', 'consent'] }) what: 'opened' | 'looked' | 'refused' | 'consent';
   @ApiPropertyOptional({ description: 'Left out where names are withheld' }) agency?: string;
   @ApiPropertyOptional({ description: 'Only where the law gives the client the name' }) staff?: string;
+  @ApiPropertyOptional({ description: 'Of a look in an emergency: the type of its entry in the log' }) code?: string;
+  @ApiPropertyOptional() logIndex?: number;
 }
 
 export class DisclosureReportDto {

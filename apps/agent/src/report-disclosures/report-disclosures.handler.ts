@@ -8,6 +8,7 @@ import { CLOCK } from '#platform';
 import type { CallingSystem } from '../authenticate-system/calling-system.js';
 import { type Notice, Notices } from '../give-notice/notices.js';
 import { ExchangeStore } from '../infra/exchange-store.js';
+import type { RecordedReport } from '../hub-client/hub-client.js';
 import { Directory } from '../look-up-directory/directory.js';
 import { type AgencyNames, agencyName } from '../print-page/client-page.js';
 import { SeeClient, type SeenClient } from '../see-client/see-client.handler.js';
@@ -58,7 +59,8 @@ export class ReportDisclosures {
     if (!ground)
       throw new AppError('MALFORMED', `The grounds are: ${this.rules.grounds.join(', ')}.`, { field: 'ground' });
     const { provision, fi, sv, en } = ground;
-    const logIndex = await this.log(caller, client, { outcome: 'refused', ground: code, provision, by: decidedBy });
+    const decision = { outcome: 'refused' as const, ground: code, provision, by: decidedBy };
+    const { leafIndex: logIndex } = await this.log(caller, client, decision);
     return { ground: code, provision, told: { fi, sv, en }, logIndex };
   }
 
@@ -72,6 +74,9 @@ export class ReportDisclosures {
       seen.asked.map(({ exchangeId }) => exchangeId),
       MOST_LINES,
     );
+    // Before anything is shown.
+    const by = caller.worker ?? caller.system;
+    const { emergencyLooks } = await this.log(caller, wish.client, { outcome: 'given', by });
     const within = ({ at }: { readonly at: string }): boolean =>
       Date.parse(at) >= period.from.getTime() && Date.parse(at) < period.until.getTime();
     const staff = this.rules.namesStaff(partyKindOf(agency.id)) && !seen.namesWithheld;
@@ -89,12 +94,19 @@ export class ReportDisclosures {
         what: 'looked' as const,
         ...definedOnly({ agency: named(agency.id), staff: staff ? (worker ?? undefined) : undefined }),
       })),
+      // Of others, who saw entries of the log about this client in which this agency is a party.
+      ...emergencyLooks.map(({ at, agency: other, type, leafIndex }) => ({
+        at,
+        what: 'looked' as const,
+        ...definedOnly({ agency: named(other) }),
+        code: type,
+        logIndex: leafIndex,
+      })),
     ];
     const lines = {
       disclosures: disclosuresOf(seen).filter(within).sort(byTime),
       processing: processing.filter(within).sort(byTime),
     };
-    await this.log(caller, wish.client, { outcome: 'given', by: caller.worker ?? caller.system });
     return {
       v: 1,
       language: wish.language,
@@ -136,7 +148,7 @@ export class ReportDisclosures {
     { agency }: CallingSystem,
     client: RefuseReportDto['client'],
     { outcome, ground, provision, by }: Pick<ReportDecision, 'outcome' | 'ground' | 'provision'> & { by: string },
-  ): Promise<number> {
+  ): Promise<RecordedReport> {
     const decision: ReportDecision = {
       eventId: newEventId(),
       agency: agency.id,

@@ -123,6 +123,26 @@ describe('the client’s account of disclosures', () => {
     }
   });
 
+  it('says who looked in an emergency at what the log has about the client, as audit tells it, and no worker', async () => {
+    const at = new Date(Date.now() - 60_000).toISOString();
+    hub.emergencyLooks = [{ at, agency: 'T-01', type: 'break-glass-shown', leafIndex: 7 }];
+    const report = await post('H-03', '', { client });
+    const line = { at, what: 'looked', agency: 'T-01', code: 'break-glass-shown', logIndex: 7 };
+    expect(report.processing).toContainEqual(line);
+    expect(fits(report) ? [] : fits.errors).toEqual([]);
+    const earlier = await post('H-03', '', { client, until: yearsAgo(1) });
+    expect(earlier.processing).toEqual([]);
+    await bodyOf(agent.system('K-235').post('/v1/clients/protection', { client, protected: true }));
+    try {
+      const withheld = await post('K-235', '', { client, reader: father });
+      expect(withheld.processing).toContainEqual({ at, what: 'looked', code: 'break-glass-shown', logIndex: 7 });
+      expect(JSON.stringify(withheld)).not.toContain('T-01');
+    } finally {
+      await bodyOf(agent.system('K-235').post('/v1/clients/protection', { client, protected: false }));
+      hub.emergencyLooks = [];
+    }
+  });
+
   it('is given only with an entry in the log, signed by the agency', async () => {
     const before = hub.reports.length;
     await post('K-235', '', { client });

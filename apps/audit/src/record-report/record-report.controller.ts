@@ -1,14 +1,19 @@
 import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import type { RecordReportRequest, RecordReportResponse } from '#contracts';
+import type { EmergencyLook, RecordReportRequest, RecordReportResponse } from '#contracts';
 import { parseLogBody, readStatement, statementHash, verifyStatement } from '#envelope';
-import { AppError, type Clock, fromNumericDate, unwrap } from '#kernel';
-import { CLOCK } from '#platform';
+import { type AgencyId, AppError, type Clock, type Pseudonym, fromNumericDate, unwrap } from '#kernel';
+import { CLOCK, Database } from '#platform';
 import { Appender } from '../append-entries/appender.js';
 import { prepareOpaque } from '../append-entries/prepared-entry.js';
 import { plainProposal } from '../append-entries/proposal.js';
 import { AgencyKeys } from '../infra/agency-keys.js';
 import { EntryKek } from '../infra/entry-kek.js';
+import { LeafOpenings } from '../infra/leaf-openings.js';
+import { findEntries } from '../infra/search-store.js';
+
+const pageSize = 500;
+const emergencies = ['break-glass-used', 'break-glass-shown'] as const;
 
 /** A client's account was given or refused: that too stands in the log, in the chain of the client. */
 @Controller()
@@ -18,9 +23,14 @@ export class RecordReportController {
     @Inject(AgencyKeys) private readonly keys: AgencyKeys,
     @Inject(EntryKek) private readonly kek: EntryKek,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Database) private readonly database: Database,
+    @Inject(LeafOpenings) private readonly openings: LeafOpenings,
   ) {}
 
-  /** The same decision again is the same leaf. Errors: SENDER_MISMATCH, those of a statement, UNAVAILABLE. */
+  /**
+   * The same decision again is the same leaf. Who gives the account is told what the agency's own store cannot know: who looked in
+   * an emergency at entries about the client. Errors: SENDER_MISMATCH, those of a statement, UNAVAILABLE.
+   */
   @GrpcMethod('AuditService', 'recordReport')
   async recordReport({ agency, decision: token }: RecordReportRequest): Promise<RecordReportResponse> {
     unwrap(this.keys.directory.fresh());
@@ -43,6 +53,28 @@ export class RecordReportController {
     };
     const entry = prepareOpaque(unwrap(parseLogBody(body)), this.kek, { tokens: { 'report-decision': token } });
     const { leaves } = await this.appender.append(plainProposal([entry]));
-    return { leafIndex: BigInt(leaves[0] ?? 0) };
+    const [leaf = 0] = leaves;
+    const emergencyLooks = outcome === 'given' ? await this.emergencyLooks(payload.agency, subject, leaf) : [];
+    return { leafIndex: BigInt(leaf), emergencyLooks };
+  }
+
+  /** In the chains of both: an agency learns of no entry in which it is no party. */
+  private async emergencyLooks(own: AgencyId, subject: Pseudonym, end: number): Promise<EmergencyLook[]> {
+    const leaves: number[] = [];
+    for (const type of emergencies)
+      for (let from: number | undefined = 0; from !== undefined;) {
+        const page = await findEntries(this.database, { filter: { subject, type }, own, from, end, limit: pageSize });
+        leaves.push(...page.leaves);
+        from = page.next;
+      }
+    const found = await this.openings.read(leaves);
+    return leaves
+      .sort((a, b) => a - b)
+      .flatMap((leaf) => {
+        const opening = found.get(leaf);
+        if (!opening) return [];
+        const { at, actor, type } = unwrap(parseLogBody(JSON.parse(opening.body)));
+        return [{ at: new Date(at), agency: actor?.agency ?? '', type, leafIndex: BigInt(leaf) }];
+      });
   }
 }

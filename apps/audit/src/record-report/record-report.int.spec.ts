@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type ReportDecision, signStatement } from '#envelope';
-import { type Pseudonym, newEventId, numericDate, systemClock } from '#kernel';
+import { type ReportDecision, parseLogBody, signStatement } from '#envelope';
+import { type Pseudonym, newEventId, numericDate, systemClock, unwrap } from '#kernel';
+import { prepareOpaque } from '../append-entries/prepared-entry.js';
+import { plainProposal } from '../append-entries/proposal.js';
 import { AuditGround, AuditInstance } from '../testing/audit.fixture.js';
 import { type Party, directoryOf, party } from '../testing/parties.fixture.js';
 import { RecordReportController } from './record-report.controller.js';
@@ -18,7 +20,14 @@ describe('an agency’s word about a client’s account', () => {
     ground = await AuditGround.lay();
     [agency, other] = await Promise.all([party('H-03'), party('K-235')]);
     audit = await AuditInstance.start(ground, directoryOf([agency, other]));
-    controller = new RecordReportController(audit.appender, audit.keys, ground.kek, systemClock);
+    controller = new RecordReportController(
+      audit.appender,
+      audit.keys,
+      ground.kek,
+      systemClock,
+      audit.database,
+      audit.openings,
+    );
   });
   afterAll(async () => {
     await audit.stop();
@@ -59,6 +68,32 @@ describe('an agency’s word about a client’s account', () => {
   it('stands there once, however often it is sent', async () => {
     const token = await signed(given());
     expect(await record(token)).toBe(await record(token));
+  });
+
+  it('is answered with the looks in an emergency at entries about the client that are the agency’s too, and with no others', async () => {
+    const shown = async (told: Party, about: Pseudonym): Promise<number> => {
+      const body = {
+        v: 1,
+        eventId: newEventId(),
+        type: 'break-glass-shown',
+        at: '2026-11-26T10:00:00Z',
+        actor: { agency: 'T-01', worker: 'w-9' },
+        subjects: [about],
+        purpose: 'data-breach',
+        assertedBy: 'hub',
+      };
+      const entry = prepareOpaque(unwrap(parseLogBody(body)), ground.kek, { told: [told.id] });
+      return (await audit.appender.append(plainProposal([entry]))).leaves[0]!;
+    };
+    const ours = await shown(agency, subject);
+    await shown(other, subject);
+    await shown(agency, `p1.${'B'.repeat(43)}` as Pseudonym);
+    const answer = async (said: ReportDecision) =>
+      (await controller.recordReport({ agency: agency.id, decision: await signed(said) })).emergencyLooks;
+    expect(await answer(given())).toEqual([
+      { at: new Date('2026-11-26T10:00:00Z'), agency: 'T-01', type: 'break-glass-shown', leafIndex: BigInt(ours) },
+    ]);
+    expect(await answer(refused())).toEqual([]);
   });
 
   it('is refused in another’s name, under another’s key, and without the ground of a refusal', async () => {

@@ -12,8 +12,21 @@ export class ReportDecisionDto {
   decision: string;
 }
 
+class EmergencyLookDto {
+  @ApiProperty({ format: 'date-time' }) at: string;
+  @ApiProperty({ description: 'Who looked' }) agency: string;
+  @ApiProperty({ description: 'Of the entry that says so' }) type: string;
+  @ApiProperty() leafIndex: number;
+}
+
 class ReportRecordedDto {
   @ApiProperty() leafIndex: number;
+  @ApiProperty({
+    type: [EmergencyLookDto],
+    description:
+      'Of an account that is given: looks in an emergency at entries about the client that are the agency’s too',
+  })
+  emergencyLooks: EmergencyLookDto[];
 }
 
 @AgencyRoutes('audit')
@@ -26,7 +39,15 @@ export class RecordReportController {
   @ApiOperation({ summary: 'Log that a client’s account of disclosures was given or refused' })
   @ApiResponse({ status: 200, type: ReportRecordedDto })
   async record(@AuthenticatedCaller() caller: Caller, @Body() body: ReportDecisionDto): Promise<ReportRecordedDto> {
-    const { leafIndex } = await this.audit.recordReport({ agency: caller.agency, decision: body.decision });
-    return { leafIndex: Number(leafIndex) };
+    const answer = await this.audit.recordReport({ agency: caller.agency, decision: body.decision });
+    return {
+      leafIndex: Number(answer.leafIndex),
+      emergencyLooks: answer.emergencyLooks.map(({ at, agency, type, leafIndex }) => ({
+        at: at?.toISOString() ?? '',
+        agency,
+        type,
+        leafIndex: Number(leafIndex),
+      })),
+    };
   }
 }

@@ -58,6 +58,15 @@ export interface RecordReportRequest {
 
 export interface RecordReportResponse {
   leafIndex: bigint;
+  /** Where it was given: looks in an emergency at entries about the client in which the agency is a party, in the order of the log. */
+  emergencyLooks: EmergencyLook[];
+}
+
+export interface EmergencyLook {
+  at: Date | undefined;
+  agency: string;
+  type: string;
+  leafIndex: bigint;
 }
 
 export interface GetCheckpointRequest {
@@ -1460,7 +1469,7 @@ export const RecordReportRequest: MessageFns<RecordReportRequest> = {
 };
 
 function createBaseRecordReportResponse(): RecordReportResponse {
-  return { leafIndex: 0n };
+  return { leafIndex: 0n, emergencyLooks: [] };
 }
 
 export const RecordReportResponse: MessageFns<RecordReportResponse> = {
@@ -1470,6 +1479,9 @@ export const RecordReportResponse: MessageFns<RecordReportResponse> = {
         throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
       }
       writer.uint32(8).uint64(message.leafIndex);
+    }
+    for (const v of message.emergencyLooks) {
+      EmergencyLook.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1495,6 +1507,14 @@ export const RecordReportResponse: MessageFns<RecordReportResponse> = {
             message.leafIndex = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.emergencyLooks.push(EmergencyLook.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1514,6 +1534,11 @@ export const RecordReportResponse: MessageFns<RecordReportResponse> = {
         : isSet(object.leaf_index)
         ? BigInt(object.leaf_index)
         : 0n,
+      emergencyLooks: globalThis.Array.isArray(object?.emergencyLooks)
+        ? object.emergencyLooks.map((e: any) => EmergencyLook.fromJSON(e))
+        : globalThis.Array.isArray(object?.emergency_looks)
+        ? object.emergency_looks.map((e: any) => EmergencyLook.fromJSON(e))
+        : [],
     };
   },
 
@@ -1521,6 +1546,9 @@ export const RecordReportResponse: MessageFns<RecordReportResponse> = {
     const obj: any = {};
     if (message.leafIndex !== 0n) {
       obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.emergencyLooks?.length) {
+      obj.emergencyLooks = message.emergencyLooks.map((e) => EmergencyLook.toJSON(e));
     }
     return obj;
   },
@@ -1530,6 +1558,131 @@ export const RecordReportResponse: MessageFns<RecordReportResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<RecordReportResponse>, I>>(object: I): RecordReportResponse {
     const message = createBaseRecordReportResponse();
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.emergencyLooks = object.emergencyLooks?.map((e) => EmergencyLook.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEmergencyLook(): EmergencyLook {
+  return { at: undefined, agency: "", type: "", leafIndex: 0n };
+}
+
+export const EmergencyLook: MessageFns<EmergencyLook> = {
+  encode(message: EmergencyLook, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(10).fork()).join();
+    }
+    if (message.agency !== "") {
+      writer.uint32(18).string(message.agency);
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asUintN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.leafIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyLook {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyLook();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leafIndex = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyLook {
+    return {
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      agency: isSet(object.agency) ? globalThis.String(object.agency) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+    };
+  },
+
+  toJSON(message: EmergencyLook): unknown {
+    const obj: any = {};
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.agency !== "") {
+      obj.agency = message.agency;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EmergencyLook>, I>>(base?: I): EmergencyLook {
+    return EmergencyLook.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EmergencyLook>, I>>(object: I): EmergencyLook {
+    const message = createBaseEmergencyLook();
+    message.at = object.at ?? undefined;
+    message.agency = object.agency ?? "";
+    message.type = object.type ?? "";
     message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
     return message;
   },
