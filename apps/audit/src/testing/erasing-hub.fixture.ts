@@ -12,6 +12,7 @@ import {
 } from '#envelope';
 import {
   type AgencyId,
+  AppError,
   type Clock,
   type Pseudonym,
   type Sha256,
@@ -57,6 +58,8 @@ export interface HubParts {
   readonly kek?: (path: string) => Promise<EntryKek>;
   readonly connect?: (url: string) => pg.Client;
   readonly clock?: Clock;
+  /** How long the public log is waited for. Default: as long as it takes. */
+  readonly publishedWithinMs?: number;
 }
 
 export const erasingOrigin = 'log.test/erasing';
@@ -117,7 +120,11 @@ export class ErasingHub {
     const erasing = new OneAtATime();
     const erasures = new Erasures(context);
     const whenPublished = async (size: number): Promise<void> => {
-      while (((await publisher.published())?.size ?? 0) < size) await delay(5);
+      const end = Date.now() + (parts.publishedWithinMs ?? Infinity);
+      while (((await publisher.published())?.size ?? 0) < size) {
+        if (Date.now() > end) throw new AppError('UNAVAILABLE');
+        await delay(5);
+      }
     };
     const erasureRun = new ErasureRun({ ...context, logger, whenPublished }, erasures, erasing);
     const runs = new ErasureRunStore(database);
