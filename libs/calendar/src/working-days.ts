@@ -1,8 +1,17 @@
-import Holidays from 'date-holidays';
+import { createRequire } from 'node:module';
+import type Holidays from 'date-holidays';
 import { closedEves } from './closed-days.js';
 import { type Day, addDays, weekday } from './day.js';
 
-const finland = new Holidays('FI');
+const require = createRequire(import.meta.url);
+let finland: Holidays | undefined;
+
+/** Read when a day is first asked for: it brings the holidays of all countries, which takes a quarter of a second. */
+function finnishHolidays(): Holidays {
+  const Calendar = require('date-holidays') as typeof Holidays;
+  return (finland ??= new Calendar('FI'));
+}
+
 const closedEveRules: ReadonlySet<string> = new Set(closedEves.map(({ rule }) => rule));
 const closedDaysByYear = new Map<string, ReadonlySet<Day>>();
 
@@ -11,7 +20,7 @@ function closedDays(year: string): ReadonlySet<Day> {
   const known = closedDaysByYear.get(year);
   if (known) return known;
   const found = new Set(
-    finland
+    finnishHolidays()
       .getHolidays(year)
       .filter(({ type, rule }) => type === 'public' || closedEveRules.has(rule))
       .map(({ date }) => date.slice(0, 10)),
