@@ -110,8 +110,8 @@ function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salts:
 const placesMark = 'kotovayla-log-places-v1\0';
 
 /** Over the commitments in rising order, so that their order tells nothing. Digests of one length rise as their bytes do. */
-function hashOver(commitments: readonly BinaryDigest[]): Buffer {
-  const said = placesMark + commitments.toSorted().join('');
+function hashOver(commitments: BinaryDigest[]): Buffer {
+  const said = placesMark + commitments.sort().join('');
   if (hashInput.length < said.length) hashInput = Buffer.alloc(said.length);
   const length = hashInput.write(said, 'latin1');
   return bytesOf(sha256Of(hashInput.subarray(0, length)));
@@ -121,11 +121,14 @@ function hashOver(commitments: readonly BinaryDigest[]): Buffer {
 export const placesHash = (places: readonly Place[], salts: Buffer): Buffer => hashOver(commitmentsOf(places, salts));
 
 /** A salt that belongs to no place stands for itself. */
-const commitmentsOf = (places: readonly Place[], salts: Buffer): BinaryDigest[] =>
-  Array.from({ length: salts.length / bytes }, (_, at) => {
+function commitmentsOf(places: readonly Place[], salts: Buffer): BinaryDigest[] {
+  const commitments: BinaryDigest[] = [];
+  for (let at = 0; at * bytes < salts.length; at += 1) {
     const place = places[at];
-    return place ? commitmentOf(place, salts, at) : salts.toString('latin1', at * bytes, (at + 1) * bytes);
-  });
+    commitments.push(place ? commitmentOf(place, salts, at) : salts.toString('latin1', at * bytes, (at + 1) * bytes));
+  }
+  return commitments;
+}
 
 /** One chain's place, opened. Throws TypeError where the entry has none in it. */
 export function openPlace(chain: Chain, places: readonly Place[], salts: Buffer): PlaceOpening {
