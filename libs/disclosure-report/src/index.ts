@@ -4,5 +4,5 @@ export {
   type ReportedDisclosure,
   disclosureReportSchema,
 } from './disclosure-report.js';
-export { type ReportLabels, type ReportSetting, reportPage } from './report-page.js';
-export { type ReportLanguage, reportWords } from './report-words.js';
+export { type ReportSetting, reportPage } from './report-page.js';
+export { type ReportLabels, type ReportLanguage, reportWords } from './report-words.js';

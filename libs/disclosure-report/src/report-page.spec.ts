@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { DisclosureReport, ProcessedLine } from './disclosure-report.js';
 import { type ReportSetting, reportPage } from './report-page.js';
+import { reportTranslations } from './report-translations.js';
 import { reportWords } from './report-words.js';
 
 const at = '2026-11-23T20:30:00.000Z';
@@ -66,6 +68,30 @@ describe('the page of a client’s account', () => {
     expect(JSON.stringify(shown(report()))).toContain(reportWords.fi.emergenciesSearched);
   });
 
+  it.each(['ru', 'uk', 'et', 'ar', 'fa', 'so', 'ku'])(
+    'is in %s where the client reads that, under a note that no translator has checked it',
+    (language) => {
+      const direction = ['ar', 'fa'].includes(language) ? ('rtl' as const) : ('ltr' as const);
+      const page = shown(report({ language, processing: [refused('NO_BASIS')] }), { direction });
+      const words = reportTranslations[language]!;
+      for (const text of [words.title, words.intro, words.rights, words.nothing, words.codes.NO_BASIS])
+        expect(JSON.stringify(page)).toContain(text);
+      expect(JSON.stringify(page)).not.toContain(reportWords.en.rights);
+      const texts = page.blocks.filter(({ kind }) => kind === 'paragraph' || kind === 'heading');
+      for (const block of texts) expect(block).not.toHaveProperty('language');
+      expect(JSON.stringify(page)).toContain('Kääntäjä ei ole vielä tarkistanut');
+    },
+  );
+
+  it('has words for whatever the originals have, in each language of the notices', () => {
+    const notices = readdirSync('apps/agent/data/notices/2026-1').map((file) => file.replace('.json', ''));
+    expect([...Object.keys(reportWords), ...Object.keys(reportTranslations)].sort()).toEqual(notices.sort());
+    for (const { codes, ...words } of Object.values(reportTranslations)) {
+      expect(Object.keys(codes).sort()).toEqual(Object.keys(reportWords.fi.codes).sort());
+      for (const text of [...Object.values(codes), ...Object.values(words)]) expect(text.trim()).not.toBe('');
+    }
+  });
+
   it('has no line for a person whose name is not known', () => {
     const [facts] = shown(report({ person: '' })).blocks;
     expect(facts?.kind === 'facts' && facts.rows.map(([label]) => label)).not.toContain('Henkilö');
@@ -80,7 +106,8 @@ describe('the page of a client’s account', () => {
       basis: 'law' as const,
       provision: '681/2023-88',
     };
-    const { blocks } = shown(report({ language: 'ar', disclosures: [disclosure] }), { direction: 'rtl' });
+    // A language without words of its own.
+    const { blocks } = shown(report({ language: 'ur', disclosures: [disclosure] }), { direction: 'rtl' });
     expect(JSON.stringify(blocks)).toContain('\u200e681/2023-88\u200e');
     const read = blocks.filter(({ kind }) => kind === 'paragraph' || kind === 'heading');
     expect(read.length).toBeGreaterThan(3);

@@ -1,13 +1,8 @@
 import { dayInHelsinki } from '#calendar';
 import type { PdfBlock, PdfDocument } from '#pdf';
 import type { DisclosureReport, ProcessedLine, ReportedDisclosure } from './disclosure-report.js';
-import { type ReportWords, isReportCode, reportLanguages, reportWords } from './report-words.js';
-
-/** Words that the client's notice has in the client's language. */
-export type ReportLabels = Pick<
-  ReportWords,
-  'person' | 'information' | 'from' | 'to' | 'basis' | 'when' | 'purpose' | 'consent' | 'law' | 'withheld'
->;
+import { reportTranslations } from './report-translations.js';
+import { type ReportLabels, type ReportWords, isReportCode, reportLanguages, reportWords } from './report-words.js';
 
 export interface ReportSetting {
   readonly language: string;
@@ -24,12 +19,19 @@ const untranslated = {
   sv: 'En del av denna text är ännu inte översatt till kundens språk. Gå igenom den med en tolk.',
 } as const;
 
+/** Beside words that no translator has checked. */
+const unchecked = {
+  fi: 'Kääntäjä ei ole vielä tarkistanut tätä tekstiä. Käy se läpi tulkin kanssa.',
+  sv: 'Ingen översättare har ännu granskat denna text. Gå igenom den med en tolk.',
+} as const;
+
 /** The account as a page. Where a language has no words of its own, the new ones are in English and the page says so. */
 export function reportPage(report: DisclosureReport, setting: ReportSetting): PdfDocument {
   const own = reportLanguages.find((language) => language === setting.language);
-  const words: ReportWords = { ...reportWords[own ?? 'en'], ...setting.labels };
+  const translated = own === undefined ? reportTranslations[setting.language] : undefined;
+  const words: ReportWords = { ...reportWords[own ?? 'en'], ...translated, ...setting.labels };
   // What is read in another language runs in that one's direction.
-  const written = own === undefined ? ({ language: 'en', direction: 'ltr' } as const) : {};
+  const written: Written = own === undefined && !translated ? { language: 'en', direction: 'ltr' } : {};
   return {
     title: words.title,
     language: setting.language,
@@ -37,14 +39,14 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
     standard: 'accessible',
     madeAt: new Date(report.madeAt),
     blocks: [
-      ...(own === undefined ? notes() : []),
+      ...(own === undefined ? notes(translated ? unchecked : untranslated) : []),
       { kind: 'facts', rows: facts(report, words, setting) },
       { kind: 'paragraph', text: words.intro, ...written },
       ...(report.truncated ? [{ kind: 'note', text: words.truncated, ...written } as const] : []),
       { kind: 'heading', text: words.disclosures, ...written },
-      disclosuresOf(report.disclosures, words, setting),
+      disclosuresOf(report.disclosures, words, setting, written),
       { kind: 'heading', text: words.processing, ...written },
-      processingOf(report.processing, words, setting),
+      processingOf(report.processing, words, setting, written),
       // An agency's own account is of its own looks, and has them all; others' in an emergency it was told.
       { kind: 'paragraph', text: report.provedComplete ? words.notShown : words.emergenciesSearched, ...written },
       { kind: 'paragraph', text: words.rights, ...written },
@@ -52,12 +54,15 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
   };
 }
 
-const notes = (): PdfBlock[] =>
+/** Language and direction of a text, where they are not those of the page. */
+type Written = { readonly language?: 'en'; readonly direction?: 'ltr' };
+
+const notes = (text: Readonly<Record<'fi' | 'sv', string>>): PdfBlock[] =>
   (['fi', 'sv'] as const).map((language) => ({
     kind: 'note',
     language,
     direction: 'ltr',
-    text: untranslated[language],
+    text: text[language],
   }));
 
 function facts(
@@ -82,8 +87,9 @@ function disclosuresOf(
   disclosures: readonly ReportedDisclosure[],
   words: ReportWords,
   { categoryName, purposeName, agencyName, language, direction }: ReportSetting,
+  written: Written,
 ): PdfBlock {
-  if (disclosures.length === 0) return nothing(words, language);
+  if (disclosures.length === 0) return { kind: 'paragraph', text: words.nothing, ...written };
   const named = (agency: string | undefined): string => (agency === undefined ? words.withheld : agencyName(agency));
   return {
     kind: 'table',
@@ -107,8 +113,9 @@ function processingOf(
   processing: readonly ProcessedLine[],
   words: ReportWords,
   { agencyName, language }: ReportSetting,
+  written: Written,
 ): PdfBlock {
-  if (processing.length === 0) return nothing(words, language);
+  if (processing.length === 0) return { kind: 'paragraph', text: words.nothing, ...written };
   const told = { opened: words.opened, looked: words.looked, refused: words.refused, consent: words.consentEvent };
   const withStaff = processing.some(({ staff, pseudonym }) => staff !== undefined || pseudonym !== undefined);
   return {
@@ -126,13 +133,6 @@ function processingOf(
     ]),
   };
 }
-
-/** In the language of these words. */
-const nothing = (words: ReportWords, language: string): PdfBlock => ({
-  kind: 'paragraph',
-  text: words.nothing,
-  ...(reportLanguages.some((own) => own === language) ? {} : ({ language: 'en', direction: 'ltr' } as const)),
-});
 
 /** In a line from right to left the parts of a provision would change places: a mark keeps them in their order. */
 const lawOf = (law: string, provision: string | undefined, direction: ReportSetting['direction']): string => {

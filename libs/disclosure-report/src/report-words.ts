@@ -74,7 +74,13 @@ export interface ReportWords {
   readonly withheld: string;
 }
 
-/** The originals, written together. A translator's texts join them as further languages; until then those fall back. */
+/** Words that the client's notice has in the client's language. */
+export type ReportLabels = Pick<
+  ReportWords,
+  'person' | 'information' | 'from' | 'to' | 'basis' | 'when' | 'purpose' | 'consent' | 'law' | 'withheld'
+>;
+
+/** The originals, written together. */
 export const reportWords: Readonly<Record<ReportLanguage, ReportWords>> = {
   fi: {
     title: 'Selvitys tietojesi käsittelystä ja luovutuksista',
