@@ -88,7 +88,8 @@ export const placeAfter = (chain: Chain, head: ChainHead | undefined, loggedAt: 
       };
 
 /** Chains in the order in which an entry's salts belong to them; each once. */
-export const inChainOrder = (chains: readonly Chain[]): Chain[] => [...new Set(chains)].sort();
+export const inChainOrder = (chains: readonly Chain[]): Chain[] =>
+  chains.toSorted().filter((chain, at, sorted) => chain !== sorted[at - 1]);
 
 /** A salt of 32 bytes for each chain of an entry, in their order, and a last one so that an entry without chains shows nothing either. */
 export const placeSaltsOf = (secret: Buffer, chains: number): Buffer => placeSaltsFrom(extracted(secret), chains);

@@ -251,9 +251,12 @@ export function bodyCommitment(body: LogBody, commitmentKey: Buffer): Buffer {
 export function opaqueEntry(eventId: EventId, commitment: Buffer, places?: Buffer): Buffer {
   if (commitment.length !== keyBytes || (places && places.length !== keyBytes))
     throw new TypeError('commitment and places hash have 32 bytes');
-  return places
-    ? Buffer.concat([head(placedMark, eventId), commitment, places])
-    : Buffer.concat([head(opaqueMark, eventId), commitment]);
+  const entry = Buffer.allocUnsafe(1 + eventIdBytes + keyBytes + (places ? keyBytes : 0));
+  entry[0] = places ? placedMark : opaqueMark;
+  writeEventId(entry, eventId);
+  entry.set(commitment, 1 + eventIdBytes);
+  if (places) entry.set(places, 1 + eventIdBytes + keyBytes);
+  return entry;
 }
 
 /** The entry of this body. Throws TypeError when the body names another event. */
@@ -265,12 +268,18 @@ export function encodeOpaqueEntry(eventId: EventId, body: LogBody, commitmentKey
 /** What the tree hashes for an entry in clear: 0x02 ‖ event id ‖ canonical JSON. Throws TypeError on another record. */
 export function encodeClearEntry(eventId: EventId, record: ClearRecord): Buffer {
   if (!parseAs(clearShape, record).ok) throw new TypeError('not a clear record');
-  return Buffer.concat([head(clearMark, eventId), canonicalBytes(record)]);
+  const text = canonicalBytes(record);
+  const entry = Buffer.allocUnsafe(1 + eventIdBytes + text.length);
+  entry[0] = clearMark;
+  writeEventId(entry, eventId);
+  entry.set(text, 1 + eventIdBytes);
+  return entry;
 }
 
-function head(mark: number, eventId: EventId): Buffer {
+/** Behind the mark. */
+function writeEventId(entry: Buffer, eventId: EventId): void {
   if (!isEventId(eventId)) throw new TypeError('not an event id');
-  return Buffer.concat([Buffer.of(mark), Buffer.from(eventId, 'hex')]);
+  entry.write(eventId, 1, 'hex');
 }
 
 /** Errors: MALFORMED. */

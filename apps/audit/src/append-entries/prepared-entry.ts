@@ -111,8 +111,7 @@ interface EntryToSeal extends OpenEntry {
 
 export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
   drafts.map(({ body, told = [], tokens = {} }) => {
-    const named = [body.sender, body.recipient, body.actor?.agency, ...told].filter((agency) => agency !== undefined);
-    const parties = [...new Set(named)];
+    const parties = partiesOf(body, told);
     const inChains = inChainOrder([...parties, ...(body.subjects ?? [])]);
     const evidence = keptEvidence(body.type, tokens);
     const text = canonicalBody(body);
@@ -125,6 +124,14 @@ export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
       inChains,
     };
   });
+
+/** A list of a few is searched sooner than a set of them is made. */
+function partiesOf({ sender, recipient, actor }: LogBody, told: readonly AgencyId[]): AgencyId[] {
+  const parties: AgencyId[] = [];
+  for (const agency of [sender, recipient, actor?.agency, ...told])
+    if (agency !== undefined && !parties.includes(agency)) parties.push(agency);
+  return parties;
+}
 
 /** In this thread. */
 export const sealHere = (entries: readonly OpenEntry[], { present, id: kek }: EntryKek): SealedPart[] =>
@@ -188,12 +195,12 @@ const consentColumns = (
 
 /** What a search by basis finds: each provision, and `consent`, once. */
 function basisWords(basis: readonly Basis[]): string[] {
-  const words = basis.flatMap(({ processing, secrecyLift }) => [
-    processing.sender,
-    processing.recipient,
-    'statute' in secrecyLift ? secrecyLift.statute.id : 'consent',
-  ]);
-  return [...new Set(words)];
+  const words: string[] = [];
+  for (const { processing, secrecyLift } of basis) {
+    const lift = 'statute' in secrecyLift ? secrecyLift.statute.id : 'consent';
+    for (const word of [processing.sender, processing.recipient, lift]) if (!words.includes(word)) words.push(word);
+  }
+  return words;
 }
 
 export function prepareClear(

@@ -6,7 +6,7 @@ import type { Queryable } from './log-store.js';
 import { auditSchema as s, chainNamed, hasPlace, placesOfRuns, placesWithin } from './schema.js';
 
 /** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
-const looksPerPage = 5_000;
+const looksPerPage = 3_000;
 /** Where every row fits but what was erased. */
 const looksOfEntry = 4;
 
