@@ -49,12 +49,13 @@ export class SeeExchanges {
   /** @throws AppError NOT_FOUND */
   async show(caller: CallingSystem, id: ExchangeId): Promise<ExchangeDto> {
     const { agency } = caller;
-    const [exchange, sent, received] = await Promise.all([
-      this.exchanges.find(agency.id, id),
+    const exchange = await this.exchanges.find(agency.id, id);
+    if (!exchange) throw new AppError('NOT_FOUND');
+    // Read later than the state: nobody is told that there is an answer and not shown it.
+    const [sent, received] = await Promise.all([
       this.outbox.ofExchange(agency.id, id),
       this.mail.ofExchange(agency.id, id),
     ]);
-    if (!exchange) throw new AppError('NOT_FOUND');
     if (received.some(({ content }) => content !== null)) await this.recordLook(caller, id, 'exchange');
     const hub = await this.stateAtHub(agency, id, exchange);
     const messages = [...sent.map((message) => sentMessage(message, hub.states)), ...received.map(receivedMessage)];

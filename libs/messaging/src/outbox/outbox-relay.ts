@@ -130,6 +130,8 @@ export class OutboxRelay {
     let cursor = await this.firstCursor(client);
     let pollMs = this.pollMs;
     let foundAt = Date.now();
+    // Woken and found nothing: what there is may be held back for a moment.
+    let wokenInVain = false;
     let rows = await this.look(client, this.sql.read, cursor);
     while (!this.stopping) {
       const last = rows.at(-1);
@@ -143,11 +145,13 @@ export class OutboxRelay {
         continue;
       }
       await this.watchForStall();
-      if (!this.woken) await this.waitFor(pollMs);
+      if (!this.woken) await this.waitFor(wokenInVain ? Math.min(pollMs, HELD_BACK_MS) : pollMs);
+      const { woken } = this;
       pollMs = this.woken ? this.pollMs : Math.max(this.pollMs, Math.min(2 * pollMs, LONGEST_POLL_MS));
       const heldBack = Date.now() - foundAt >= HELD_BACK_MS;
       rows = await this.look(client, heldBack ? this.sql.readPastOthers : this.sql.read, cursor);
       if (rows.length > 0 && !heldBack) foundAt = Date.now();
+      wokenInVain = woken && rows.length === 0;
     }
   }
 

@@ -286,6 +286,15 @@ describe('the outbox', () => {
         expect(published()).toEqual(['1', '2', '3', '4']);
       });
 
+      it('is woken by a commit all the same, however far its next look is', async () => {
+        const relay = startRelay({ pollMs: 60_000 });
+        for (const text of ['1', '2']) {
+          await commit(row(text));
+          relay.wake();
+          await until(() => published().includes(text));
+        }
+      });
+
       it('still waits for an older one of its own database, and passes over none of its rows', async () => {
         const alarms: number[] = [];
         startRelay({ stalledAfterMs: 1_000, onStalled: (age) => alarms.push(age) });
