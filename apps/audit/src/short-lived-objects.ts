@@ -3,8 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 /**
  * What is made for an entry lives until its commit, some hundredths of a second. V8 takes what survived a few collections in a row
  * as made to last and puts the like into the old generation from the start; there each holds on to all that it names, until a
- * collection of everything, which commits wait for. Without that guess it promotes an eighth, and collects all of it a fourth as
- * often.
+ * collection of everything, which commits wait for (docs/decisions/0038, point 8).
  */
 export function makeObjectsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');

@@ -13,14 +13,14 @@ export interface NumberedHead extends ChainHead {
  * of thousands would be what the garbage collector goes through again and again, while commits wait for it.
  */
 export class RememberedChains {
-  private readonly places: LRUCache<Chain, number>;
+  private readonly slots: LRUCache<Chain, number>;
   private readonly ids: Int32Array;
   private readonly numbers: Float64Array;
   private readonly leaves: Float64Array;
   private readonly links: Buffer;
 
   constructor(private readonly max: number) {
-    this.places = new LRUCache({ max });
+    this.slots = new LRUCache({ max });
     this.ids = new Int32Array(max);
     this.numbers = new Float64Array(max);
     this.leaves = new Float64Array(max);
@@ -29,7 +29,7 @@ export class RememberedChains {
 
   /** Its link is good until the next call of `set`. */
   get(chain: Chain): NumberedHead | undefined {
-    const at = this.places.get(chain);
+    const at = this.slots.get(chain);
     if (at === undefined) return undefined;
     return {
       id: this.ids[at]!,
@@ -40,17 +40,17 @@ export class RememberedChains {
   }
 
   set(chain: Chain, { id, number, leafIndex, link }: NumberedHead): void {
-    const at = this.places.get(chain) ?? this.placeFor(chain);
+    const at = this.slots.get(chain) ?? this.slotFor(chain);
     this.ids[at] = id;
     this.numbers[at] = number;
     this.leaves[at] = leafIndex;
     this.links.set(link, at * linkBytes);
   }
 
-  /** That of the chain which was met longest ago, when all are taken. */
-  private placeFor(chain: Chain): number {
-    const at = this.places.size < this.max ? this.places.size : this.places.pop()!;
-    this.places.set(chain, at);
+  /** A new one, or that of the chain which was met longest ago when all are taken. */
+  private slotFor(chain: Chain): number {
+    const at = this.slots.size < this.max ? this.slots.size : this.slots.pop()!;
+    this.slots.set(chain, at);
     return at;
   }
 }
