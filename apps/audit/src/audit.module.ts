@@ -70,6 +70,7 @@ import { type StoredCheckpoint, committedLog, storedSize, tileSource } from './i
 import { ReleaseKeyring } from './infra/release-keyring.js';
 import { auditSchema } from './infra/schema.js';
 import { HubKeys } from './keep-hub-keys/hub-keys.js';
+import { ClearLists } from './list-clear-entries/clear-lists.js';
 import { logKeyDuties } from './keep-hub-keys/show-log-keys.js';
 import { ListRetentionController } from './list-retention/list-retention.controller.js';
 import { ListConsentWordsController } from './list-consent-words/list-consent-words.controller.js';
@@ -117,6 +118,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(Appender) private readonly appender: Appender,
     @Inject(EntrySealer) private readonly sealer: EntrySealer,
     @Inject(HubKeys) private readonly hubKeys: HubKeys,
+    @Inject(ClearLists) private readonly clearLists: ClearLists,
     @Inject(HeadFile) private readonly head: HeadFile,
     @Inject(LogPublisher) private readonly publisher: LogPublisher,
     @Inject(COLLECTOR) private readonly collector: CosignatureCollector | undefined,
@@ -134,6 +136,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.directory.start();
     this.appender.start();
     this.hubKeys.start();
+    this.clearLists.start();
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
     watchSetAside(this.readiness, () => quarantined(this.database));
@@ -160,6 +163,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.stopping = true;
     this.erasureRuns.stop();
     this.hubKeys.close();
+    this.clearLists.close();
     await this.collector?.close();
     await this.sealer.close();
     await this.appender.close();
@@ -381,6 +385,21 @@ export class AuditModule {
               clock,
               logger,
             });
+          },
+        },
+        {
+          provide: ClearLists,
+          inject: [Database, Appender, TileFolder, LogPublisher, CLOCK, LOGGER],
+          useFactory: (
+            client: Database,
+            appender: Appender,
+            folder: TileFolder,
+            publisher: LogPublisher,
+            clock: Clock,
+            logger: Logger,
+          ) => {
+            const published = async (): Promise<number> => (await publisher.published())?.size ?? 0;
+            return new ClearLists({ client, appender, folder, published, clock, logger });
           },
         },
         {

@@ -22,6 +22,15 @@ export {
 export { type ContentEncryption, decryptToken, verifySignature } from './compact-crypto.js';
 export { type DisclosureView, type UnopenedEnd, disclosureViewHash, unopenedEnds } from './disclosure-view.js';
 export { mostSubjects } from './fields.js';
+export {
+  ClearListDigest,
+  type ListedEntry,
+  clearListDigest,
+  clearListFile,
+  formatClearList,
+  listedEntryOf,
+  parseClearList,
+} from './clear-list.js';
 export { clearFactDigest, factDigest } from './fact-digest.js';
 export type { JsonObject, JsonValue, SubjectIdentity } from './inner.js';
 export { mayRevoke, mayVouchFor } from './key-record.js';

@@ -127,6 +127,8 @@ export type ClearRecord =
   | { type: 'agency-key-revocation'; record: string }
   | { type: 'hub-key'; record: string }
   | { type: 'catalogue'; version: number; hash: Sha256; at: string }
+  /** Which entries below `size` stand in clear: the digest of the list of them (decision 0042). */
+  | { type: 'clear-list'; size: number; digest: Sha256; at: string }
   | Tombstone;
 
 export type DecodedEntry =
@@ -227,7 +229,13 @@ const clearShape: Check<ClearRecord> = either(
       type: oneOf('agency-key', 'agency-key-revocation', 'hub-key'),
       record: signedRecord,
     }) as Check<Clear<'agency-key'> | Clear<'agency-key-revocation'> | Clear<'hub-key'>>,
-    either(closed<Clear<'catalogue'>>({ type: oneOf('catalogue'), version, hash, at: instant }), tombstone),
+    either(
+      closed<Clear<'catalogue'>>({ type: oneOf('catalogue'), version, hash, at: instant }),
+      either(
+        closed<Clear<'clear-list'>>({ type: oneOf('clear-list'), size: integer(0), digest: hash, at: instant }),
+        tombstone,
+      ),
+    ),
   ),
 );
 

@@ -85,6 +85,7 @@ export class LoggedKeys {
       case 'catalogue':
         return ok({ type: 'catalogue', version: record.version, hash: record.hash, leafIndex });
       case 'tombstone':
+      case 'clear-list':
         return ok({ type: 'known' });
     }
   }

@@ -62,6 +62,7 @@ const auditsOwn: ReadonlySet<string> = new Set([
   'report-refused',
   'hub-key',
   'hub-key-destroyed',
+  'clear-list',
 ]);
 
 /** Whoever can write to one topic can assert what belongs to that topic's service and nothing else. */

@@ -159,6 +159,7 @@ function signedAsItSays(record: ClearRecord): boolean {
       return readStatement('agency-key-revocation', record.record).ok;
     case 'hub-key':
     case 'tombstone':
+    case 'clear-list':
       return false;
     case 'agency':
     case 'catalogue':

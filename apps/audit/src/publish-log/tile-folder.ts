@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { logKeysFile } from '#envelope';
+import { clearListFile, logKeysFile } from '#envelope';
 import { AppError } from '#kernel';
 import { parseTilePath, tileWidth, withSignatureLines } from '#merkle';
 
@@ -10,6 +10,7 @@ export const checkpointFile = 'checkpoint';
 export const cosignedFile = 'checkpoint.cosigned';
 /** Files are made here and moved to their places whole. */
 const staging = '.staging';
+const notes: ReadonlySet<string> = new Set([checkpointFile, cosignedFile, logKeysFile, clearListFile]);
 /** Files that are written at the same time. */
 const together = 32;
 
@@ -35,11 +36,11 @@ export class TileFolder {
   }
 
   /**
-   * A checkpoint, the log's keys, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
+   * A checkpoint, the log's keys, its list of what is in clear, or a tile or bundle. A partial one that went when its full one came is the beginning of that, so it
    * reads the same for ever. `undefined` for what is not there and for paths that name nothing in this layout.
    */
   async readPublic(path: string): Promise<Buffer | undefined> {
-    if (path === checkpointFile || path === cosignedFile || path === logKeysFile) return this.read(path);
+    if (notes.has(path)) return this.read(path);
     const tile = parseTilePath(path);
     if (!tile) return undefined;
     const content = await this.read(path);
@@ -86,6 +87,11 @@ export class TileFolder {
   /** How each key of the log follows from the one before (`formatLogKeyLinks`). */
   publishKeys(links: string): Promise<void> {
     return this.oneByOne(() => this.writeNote(logKeysFile, links));
+  }
+
+  /** Which entries stand in clear (`formatClearList`), once the log shows the entry that says so. */
+  publishClearList(list: string): Promise<void> {
+    return this.oneByOne(() => this.writeNote(clearListFile, list));
   }
 
   /** Two writers of one file would bring an older checkpoint back. */

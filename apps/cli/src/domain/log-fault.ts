@@ -31,6 +31,7 @@ export const faultCodes = {
   'row-missing': 'LOG_INCONSISTENT',
   'log-keys-changed': 'LOG_INCONSISTENT',
   'log-key-untrusted': 'KEY_UNTRUSTED',
+  'clear-list-false': 'LOG_INCONSISTENT',
   'receipt-invalid': 'RECEIPT_INVALID',
   'receipt-of-another-tree': 'LOG_INCONSISTENT',
   'receipt-beyond-export': 'RECEIPT_INVALID',

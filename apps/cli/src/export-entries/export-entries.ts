@@ -194,8 +194,7 @@ async function prove(request: ExportEntries, { before, after, erased }: EntriesE
   if (links) await writeFile(at(request, logKeysFile), links);
   await writeFile(path, '', { mode: 0o600 });
   const tombstones = await readTombstones(
-    request.log,
-    { size: checkpoint.size, published },
+    { files: request.log, tree: checkpoint, published },
     erased.map(({ index }) => index),
   );
   const stones = tombstones.map(({ index, entry }) => JSON.stringify({ index, entry: entry.toString('base64') }));

@@ -2,7 +2,7 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { type IndexRange, logKeysFile } from '#envelope';
+import { type IndexRange, clearListFile, logKeysFile } from '#envelope';
 import { AppError, type Result, err, unwrap } from '#kernel';
 import {
   type BuiltTile,
@@ -33,7 +33,7 @@ export interface LogSource {
   keys(): Promise<Uint8Array | undefined>;
   /** Entries from `from` on, perhaps fewer; `to` is the size of the signed tree. */
   entries(from: number, to: number): Promise<Buffer[]>;
-  /** A tile by its path; undefined where it is not shown. */
+  /** A tile or the list of what stands in clear by its path; undefined where it is not shown. */
   tile(path: string): Promise<Buffer | undefined>;
 }
 
@@ -70,6 +70,7 @@ export interface ExportLogReport {
 export async function exportLog(request: ExportLogRequest): Promise<ExportLogReport> {
   // Before the checkpoint, so that it is no larger than that.
   const cosigned = await request.source.cosigned();
+  const list = await request.source.tile(clearListFile);
   const note = await request.source.checkpoint();
   const links = await request.source.keys();
   const { keys: verifier } = await trustedKeys(request.verifierKey, links);
@@ -87,6 +88,7 @@ export async function exportLog(request: ExportLogRequest): Promise<ExportLogRep
   await folder.write(verifierKeyFile, `${request.verifierKey}\n`);
   if (cosigned !== undefined) await folder.write(cosignedFile, cosigned);
   if (links !== undefined) await folder.write(logKeysFile, links);
+  if (list !== undefined) await folder.write(clearListFile, list);
   await folder.write(checkpointFile, checkpoint.note);
   if (!problem || !interrupted) await rm(join(folder.path, begunFile));
   const target = problem && earlier ? `${request.target}.conflict-${checkpoint.size}` : request.target;

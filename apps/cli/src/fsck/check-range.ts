@@ -14,6 +14,7 @@ import {
 } from '#merkle';
 import { openBodyLine, parseBodyLine } from '../domain/body-line.js';
 import { Buried } from '../domain/buried.js';
+import { type ClearLeaf, clearLeafOf } from '../domain/clear-lists.js';
 import { type LogFiles, bodiesFile } from '../domain/log-files.js';
 import { type KeyEntry, keyEntryOf } from '../domain/log-keys.js';
 
@@ -31,8 +32,8 @@ export interface CheckedRange {
   /** Something is not as it should be: another pass says what and where. */
   readonly wrong: boolean;
   readonly opaque: number;
-  /** Indices of the entries in clear. */
-  readonly clear: readonly number[];
+  /** The entries in clear. */
+  readonly clear: readonly ClearLeaf[];
   /** Those of them that are about a key of the log. */
   readonly keyEntries: readonly KeyEntry[];
   /** What tombstones among them name. */
@@ -49,7 +50,7 @@ export interface CheckedRange {
 /** Recomputes bundles and the lowest tiles over them, and stops at the first that is wrong. */
 export async function checkRange(files: LogFiles, { first, end, size }: BundleRange): Promise<CheckedRange> {
   let opaque = 0;
-  const clear: number[] = [];
+  const clear: ClearLeaf[] = [];
   const keyEntries: KeyEntry[] = [];
   const buried: IndexRange[] = [];
   const numbered = { firstNumbered: Infinity, lastUnnumbered: -1 };
@@ -76,7 +77,7 @@ export async function checkRange(files: LogFiles, { first, end, size }: BundleRa
         if (entry.value.places === undefined) numbered.lastUnnumbered = index;
         else numbered.firstNumbered = Math.min(numbered.firstNumbered, index);
       } else {
-        clear.push(n * tileWidth + at);
+        clear.push(clearLeafOf(n * tileWidth + at, bytes, entry.value.record));
         keyEntries.push(...keyEntryOf(n * tileWidth + at, entry.value.record));
         if (entry.value.record.type === 'tombstone') buried.push(...entry.value.record.indices);
       }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Checkpoint, TileBuilder, hashLength, tileWidth } from '#merkle';
 import { Buried } from '../domain/buried.js';
+import { falseClearLists } from '../domain/clear-lists.js';
 import { bodiesFile } from '../domain/log-files.js';
 import type { KeyEntry } from '../domain/log-keys.js';
 import { LogFolder } from '../infra/log-folder.js';
@@ -52,7 +53,8 @@ export async function recomputeLog(
   if (ranges.some(({ lastUnnumbered }) => lastUnnumbered > firstNumbered)) return undefined;
   const buried = new Buried(ranges.flatMap((range) => range.buried));
   // What is in clear was never erased, and what is not there neither.
-  if (ranges.some(({ clear }) => clear.some((index) => buried.has(index)))) return undefined;
+  if (ranges.some(({ clear }) => clear.some(({ listed }) => buried.has(listed.index)))) return undefined;
+  if (falseClearLists(ranges.flatMap(({ clear }) => clear)).length > 0) return undefined;
   if ((buried.ranges.at(-1)?.last ?? -1) >= size) return undefined;
   const bodyTasks = cut(bodyBytes ?? 0, bytesPerRange).map(([begin, end]): RangeTask => {
     return { kind: 'bodies', range: { begin, end, size, buried: buried.ranges } };

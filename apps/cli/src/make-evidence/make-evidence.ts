@@ -1,4 +1,4 @@
-import { type ClearRecord, decodeEntry, logKeysFile, parseLogBody, readStatement } from '#envelope';
+import { type ListedEntry, logKeysFile, parseLogBody, readStatement } from '#envelope';
 import { type AgencyId, AppError, type ExchangeId, unwrap } from '#kernel';
 import {
   type Checkpoint,
@@ -15,7 +15,7 @@ import type { EvidencedLine } from '../domain/body-line.js';
 import { type EvidenceIndex, type EvidenceLanguage, pieceNames } from '../domain/evidence-bundle.js';
 import type { LogFiles } from '../domain/log-files.js';
 import { trustedKeys } from '../domain/log-keys.js';
-import { TiledSource } from '../export-log/tiled-source.js';
+import { clearEntries, entriesAt } from '../infra/clear-entries.js';
 import { evidencePage, readMeText } from '../show-evidence/evidence-page.js';
 import { type EvidenceReport, verifyEvidence } from '../verify-evidence/verify-evidence.js';
 import { readKeptReceipt } from '../verify-log/check-receipts.js';
@@ -45,17 +45,23 @@ export interface MadeEvidence {
 }
 
 /**
- * Everything that proves one transfer, from opened entries and the public log. The whole log is read once for the keys, so
- * that no revocation is left out. Errors: UNAVAILABLE (the published log does not hold an entry yet), LOG_INCONSISTENT,
+ * Everything that proves one transfer, from opened entries and the public log. The keys, and what revoked them, are all that
+ * the signed tree has (`clearEntries`). Errors: UNAVAILABLE (the published log does not hold an entry yet), LOG_INCONSISTENT,
  * RECEIPT_INVALID.
  */
 export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence> {
   const { lines, log, checkpoint, exchangeId } = request;
   const late = lines.find(({ index }) => index >= checkpoint.size);
   if (late) throw new AppError('UNAVAILABLE', `The published log does not hold entry ${late.index} yet. Try again.`);
-  const read = await readLog(request);
-  const keys = keysNeeded(read.clear, agenciesOf(lines));
+  const signed = { files: log, tree: checkpoint, published: request.published };
+  const agencies = agenciesOf(lines);
+  const keyEntries = await clearEntries(signed, (one) => isKeyNeeded(one, agencies), request.onProgress);
+  const keys = keyEntries.map(({ index }) => index);
   const entries = lines.map(({ index }) => index);
+  const read = new Map([
+    ...(await entriesAt(signed, entries)),
+    ...keyEntries.map(({ index, entry }) => [index, entry] as const),
+  ]);
   const index: EvidenceIndex = {
     v: 1,
     exchangeId,
@@ -84,7 +90,7 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
     (path) => log.read(path),
   );
   for (const leaf of leaves) {
-    const entry = read.entries.get(leaf);
+    const entry = read.get(leaf);
     if (!entry) throw new AppError('LOG_INCONSISTENT', `The published log does not show entry ${leaf}.`);
     put(pieceNames.entry(leaf), entry);
     const proof = assembleInclusionProof(leaf, checkpoint.size, nodes);
@@ -106,33 +112,6 @@ export async function makeEvidence(request: MakeEvidence): Promise<MadeEvidence>
   return { pieces, report: await verifyEvidence(pieces, { verifierKey, policy: request.policy }) };
 }
 
-interface ReadLog {
-  /** Those of the transfer, and every entry in clear about a key. */
-  readonly entries: ReadonlyMap<number, Uint8Array>;
-  readonly clear: ReadonlyMap<number, ClearRecord>;
-}
-
-async function readLog({ log, checkpoint, published, lines, onProgress }: MakeEvidence): Promise<ReadLog> {
-  const wanted = new Set(lines.map(({ index }) => index));
-  const entries = new Map<number, Uint8Array>();
-  const clear = new Map<number, ClearRecord>();
-  const source = new TiledSource(log);
-  for (let from = 0; from < checkpoint.size;) {
-    const page = (await source.entries(from, published)).slice(0, checkpoint.size - from);
-    if (page.length === 0) throw new AppError('LOG_INCONSISTENT', `The published log ends before entry ${from}.`);
-    for (const [at, entry] of page.entries()) {
-      const decoded = decodeEntry(entry);
-      if (decoded.ok && decoded.value.kind === 'clear') {
-        clear.set(from + at, decoded.value.record);
-        entries.set(from + at, entry);
-      } else if (wanted.has(from + at)) entries.set(from + at, entry);
-    }
-    from += page.length;
-    onProgress?.(from, checkpoint.size);
-  }
-  return { entries, clear };
-}
-
 /** Who may have signed something of the transfer. */
 function agenciesOf(lines: readonly EvidencedLine[]): ReadonlySet<string> {
   const bodies = lines.flatMap(({ body }) => {
@@ -152,23 +131,12 @@ function agenciesOf(lines: readonly EvidencedLine[]): ReadonlySet<string> {
 }
 
 /** Signing and recovery keys of these agencies with what revoked them, and the hub's keys that sign permits and outcomes. */
-const keysNeeded = (clear: ReadonlyMap<number, ClearRecord>, agencies: ReadonlySet<string>): number[] =>
-  [...clear].flatMap(([index, record]) => {
-    if (record.type === 'agency-key') {
-      const read = readStatement('agency-key', record.record);
-      const vouches = read.ok && ['signing', 'recovery'].includes(read.value.payload.use);
-      return vouches && agencies.has(read.value.payload.agency) ? [index] : [];
-    }
-    if (record.type === 'agency-key-revocation') {
-      const read = readStatement('agency-key-revocation', record.record);
-      return read.ok && agencies.has(read.value.payload.agency) ? [index] : [];
-    }
-    if (record.type === 'hub-key') {
-      const read = readStatement('hub-key', record.record);
-      return read.ok && ['permit', 'outcome'].includes(read.value.payload.use) ? [index] : [];
-    }
-    return [];
-  });
+function isKeyNeeded({ type, agency, use = '' }: ListedEntry, agencies: ReadonlySet<string>): boolean {
+  const isTheirs = agency !== undefined && agencies.has(agency);
+  if (type === 'agency-key') return isTheirs && ['signing', 'recovery'].includes(use);
+  if (type === 'agency-key-revocation') return isTheirs;
+  return type === 'hub-key' && ['permit', 'outcome'].includes(use);
+}
 
 /** Hashes in base64, one a line, from the receipt's checkpoint to the bundle's. */
 async function growthFrom(receipt: string, { log, checkpoint, published, verifierKey }: MakeEvidence): Promise<string> {

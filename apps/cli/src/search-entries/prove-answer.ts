@@ -37,8 +37,7 @@ export async function proveAnswer(
   const newest = Math.max(0, ...entries.map(({ leafIndex }) => leafIndex));
   const checkpoint = await checkpointOver(log, newest);
   const tombstones = await readTombstones(
-    log.files,
-    checkpoint,
+    { files: log.files, tree: checkpoint, published: checkpoint.size },
     erased.map(({ leafIndex }) => leafIndex),
   );
   const leaves = await provedLeaves(log, checkpoint, [

@@ -7,16 +7,22 @@ import {
   type ChainHead,
   type ClearRecord,
   type HubKeyRecord,
+  type ListedEntry,
   type LogBody,
   type LogKeyLink,
   type PlaceOpening,
   type PublicJwk,
+  clearListDigest,
+  clearListFile,
   commitmentKeyOf,
+  decodeEntry,
   encodeClearEntry,
   encodeOpaqueEntry,
+  formatClearList,
   formatLogKeyLinks,
   generateSigningKey,
   inChainOrder,
+  listedEntryOf,
   logKeyChain,
   newEntrySecret,
   openPlace,
@@ -62,6 +68,8 @@ export class SmallLog {
   cosigned: string | undefined;
   /** What lies beside it about its keys, where it says something. */
   keyLinks: Uint8Array | undefined;
+  /** What lies beside it of its entries in clear, where it says something. */
+  clearList: string | undefined;
   private signers: [NoteSigner, ...NoteSigner[]];
   private keys: [KeyPairKeyObjectResult];
   private readonly links: LogKeyLink[] = [];
@@ -155,6 +163,10 @@ export class SmallLog {
     return this.tree.root();
   }
 
+  rootAt(size: number): Buffer {
+    return this.tree.root(size);
+  }
+
   /** An entry with its places in the chains of its parties and subjects, of which one is opened: the sender's, or as given. */
   addPlaced(
     members: Partial<LogBody>,
@@ -227,6 +239,21 @@ export class SmallLog {
     return this.add(encodeClearEntry(newEventId(), record));
   }
 
+  /** Says which entries below a size stand in clear, as they do or otherwise. */
+  addClearList({ size = this.size, entries = this.inClear(size) } = {}): number {
+    const digest = clearListDigest(entries);
+    const index = this.addRecord({ type: 'clear-list', size, digest, at: '2026-11-23T02:00:00.000Z' });
+    this.clearList = formatClearList(index, entries);
+    return index;
+  }
+
+  inClear(below = this.size): ListedEntry[] {
+    return this.entries.slice(0, below).flatMap((entry, index) => {
+      const decoded = unwrap(decodeEntry(entry));
+      return decoded.kind === 'clear' ? [listedEntryOf(index, entry, decoded.record)] : [];
+    });
+  }
+
   /** Names these indices as erased, whether they are or not. */
   addTombstone(...indices: number[]): number {
     const at = '2026-11-23T02:00:00.000Z';
@@ -284,6 +311,7 @@ export class SmallLog {
   }
 
   private tile(path: string, size: number): Buffer | undefined {
+    if (path === clearListFile) return this.clearList === undefined ? undefined : Buffer.from(this.clearList);
     const builder = new TileBuilder();
     for (const entry of this.entries.slice(0, size)) builder.append(leafHash(entry));
     const tiles = [...builder.takeFull(), ...builder.partial()];

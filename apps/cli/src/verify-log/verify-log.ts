@@ -13,6 +13,7 @@ import {
 import { type AlignedLeaf, type FoundLeaf, LeafAlignment } from '../domain/align-leaves.js';
 import { openBodyLine } from '../domain/body-line.js';
 import { Buried } from '../domain/buried.js';
+import { type ClearLeaf, clearLeafOf, falseClearLists } from '../domain/clear-lists.js';
 import { ExchangeNumbers, type NumberGap } from '../domain/exchange-numbers.js';
 import { FaultList, type LogFault, faultOf } from '../domain/log-fault.js';
 import { type LogFiles, bodiesFile, checkpointFile } from '../domain/log-files.js';
@@ -100,7 +101,7 @@ class LogVerification {
   /** What is looked at again when all tombstones are known. */
   private readonly bodiless: { readonly index: number; readonly eventId?: string }[] = [];
   private readonly bodied: IndexRange[] = [];
-  private readonly clear: number[] = [];
+  private readonly clear: ClearLeaf[] = [];
   private readonly keyEntries: KeyEntry[] = [];
   private erased = 0;
   private numbered = false;
@@ -120,6 +121,8 @@ class LogVerification {
     await this.walk(checkpoint, new Set([checkpoint.size, ...receipts.map((receipt) => receipt.checkpoint.size)]));
     this.judge(checkpoint);
     this.demandBodyOrTombstone(checkpoint.size);
+    // Of entries that are not as the tree has them nothing follows.
+    if (this.differences.length === 0) this.faults.addAll(falseClearLists(this.clear));
     await this.refuseWhatIsBeyond(checkpoint.size);
     if (this.request.known)
       this.faults.addAll(await checkLogKeys(this.keyEntries, { ...this.request.known, ...checkpoint }));
@@ -193,14 +196,14 @@ class LogVerification {
     if (leaf.verdict !== 'same') return this.remember({ leaf, ...(bodyFits && { bodyFits }) });
     if (found?.hash === undefined) return;
     const entry = decodeEntry(found.entry);
-    if (entry.ok) this.count(leaf.at, entry.value);
+    if (entry.ok) this.count(leaf.at, found.entry, entry.value);
     else this.faults.add(faultOf('entry-unreadable', 'The bytes are no entry of this log.', { index: leaf.at }));
   }
 
-  private count(index: number, entry: DecodedEntry): void {
+  private count(index: number, bytes: Uint8Array, entry: DecodedEntry): void {
     this.counts[entry.kind] += 1;
     if (entry.kind !== 'clear') return this.checkNumbered(index, entry);
-    this.clear.push(index);
+    this.clear.push(clearLeafOf(index, bytes, entry.record));
     this.keyEntries.push(...keyEntryOf(index, entry.record));
     if (entry.record.type === 'tombstone') this.named.push(...entry.record.indices);
   }
@@ -231,7 +234,8 @@ class LogVerification {
       }
     }
     const beyond = buried.ranges.at(-1)?.last ?? -1;
-    for (const index of [...this.clear.filter((one) => buried.has(one)), ...(beyond >= size ? [beyond] : [])])
+    const clear = this.clear.map(({ listed }) => listed.index);
+    for (const index of [...clear.filter((one) => buried.has(one)), ...(beyond >= size ? [beyond] : [])])
       this.faults.add(
         faultOf('tombstone-without-leaf', 'A tombstone names an entry that was never sealed.', { index }),
       );

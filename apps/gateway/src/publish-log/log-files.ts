@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { logKeysFile } from '#envelope';
+import type { clearListFile, logKeysFile } from '#envelope';
 import { AUDIT, type AuditClient } from '../infra/peers.js';
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -27,7 +27,7 @@ export class LogFiles {
       sizeCalculation: ({ length }) => length + OVERHEAD,
       fetchMethod,
     });
-    this.notes = new LRUCache({ max: 3, ttl: CHECKPOINT_MS, fetchMethod });
+    this.notes = new LRUCache({ max: 4, ttl: CHECKPOINT_MS, fetchMethod });
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
@@ -36,7 +36,7 @@ export class LogFiles {
   }
 
   /** Errors: NOT_FOUND, UNAVAILABLE. */
-  async note(name: 'checkpoint' | 'checkpoint.cosigned' | typeof logKeysFile): Promise<Buffer> {
+  async note(name: 'checkpoint' | 'checkpoint.cosigned' | typeof logKeysFile | typeof clearListFile): Promise<Buffer> {
     return this.notes.forceFetch(name);
   }
 }

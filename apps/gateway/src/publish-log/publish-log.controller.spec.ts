@@ -15,6 +15,7 @@ describe('the log at the edge', () => {
     ['checkpoint', Buffer.from('log.test\n0\n')],
     ['checkpoint.cosigned', Buffer.from('log.test\n0\n\u2014 cosigned\n')],
     ['log-keys.json', Buffer.from('[]\n')],
+    ['clear-list.jsonl', Buffer.from('{"statement":3,"v":1}\n')],
     [tile, Buffer.alloc(8_192, 5)],
     [bundle, Buffer.from([0, 1, 65])],
   ]);
@@ -65,6 +66,16 @@ describe('the log at the edge', () => {
     expect(await answer.json()).toEqual([]);
     expect(headers(answer)).toMatchObject({
       'content-type': expect.stringMatching(/^application\/json/),
+      'cache-control': 'public, max-age=1',
+    });
+  });
+
+  it('shows which entries stand in clear a line each, to be kept for a second', async () => {
+    const answer = await get('/log/clear-list.jsonl');
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toBe('{"statement":3,"v":1}\n');
+    expect(headers(answer)).toMatchObject({
+      'content-type': expect.stringMatching(/^application\/jsonl/),
       'cache-control': 'public, max-age=1',
     });
   });

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { logKeysFile } from '#envelope';
+import { clearListFile, logKeysFile } from '#envelope';
 import { AppError } from '#kernel';
 import { parseTilePath } from '#merkle';
 import { Public } from '#platform';
@@ -47,6 +47,18 @@ export class PublishLogController {
   async keys(@Res() reply: FastifyReply): Promise<void> {
     const links = await this.files.note(logKeysFile);
     await reply.header('cache-control', 'public, max-age=1').type('application/json').send(links);
+  }
+
+  @Get(clearListFile)
+  @ApiOperation({
+    summary:
+      'Which entries stand in clear, as the newest `clear-list` entry of the log says by its digest: that entry’s index, then a line each',
+  })
+  @ApiProduces('application/jsonl')
+  @ApiResponse({ status: 200, content: { 'application/jsonl': { schema: { type: 'string' } } } })
+  async clearList(@Res() reply: FastifyReply): Promise<void> {
+    const list = await this.files.note(clearListFile);
+    await reply.header('cache-control', 'public, max-age=1').type('application/jsonl').send(list);
   }
 
   @Get('tile/*')
