@@ -1,8 +1,8 @@
 import { dayInHelsinki } from '#calendar';
 import type { PdfBlock, PdfDocument } from '#pdf';
 import type { DisclosureReport, ProcessedLine, ReportedDisclosure } from './disclosure-report.js';
-import { reportTranslations } from './report-translations.js';
-import { type ReportLabels, type ReportWords, isReportCode, reportLanguages, reportWords } from './report-words.js';
+import { type ReportLabels, type ReportWords, isReportCode } from './report-words.js';
+import { type Written, wordsIn } from './words-in.js';
 
 export interface ReportSetting {
   readonly language: string;
@@ -13,25 +13,10 @@ export interface ReportSetting {
   readonly agencyName: (agency: string) => string;
 }
 
-/** Beside words for which there is no translation yet, in the languages of the house. */
-const untranslated = {
-  fi: 'Osaa tästä tekstistä ei ole vielä käännetty asiakkaan kielelle. Käy se läpi tulkin kanssa.',
-  sv: 'En del av denna text är ännu inte översatt till kundens språk. Gå igenom den med en tolk.',
-} as const;
-
-/** Beside words that no translator has checked. */
-const unchecked = {
-  fi: 'Kääntäjä ei ole vielä tarkistanut tätä tekstiä. Käy se läpi tulkin kanssa.',
-  sv: 'Ingen översättare har ännu granskat denna text. Gå igenom den med en tolk.',
-} as const;
-
 /** The account as a page. Where a language has no words of its own, the new ones are in English and the page says so. */
 export function reportPage(report: DisclosureReport, setting: ReportSetting): PdfDocument {
-  const own = reportLanguages.find((language) => language === setting.language);
-  const translated = own === undefined ? reportTranslations[setting.language] : undefined;
-  const words: ReportWords = { ...reportWords[own ?? 'en'], ...translated, ...setting.labels };
-  // What is read in another language runs in that one's direction.
-  const written: Written = own === undefined && !translated ? { language: 'en', direction: 'ltr' } : {};
+  const { words: known, written, notes: beside } = wordsIn(setting.language);
+  const words: ReportWords = { ...known, ...setting.labels };
   return {
     title: words.title,
     language: setting.language,
@@ -39,7 +24,7 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
     standard: 'accessible',
     madeAt: new Date(report.madeAt),
     blocks: [
-      ...(own === undefined ? notes(translated ? unchecked : untranslated) : []),
+      ...(beside ? notes(beside) : []),
       { kind: 'facts', rows: facts(report, words, setting) },
       { kind: 'paragraph', text: words.intro, ...written },
       ...(report.truncated ? [{ kind: 'note', text: words.truncated, ...written } as const] : []),
@@ -53,9 +38,6 @@ export function reportPage(report: DisclosureReport, setting: ReportSetting): Pd
     ],
   };
 }
-
-/** Language and direction of a text, where they are not those of the page. */
-type Written = { readonly language?: 'en'; readonly direction?: 'ltr' };
 
 const notes = (text: Readonly<Record<'fi' | 'sv', string>>): PdfBlock[] =>
   (['fi', 'sv'] as const).map((language) => ({

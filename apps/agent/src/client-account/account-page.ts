@@ -1,3 +1,4 @@
+import { emergencyLookIn, wordsIn } from '#disclosure-report';
 import type { AgencyId } from '#kernel';
 import type { Notice } from '../give-notice/notices.js';
 import {
@@ -15,7 +16,7 @@ import { type Html, html } from '../print-page/html.js';
 import type { AskedAbout } from '../infra/client-store.js';
 import type { ConsentDto } from '../record-consent/consent.dto.js';
 import { notShown, type Wording, wordsFor } from './account-words.js';
-import type { Account, AccountMatter, Contact } from './account.js';
+import type { Account, AccountMatter, Contact, EmergencyLook } from './account.js';
 
 export interface AccountSetting extends PageSetting {
   readonly agency: AgencyId;
@@ -28,7 +29,10 @@ export interface AccountSetting extends PageSetting {
 type Word = Wording['word'];
 
 /** Everything about a person, with a button for each consent that can be withdrawn here. */
-export function accountPage({ matters, asked, disclosures, isOther }: Account, setting: AccountSetting): string {
+export function accountPage(
+  { matters, asked, disclosures, emergencyLooks, isOther }: Account,
+  setting: AccountSetting,
+): string {
   const { labels, language } = setting.notice;
   const wording = wordsFor(language);
   const { word } = wording;
@@ -43,7 +47,7 @@ export function accountPage({ matters, asked, disclosures, isOther }: Account, s
         disclosures.map((one) => ({ ...one, from: one.from as AgencyId, to: one.to as AgencyId })),
         setting,
       )}
-      ${askedSection(asked, setting, word)}
+      ${askedSection(asked, setting, word)} ${emergencySection(emergencyLooks, setting)}
       <p>${word('lawElsewhere')}</p>
       ${
         isOther
@@ -211,6 +215,36 @@ function askedSection(asked: readonly AskedAbout[], setting: AccountSetting, wor
   return html`<section>
     <h2>${word('asked')}</h2>
     ${table(word('asked'), [labels.what, labels.asks, word('askedOf'), labels.purpose, labels.when], rows)}
+  </section>`;
+}
+
+/** In the words of the disclosure report. */
+function emergencySection(looks: readonly EmergencyLook[], setting: AccountSetting): Html {
+  const { language, labels } = setting.notice;
+  const { words, written, notes } = wordsIn(language);
+  const heading = emergencyLookIn(words, 'break-glass-used');
+  const told = (text: string): Html =>
+    written.language === undefined
+      ? html`${text}`
+      : html`<span lang="${written.language}" dir="${written.direction ?? 'ltr'}">${text}</span>`;
+  const rows = looks.map(
+    ({ at, agency, type, logIndex }) =>
+      html`<tr>
+        <th scope="row">${moment(at)}</th>
+        <td>${agency === undefined ? labels.withheld : agencyList(setting, [agency])}</td>
+        <td>
+          ${told(emergencyLookIn(words, type))} <small>${told(words.logIndex)} <bdi>${`${logIndex}`}</bdi></small>
+        </td>
+      </tr>`,
+  );
+  return html`<section>
+    <h2>${told(heading)}</h2>
+    ${rows.length === 0 ? html`<p>${told(words.nothing)}</p>` : table(told(heading), [labels.when, told(words.agency), told(words.what)], rows)}
+    <p>${told(words.emergenciesSearched)}</p>
+    ${
+      notes &&
+      html`<p><small lang="fi" dir="ltr">${notes.fi}</small> <small lang="sv" dir="ltr">${notes.sv}</small></p>`
+    }
   </section>`;
 }
 

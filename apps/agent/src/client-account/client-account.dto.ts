@@ -63,6 +63,13 @@ class AccountMatterDto {
   @ApiProperty({ type: [ContactDto], description: 'Whom to call, where it is not here' }) contacts: ContactDto[];
 }
 
+class EmergencyLookDto {
+  @ApiProperty({ format: 'date-time' }) at: string;
+  @ApiPropertyOptional({ description: 'Who looked; left out where names are withheld' }) agency?: string;
+  @ApiProperty({ description: 'Type of its entry in the log: break-glass-used, break-glass-shown' }) type: string;
+  @ApiProperty({ description: 'Index of its entry in the log' }) logIndex: number;
+}
+
 export class AccountDto {
   @ApiProperty({ type: [AccountMatterDto], description: 'Every consent and every question, whichever agency it is of' })
   consents: AccountMatterDto[];
@@ -73,6 +80,12 @@ export class AccountDto {
     description: 'Who gave what to whom, when, on which basis, by law too; as far as this agency took part',
   })
   disclosures: ClientDisclosureDto[];
+  @ApiProperty({
+    type: [EmergencyLookDto],
+    description:
+      'Looks in an emergency at entries of the log about the client that are this agency’s too, as the disclosure report has them without a reason; searched for, not proved complete',
+  })
+  emergencyLooks: EmergencyLookDto[];
   @ApiProperty({ description: 'Agencies’ names are withheld from this viewer' }) namesWithheld: boolean;
   @ApiProperty({ description: 'About somebody for whom the viewer decides' }) isOther: boolean;
   @ApiProperty({ description: 'Goes with each call that changes something' }) formToken: string;

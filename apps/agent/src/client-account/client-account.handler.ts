@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConsentRecord, partiesOf, signStatement } from '#envelope';
-import { type AgencyId, AppError, type Clock, type ConsentId, numericDate } from '#kernel';
+import { type AgencyId, AppError, type Clock, type ConsentId, newEventId, numericDate, partyKindOf } from '#kernel';
 import { CLOCK } from '#platform';
 import { ActOnConsent } from '../act-on-consent/act-on-consent.handler.js';
 import { KnownConsents, toldConsents } from '../choose-basis/known-consents.js';
@@ -10,13 +10,16 @@ import { ExchangeStore } from '../infra/exchange-store.js';
 import { ProtectedClients } from '../infra/protected-clients.js';
 import { Directory } from '../look-up-directory/directory.js';
 import type { ConsentDto } from '../record-consent/consent.dto.js';
+import { ReportRules } from '../report-disclosures/report-rules.js';
 import { SeeClient } from '../see-client/see-client.handler.js';
 import { everyPseudonymOf, subjectOf } from '../send-message/seal-outgoing.js';
 import type { ServedAgency } from '../serve-agencies/served-agency.js';
-import type { Account, AccountMatter, Contact } from './account.js';
+import type { Account, AccountMatter, Contact, EmergencyLook } from './account.js';
 import { type About, type AccountSession, countOther, type Person } from './account-sessions.js';
 import { type Matter, mayWithdraw, readAccount } from './read-account.js';
 
+/** As whose look it stands in the agency's own tables and, by pseudonym, in the log. */
+const OWN_ACCOUNT = 'own account';
 /** The hub shows an account to who was identified at most 300 s ago; the rest is for the way there. */
 const SHOWN_WITHIN_S = 290;
 const ended = new Set([
@@ -44,6 +47,7 @@ export class ClientAccount {
     @Inject(ExchangeStore) private readonly exchanges: ExchangeStore,
     @Inject(ProtectedClients) private readonly protectedClients: ProtectedClients,
     @Inject(Directory) private readonly directory: Directory,
+    @Inject(ReportRules) private readonly rules: ReportRules,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -123,11 +127,13 @@ export class ClientAccount {
     await this.exchanges.recordLooks(
       agency.id,
       concerning.asked.map(({ exchangeId }) => exchangeId),
-      { system: 'own account', what: 'client account', at: this.clock.now() },
+      { system: OWN_ACCOUNT, what: 'client account', at: this.clock.now() },
     );
+    const emergencyLooks = await this.emergencyLooks(agency, about.subject);
     const telephoneOf = (id: AgencyId): string => names.get(id)?.telephone ?? '';
     return {
       ...concerning,
+      emergencyLooks: namesWithheld ? emergencyLooks.map(({ agency: _, ...look }) => look) : emergencyLooks,
       namesWithheld,
       isOther,
       matters: read.matters.map((matter): AccountMatter => {
@@ -138,6 +144,25 @@ export class ClientAccount {
           : { ...matter, withdraw, contacts: withdraw === 'elsewhere' ? contactsOf(matter, telephoneOf) : [] };
       }),
     };
+  }
+
+  /** As in the disclosure report that the agency gives without a reason; that it is given stands in the log. */
+  private async emergencyLooks(agency: ServedAgency, subject: About['subject']): Promise<EmergencyLook[]> {
+    const now = this.clock.now();
+    const decision = {
+      eventId: newEventId(),
+      agency: agency.id,
+      subject,
+      outcome: 'given',
+      worker: agency.workerPseudonym(OWN_ACCOUNT),
+      iat: numericDate(now),
+    } as const;
+    const given = await agency.hub.recordReport(await signStatement('report-decision', decision, agency.signingKey()));
+    const from = this.rules.withoutReasonFrom(partyKindOf(agency.id), now)?.getTime() ?? 0;
+    return given.emergencyLooks
+      .filter(({ at }) => Date.parse(at) >= from)
+      .map(({ at, agency: other, type, leafIndex }) => ({ at, agency: other, type, logIndex: leafIndex }))
+      .sort((a, b) => a.logIndex - b.logIndex);
   }
 
   private async askHub(agency: ServedAgency, session: AccountSession, about: About): Promise<unknown> {

@@ -6,11 +6,12 @@ import type { AccountDto } from './client-account.dto.js';
 
 /** The account as data. */
 export const shownAccount = (account: Account, { id }: ServedAgency, { formToken }: AccountSession): AccountDto => {
-  const { matters, asked, disclosures, namesWithheld, isOther } = account;
+  const { matters, asked, disclosures, emergencyLooks, namesWithheld, isOther } = account;
   return {
     consents: matters.map(shownMatter),
     asked: asked.map((one) => shownAsked(one, id, namesWithheld)),
     disclosures: disclosures.map((one) => shownDisclosure(one, namesWithheld)),
+    emergencyLooks: emergencyLooks.map((look) => ({ ...look })),
     namesWithheld,
     isOther,
     formToken,

@@ -375,6 +375,10 @@ export class FakeHub {
   }
 
   private addConsentRoutes(): void {
+    this.server.post('/v1/accounts', (request, reply) => {
+      this.caller(request, reply);
+      return { consents: [], links: [] };
+    });
     this.server.post('/v1/consents', (request, reply) => {
       this.caller(request, reply);
       const { record: token } = request.body as { record: string };

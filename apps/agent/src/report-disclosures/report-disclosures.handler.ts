@@ -128,8 +128,7 @@ export class ReportDisclosures {
     now: Date,
   ): { from: Date; until: Date; shown: (lines: Pick<DisclosureReport, 'disclosures' | 'processing'>) => Date } {
     const until = startOfDay(addDays(lastDay ?? dayInHelsinki(now), 1));
-    const years = this.rules.yearsWithoutReason(partyKindOf(agency.id));
-    const limit = years === undefined ? undefined : startOfDay(yearsBefore(dayInHelsinki(now), years));
+    const limit = this.rules.withoutReasonFrom(partyKindOf(agency.id), now);
     const wished = firstDay === undefined ? undefined : startOfDay(firstDay);
     if (wished && wished >= until)
       throw new AppError('MALFORMED', 'The period ends before it begins.', { field: 'from' });
@@ -167,13 +166,6 @@ const copied = ({ categories, ...rest }: ReportedDisclosure) => ({ ...rest, cate
 
 const byTime = (a: { readonly at: string }, b: { readonly at: string }): number =>
   a.at < b.at ? -1 : a.at > b.at ? 1 : 0;
-
-const yearsBefore = (day: string, years: number): string => {
-  const [year = 0, ...rest] = day.split('-');
-  const earlier = [String(Number(year) - years), ...rest].join('-');
-  // The 29th of February has no anniversary in most years.
-  return earlier.endsWith('-02-29') ? earlier.replace('-02-29', '-02-28') : earlier;
-};
 
 function disclosuresOf({ disclosures, asked, namesWithheld }: SeenClient): ReportedDisclosure[] {
   const purposes = new Map(asked.map(({ exchangeId, purpose }) => [exchangeId as string, purpose]));

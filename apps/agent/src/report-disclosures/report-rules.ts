@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dayInHelsinki, startOfDay } from '#calendar';
 import { AppError, type PartyKind, partyKinds } from '#kernel';
 
 interface Provided {
@@ -38,9 +39,10 @@ export class ReportRules {
     return this.rules.staffNames.some((rule) => rule.kind === kind);
   }
 
-  /** How many years back an account of this agency's own log goes without a reason; undefined: as far as there is anything. */
-  yearsWithoutReason(kind: PartyKind): number | undefined {
-    return this.rules.reasons.find((rule) => rule.kind === kind)?.olderThanYears;
+  /** From when on an account of this agency's own log goes without a reason; undefined: as far as there is anything. */
+  withoutReasonFrom(kind: PartyKind, now: Date): Date | undefined {
+    const years = this.rules.reasons.find((rule) => rule.kind === kind)?.olderThanYears;
+    return years === undefined ? undefined : startOfDay(yearsBefore(dayInHelsinki(now), years));
   }
 
   ground(code: string): ReportRefusalGround | undefined {
@@ -52,6 +54,13 @@ export class ReportRules {
     return this.rules.refusals.map(({ code }) => code);
   }
 }
+
+const yearsBefore = (day: string, years: number): string => {
+  const [year = 0, ...rest] = day.split('-');
+  const earlier = [String(Number(year) - years), ...rest].join('-');
+  // The 29th of February has no anniversary in most years.
+  return earlier.endsWith('-02-29') ? earlier.replace('-02-29', '-02-28') : earlier;
+};
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
