@@ -4,6 +4,7 @@ import { runAuditBench } from './audit/run-audit-bench.js';
 import { runSearchBench } from './audit/run-search-bench.js';
 import { runWitnessBench } from './audit/run-witness-bench.js';
 import { runExchangeBench } from './exchange/run-exchange-bench.js';
+import { runEvidenceBench } from './large-log/run-evidence-bench.js';
 import { runExportBench } from './large-log/run-export-bench.js';
 import { runFsckBench } from './large-log/run-fsck-bench.js';
 import { runRewrapBench } from './large-log/run-rewrap-bench.js';
@@ -14,6 +15,7 @@ const usage = `npm run bench -- exchange [--exchanges N] [--in-flight C] [--warm
 npm run bench -- permits [--few N] [--many N] [--batches N] [--json FILE]
 npm run bench -- fsck [--entries N] [--keep FOLDER] [--json FILE]    a log of 1,000,000, by \`kotovayla fsck\` wherever it lies
 npm run bench -- export [--entries N] [--of K] [--keep FOLDER] [--json FILE]    an agency's entries over HTTP, cut and resumed; the log into a folder
+npm run bench -- evidence [--entries N] [--json FILE]    evidence of a transfer and a tombstone, read over HTTP from a large log
 npm run bench -- rewrap [--entries N] [--keep FOLDER] [--json FILE]    an erasure, after which all others are wrapped anew
 npm run bench -- audit [--entries N] [--json FILE]    the log's appender, beside plain inserts of the same rows
 npm run bench -- search [--entries N] [--queries N] [--json FILE]    each kind of query over an appended log
@@ -68,6 +70,7 @@ if (process.argv[2] === 'search') process.exit(await runSearchBench(process.argv
 if (process.argv[2] === 'reconcile') process.exit(await runReconcileBench(process.argv.slice(3)));
 if (process.argv[2] === 'witnesses') process.exit(await runWitnessBench(process.argv.slice(3)));
 if (process.argv[2] === 'fsck') process.exit(await runFsckBench(process.argv.slice(3)));
+if (process.argv[2] === 'evidence') process.exit(await runEvidenceBench(process.argv.slice(3)));
 if (process.argv[2] === 'export') process.exit(await runExportBench(process.argv.slice(3)));
 if (process.argv[2] === 'rewrap') process.exit(await runRewrapBench(process.argv.slice(3)));
 
@@ -77,7 +80,9 @@ Logger.overrideLogger(['error']);
 const { positionals, values } = read();
 const [bench] = positionals;
 if (positionals.length !== 1 || (bench !== 'exchange' && bench !== 'permits'))
-  misused('Which bench? There are: exchange, permits, fsck, export, rewrap, audit, search, reconcile, witnesses');
+  misused(
+    'Which bench? There are: exchange, permits, fsck, evidence, export, rewrap, audit, search, reconcile, witnesses',
+  );
 
 process.exit(
   bench === 'permits'
