@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commitmentKeyOf, encodeOpaqueEntry, newEntrySecret, parseLogBody } from '#envelope';
 import { newEventId, unwrap } from '#kernel';
-import { MemoryTree, formatCheckpoint, leafHash, signCheckpoint } from '#merkle';
-import { prepareOpaque } from '../../apps/audit/src/append-entries/prepared-entry.js';
-import { plainProposal } from '../../apps/audit/src/append-entries/proposal.js';
-import { AuditGround, AuditInstance } from '../../apps/audit/src/testing/audit.fixture.js';
-import { directoryOf } from '../../apps/audit/src/testing/parties.fixture.js';
+import { MemoryTree, formatCheckpoint, formatProof, leafHash, signCheckpoint } from '#merkle';
+import { AuditGround } from '../../apps/audit/src/testing/audit.fixture.js';
 import { runCli } from '../../apps/cli/src/program.js';
+import { TestWitnesses } from '../../apps/cli/src/testing/witnesses.fixture.js';
+import { entriesOf, logOf } from './logged-entries.fixture.js';
 
 const size = 600;
 
@@ -20,16 +19,7 @@ describe('a log in the hub’s own database', () => {
   beforeEach(async () => {
     ground = await AuditGround.lay();
     folder = await mkdtemp(join(tmpdir(), 'fsck-database-'));
-    const instance = await AuditInstance.start(ground, directoryOf([]));
-    for (let entries = 0; entries < size; entries += 100) {
-      const batch = Array.from({ length: 100 }, () => {
-        const eventId = newEventId();
-        const body = { v: 1, eventId, type: 'message-delivered', at: new Date().toISOString(), assertedBy: 'hub' };
-        return prepareOpaque(unwrap(parseLogBody(body)), ground.kek);
-      });
-      await instance.appender.append(plainProposal(batch));
-    }
-    await instance.stop();
+    await logOf(ground, size);
   });
   afterEach(async () => {
     await ground.clear();
@@ -68,16 +58,20 @@ describe('a log in the hub’s own database', () => {
 
   it.each([7, 300, 590])('without the row of entry %i, deleted past the triggers, is told so', async (index) => {
     await pastTheTriggers('entry', `DELETE FROM audit.entry WHERE leaf_index = ${index}`);
-    expect(await faults()).toContain(`row-missing ${index}`);
-    expect((await faults()).every((fault) => fault.endsWith(` ${index}`) || !/\d/.test(fault))).toBe(true);
+    const named = await faults();
+    expect(named).toContain(`row-missing ${index}`);
+    // The tiles over it lack its hash, and with them every root since.
+    const others = named.filter((fault) => !/^(tile-missing|forked) /.test(fault));
+    expect(others.every((fault) => fault.endsWith(` ${index}`))).toBe(true);
   });
 
   it.each([7, 300, 590])('with a changed byte in entry %i is told so', async (index) => {
     const changed = 'set_byte(entry, 20, 1 + get_byte(entry, 20) % 255)';
     await pastTheTriggers('entry', `UPDATE audit.entry SET entry = ${changed} WHERE leaf_index = ${index}`);
     const named = await faults();
-    // In the last, unfinished bundle no stored tile bears witness: the root alone differs.
+    // In the last, unfinished bundle no stored tile bears witness: the body does, where its key is given.
     if (index < 512) expect(named).toEqual([`entry-changed ${index}`]);
+    else expect(await faults('--kek', ground.kekFile)).toEqual([`forked ${size}`, `body-changed ${index}`]);
     expect(await kotovayla('fsck', 'database')).toMatchObject({ ok: false });
   });
 
@@ -96,9 +90,48 @@ describe('a log in the hub’s own database', () => {
     expect(await faults()).toContain('index-reused 9');
   });
 
+  it('with two entries reordered is told both', async () => {
+    await pastTheTriggers(
+      'entry',
+      `UPDATE audit.entry SET entry = other.entry FROM audit.entry AS other
+       WHERE entry.leaf_index + other.leaf_index = 320 AND entry.leaf_index IN (20, 300)`,
+    );
+    expect(await faults()).toEqual(['entry-moved 20', 'entry-moved 300']);
+  });
+
+  it('that somebody keeps another branch of is told where that was signed, and which index was given again', async () => {
+    const { signer } = ground.logKey;
+    const entries = await entriesOf(ground);
+    const branch = MemoryTree.of(entries.with(77, entries[3]!).map((entry) => leafHash(entry)));
+    const head = formatCheckpoint({ origin: signer.name, size: 300, root: branch.root(300) });
+    const checkpoint = signCheckpoint(head, signer);
+    await writeFile(join(folder, 'branch'), checkpoint);
+    const proof = formatProof({ index: 77, proof: branch.inclusionProof(77, 300), checkpoint });
+    await writeFile(join(folder, '77.tlog-proof'), proof);
+    expect(await faults('--earlier', 'branch')).toEqual(['forked 300']);
+    expect(await faults('--earlier', '77.tlog-proof')).toEqual(['index-reused 77']);
+  });
+
+  it('that was taken back with its checkpoints is told from where on, by a checkpoint that was kept', async () => {
+    const { rows } = await ground.owner((client) =>
+      client.query<{ note: string }>('SELECT note FROM audit.checkpoint WHERE tree_size = $1', [size]),
+    );
+    await writeFile(join(folder, 'kept'), rows[0]!.note);
+    for (const table of ['entry_index', 'entry_secret', 'entry'])
+      await pastTheTriggers(table, `DELETE FROM audit.${table} WHERE leaf_index >= 500`);
+    await pastTheTriggers('checkpoint', 'DELETE FROM audit.checkpoint WHERE tree_size > 500');
+    await pastTheTriggers('tile', 'DELETE FROM audit.tile WHERE tile_level = 0 AND n = 1');
+    expect(await faults('--earlier', 'kept')).toContain('rolled-back 500');
+  });
+
+  it('whose checkpoint nobody cosigned is told its size, where a policy asks for witnesses', async () => {
+    await writeFile(join(folder, 'policy'), new TestWitnesses(ground.logKey.verifier).policyText);
+    expect(await faults('--policy', 'policy')).toEqual([`checkpoint-unwitnessed ${size}`]);
+  });
+
   it('without a stored tile is told so', async () => {
     await pastTheTriggers('tile', 'DELETE FROM audit.tile WHERE tile_level = 0 AND n = 1');
-    expect(await faults()).toContain('tile-missing');
+    expect(await faults()).toEqual(['tile-missing 256', 'tile-missing 0']);
   });
 
   it('with the tail cut off is told so', async () => {
@@ -145,10 +178,9 @@ describe('a log in the hub’s own database', () => {
     const eventId = newEventId();
     const body = { v: 1, eventId, type: 'message-delivered', at: new Date().toISOString(), assertedBy: 'hub' };
     const unnumbered = encodeOpaqueEntry(eventId, unwrap(parseLogBody(body)), commitmentKeyOf(newEntrySecret()));
+    const entries = await entriesOf(ground);
     await ground.owner(async (client) => {
-      const text = 'SELECT entry FROM audit.entry ORDER BY leaf_index';
-      const { rows } = await client.query<{ entry: Buffer }>(text);
-      const tree = MemoryTree.of([...rows.map(({ entry }) => entry), unnumbered].map((entry) => leafHash(entry)));
+      const tree = MemoryTree.of([...entries, unnumbered].map((entry) => leafHash(entry)));
       const head = { origin: signer.name, size: tree.size, root: tree.root() };
       const note = signCheckpoint(formatCheckpoint(head), signer);
       await client.query('INSERT INTO audit.entry (leaf_index, event_id, entry) VALUES ($1, $2::uuid, $3)', [

@@ -43,7 +43,10 @@ export type FaultKind = keyof typeof faultCodes;
 export interface LogFault {
   readonly kind: FaultKind;
   readonly code: ErrorCode;
-  /** Index in the log of the entry concerned. */
+  /**
+   * Index in the log of the entry concerned, of several the first. Of a checkpoint its size: the fault lies before that entry, and
+   * nothing but another copy of the log could tell where.
+   */
   readonly index?: number;
   /** Of that entry, where it can be read. */
   readonly eventId?: string;

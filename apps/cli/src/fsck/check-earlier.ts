@@ -52,9 +52,9 @@ async function checkGrowth(
   }
   const get = await readNodes(rootNodes(earlier.size), checkpoint.size, (path) => files.read(path));
   if (assembleRoot(earlier.size, get).equals(earlier.root)) return [];
-  const index = folder && (await firstDifference(files, checkpoint.size, folder, earlier.size));
+  const index = (folder && (await firstDifference(files, checkpoint.size, folder, earlier.size))) ?? earlier.size;
   const detail = `At ${earlier.size} entries the log had another root: two branches under one key.`;
-  return [faultOf('forked', detail, { ...place, ...(index !== undefined && { index }) })];
+  return [faultOf('forked', detail, { ...place, index })];
 }
 
 /** The proof tells which leaf stood at its index, though not what it was. */

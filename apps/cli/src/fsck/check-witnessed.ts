@@ -48,11 +48,13 @@ export async function checkWitnessed(
     const recomputed = await rootAt(size, log);
     if (!recomputed.ok) return { faults: [faultOf('tile-missing', recomputed.error.detail)] };
     if (!recomputed.value.equals(root))
-      return { faults: [faultOf('forked', `At ${size} entries witnesses cosigned another root.`, { path })] };
+      return {
+        faults: [faultOf('forked', `At ${size} entries witnesses cosigned another root.`, { path, index: size })],
+      };
     return { witnessed: judged.value, faults: [] };
   }
   const detail = 'No checkpoint has the cosignatures that the policy asks for.';
-  return { faults: [faultOf('checkpoint-unwitnessed', detail, { path: checkpointFile })] };
+  return { faults: [faultOf('checkpoint-unwitnessed', detail, { path: checkpointFile, index: checkpoint.size })] };
 }
 
 /** By the tiles, as far as they are there. */

@@ -118,7 +118,7 @@ describe('each fault is found by its name', () => {
 
   it('missing tile', async () => {
     await rm(join(folder.path, tilePath(1, 0, 2)));
-    expect(await faults()).toEqual(['tile-missing']);
+    expect(await faults()).toEqual(['tile-missing 0']);
   });
 
   it('dropped tail', async () => {
@@ -162,7 +162,7 @@ describe('each fault is found by its name', () => {
   it('forked, against a kept checkpoint, and with a kept export from which entry on', async () => {
     const branch = MemoryTree.of(log.entries.with(77, log.entries[3]!).map(leafHash));
     const note = log.checkpointWith(300, branch.root(300));
-    expect(await faults(await keep('branch', note))).toEqual(['forked']);
+    expect(await faults(await keep('branch', note))).toEqual(['forked 300']);
 
     const kept = await log.export(join(temporary, 'branch-export'), 300);
     await kept.write(checkpointFile, note);

@@ -24,14 +24,15 @@ export async function* readChunks(files: LogFiles, size: number, faults: FaultLi
 
 async function readTile(files: LogFiles, n: number, width: number, faults: FaultList): Promise<Buffer[] | undefined> {
   const path = tilePath(0, n, width);
+  const place = { path, index: n * tileWidth };
   const bytes = await files.read(path);
   if (bytes === undefined) {
-    faults.add(faultOf('tile-missing', `The tile with the hashes of ${places(n, width)} is missing.`, { path }));
+    faults.add(faultOf('tile-missing', `The tile with the hashes of ${places(n, width)} is missing.`, place));
     return undefined;
   }
   const tile = decodeTile(bytes, width);
   if (tile.ok) return tile.value;
-  faults.add(faultOf('tile-changed', `The tile with the hashes of ${places(n, width)} has another length.`, { path }));
+  faults.add(faultOf('tile-changed', `The tile with the hashes of ${places(n, width)} has another length.`, place));
   return undefined;
 }
 

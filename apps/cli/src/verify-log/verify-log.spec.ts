@@ -182,7 +182,7 @@ describe('entries that were', () => {
   it('dropped with their bundle and its tile are named as the tail', async () => {
     await rm(join(folder.path, bundlePath(1)));
     await rm(join(folder.path, tilePath(0, 1, widthAt(1, size))));
-    expect(await faults()).toEqual(['tile-missing', 'tail-missing 256']);
+    expect(await faults()).toEqual(['tile-missing 256', 'tail-missing 256']);
   });
 
   it('dropped with the last bundle are named by it where its tile is there', async () => {
