@@ -604,6 +604,14 @@ describe('misuse', () => {
       }
       expect((await ours()).map(({ retries }) => retries)).toEqual([1, 1]);
       expect(JSON.stringify(await listed())).not.toContain(word);
+      for (const { record } of found) {
+        const ended = ['--operator', 'Olli Operaattori', '--reason', 'no record at all'];
+        expect(await operator('set-aside', 'discard', record, '--hash', hash, ...ended)).toMatchObject({
+          code: 0,
+          data: { record, result: 'discarded' },
+        });
+      }
+      expect(await ours()).toEqual([]);
     });
   });
 

@@ -43,6 +43,7 @@ import {
   grpcServer,
   loadOrCreateServiceKey,
   readWitnessPolicy,
+  watchOutbox,
   watchSetAside,
 } from '#platform';
 import { Appender } from './append-entries/appender.js';
@@ -140,6 +141,7 @@ class AuditConnections implements OnApplicationBootstrap, OnApplicationShutdown 
     this.collector?.start();
     this.readiness.warn(async () => this.collector?.warnings() ?? []);
     watchSetAside(this.readiness, () => quarantined(this.database));
+    watchOutbox(this.readiness, () => this.relay.heldBackMs());
     watchErasure(this.readiness, this.erasureRuns);
     this.relay.start();
     this.forgetting.start();
@@ -431,9 +433,15 @@ export class AuditModule {
         },
         {
           provide: SET_ASIDE,
-          inject: [Database, FactConsumer, LOGGER],
-          useFactory: (database: Database, consumer: FactConsumer, logger: Logger) =>
-            new SetAsideFacts(database, consumer, logger),
+          inject: [Database, FactConsumer, LOGGER, Appender, EntryKek, CLOCK],
+          useFactory: (
+            database: Database,
+            consumer: FactConsumer,
+            logger: Logger,
+            appender: Appender,
+            kek: EntryKek,
+            clock: Clock,
+          ) => new SetAsideFacts(database, consumer, logger, { appender, kek, clock }),
         },
         {
           provide: ReleaseHandler,

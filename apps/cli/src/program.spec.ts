@@ -64,6 +64,20 @@ describe('exit codes', () => {
     ['a vault without its agency', ['log', 'export', 'export', '--vault', 'v']],
     ['an address that stands nowhere', ['agency', 'list']],
     ['a discard without a reason', ['parked', 'discard', '7']],
+    [
+      'an end of a record without its hash',
+      [
+        'set-aside',
+        'discard',
+        'exchange/quarantine/12',
+        '--operator',
+        'A',
+        '--reason',
+        'b',
+        '--exchange',
+        '127.0.0.1:9',
+      ],
+    ],
     ['a record that is none', ['set-aside', 'retry', 'exchange/12', '--exchange', '127.0.0.1:9']],
     ['a service that sets nothing aside', ['set-aside', 'list', '--service', 'gateway']],
   ])('2 for %s', (_, args) =>

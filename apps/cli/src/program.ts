@@ -225,7 +225,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     consuming(setAside.command('list'))
       .description('where each came from and why it is set aside, never what it says')
       .addOption(new Option('--service <names...>').choices(consumingServices).default([...consumingServices]))
-      .option('--taken', 'also those that have left quarantine by a retry'),
+      .option('--taken', 'also those that have ended, by a retry or a discard'),
     async ({ options, hub }) => {
       const { listSetAside } = await import('./list-set-aside/list-set-aside.js');
       const addresses = options.service.map(async (name) => [name, await hub.get(name)] as const);
@@ -239,6 +239,19 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     const { retrySetAside } = await import('./retry-set-aside/retry-set-aside.js');
     const [names] = retrySome.processedArgs as [string[]];
     return retrySetAside(names.map(parseRecordName), (service) => hub.get(service));
+  });
+
+  const discardOne = consuming(setAside.command('discard'))
+    .description('end one without its effect; who and why stand in the log')
+    .argument('<record>', 'such as exchange/quarantine/12')
+    .requiredOption('--hash <sha256>', 'of the record, as listed')
+    .requiredOption('--operator <name>', 'who ends it')
+    .requiredOption('--reason <text>', 'no personal data');
+  run<HubFlags & { hash: string; operator: string; reason: string }>(discardOne, async ({ options, hub }) => {
+    const { discardSetAside } = await import('./discard-set-aside/discard-set-aside.js');
+    const record = parseRecordName(firstArgument(discardOne));
+    const { hash, operator, reason } = options;
+    return discardSetAside(record, { hash, operator, reason }, await hub.get(record.service));
   });
 
   const auditor = program.command('auditor').description('keys of auditors, which no agent holds');

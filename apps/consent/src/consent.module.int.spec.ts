@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { allTopics, AuditEvent, ConsentEvent, ConsentServiceClient, topics } from '#contracts';
-import { type Clock, newConsentId, newEventId } from '#kernel';
+import { allTopics, AuditEvent, ConsentEvent, ConsentServiceClient, SetAsideServiceClient, topics } from '#contracts';
+import { type Clock, newConsentId, newEventId, sha256 } from '#kernel';
 import { createTopics, KafkaLog, type LogMessage } from '#messaging';
 import {
   createLogger,
@@ -204,6 +204,32 @@ describe('the consent service', () => {
       });
       return rows[0]?.leaf === '7';
     });
+  });
+
+  it('ends what an operator gives up of what it set aside, and tells the log', async () => {
+    const operator = grpcClient(SetAsideServiceClient, config.GRPC_ADDRESS, { deadlineMs: 30_000 });
+    try {
+      const noRecord = Buffer.from([0x0a, 0xff, 0x01]);
+      await log.publish(topics.auditEvents, [{ key: 'k', value: noRecord }]);
+      const hash = sha256(noRecord);
+      const found = async () =>
+        (await operator.listSetAside({ limit: 0, taken: false })).records.find((record) => record.hash === hash);
+      await until('the record', async () => (await found()) !== undefined);
+      const { place, id } = (await found())!;
+      const why = { operator: 'Olli Operaattori', reason: 'no record at all' };
+      const { eventId } = await operator.discardSetAside({ place, id, hash, ...why });
+      const { rows } = await owner.query<{ payload: Buffer }>({
+        text: 'SELECT payload FROM consent.outbox WHERE event_id = $1',
+        values: [eventId],
+      });
+      expect(ConsentEvent.decode(rows[0]!.payload).log).toMatchObject({
+        type: 'consent-record-discarded',
+        evidence: [{ kind: 'discard' }],
+      });
+      expect(await found()).toBeUndefined();
+    } finally {
+      operator.close();
+    }
   });
 
   it('stops deciding when the directory is silent for ten seconds, and says so', async () => {

@@ -36,6 +36,7 @@ import {
   type Logger,
   Readiness,
   type ServiceOptions,
+  watchOutbox,
   watchSetAside,
 } from '#platform';
 import { ActOnConsent } from './act-on-consent/act-on-consent.handler.js';
@@ -84,6 +85,7 @@ class ConsentConnections implements OnApplicationBootstrap, OnApplicationShutdow
     this.readiness.require('log-replayed', () => this.replay.caughtUp);
     this.directory.start();
     watchSetAside(this.readiness, () => this.setAside.count());
+    watchOutbox(this.readiness, () => this.relay.heldBackMs());
     await this.log.connect();
     await this.log.assertTopics([topics.consentEvents, topics.auditEvents]);
     this.relay.start();
@@ -142,9 +144,20 @@ export class ConsentModule {
         },
         {
           provide: SET_ASIDE,
-          inject: [Database, LoggedConsumer],
-          useFactory: ({ pool }: Database, logged: LoggedConsumer) =>
-            new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [logged] }),
+          inject: [Database, LoggedConsumer, Outbox, OutboxRelay],
+          useFactory: ({ pool }: Database, logged: LoggedConsumer, outbox: Outbox, relay: OutboxRelay) =>
+            new SetAsideRecords({
+              pool,
+              schema: SCHEMA,
+              inboxes: [logged],
+              told: {
+                outbox,
+                topic: topics.consentEvents,
+                type: 'consent-record-discarded',
+                encode: (log) => ConsentEvent.encode({ log, state: '', parties: [] }).finish(),
+                afterCommit: () => relay.wake(),
+              },
+            }),
         },
         {
           provide: AUDIT,

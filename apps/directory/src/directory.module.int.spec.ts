@@ -3,9 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { allTopics, AuditEvent, DirectoryEvent, DirectoryServiceClient, type RouteRequest, topics } from '#contracts';
+import {
+  allTopics,
+  AuditEvent,
+  DirectoryEvent,
+  DirectoryServiceClient,
+  type RouteRequest,
+  SetAsideServiceClient,
+  topics,
+} from '#contracts';
 import type { ClearRecord } from '#envelope';
-import { systemClock } from '#kernel';
+import { sha256, systemClock } from '#kernel';
 import { createTopics, KafkaLog } from '#messaging';
 import {
   createLogger,
@@ -233,6 +241,32 @@ describe('the directory service', () => {
       await expect(route({ day: 'today' })).rejects.toMatchObject({ code: 'MALFORMED' });
       await expect(route({ duty: '', category: 99 })).rejects.toMatchObject({ code: 'MALFORMED' });
     });
+  });
+
+  it('ends what an operator gives up of what it set aside, and tells the log', async () => {
+    const operator = grpcClient(SetAsideServiceClient, config.GRPC_ADDRESS, { deadlineMs: 30_000 });
+    try {
+      const noRecord = Buffer.from([0x0a, 0xff, 0x01]);
+      await log.publish(topics.auditEvents, [{ key: 'k', value: noRecord }]);
+      const hash = sha256(noRecord);
+      const found = async () =>
+        (await operator.listSetAside({ limit: 0, taken: false })).records.find((record) => record.hash === hash);
+      await until('the record', async () => (await found()) !== undefined);
+      const { place, id } = (await found())!;
+      const why = { operator: 'Olli Operaattori', reason: 'no record at all' };
+      const { eventId } = await operator.discardSetAside({ place, id, hash, ...why });
+      const { rows } = await owner.query<{ payload: Buffer }>({
+        text: 'SELECT payload FROM directory.outbox WHERE event_id = $1',
+        values: [eventId],
+      });
+      expect(DirectoryEvent.decode(rows[0]!.payload).log).toMatchObject({
+        type: 'directory-record-discarded',
+        evidence: [{ kind: 'discard' }],
+      });
+      expect(await found()).toBeUndefined();
+    } finally {
+      operator.close();
+    }
   });
 
   it('refuses with codes that reach the caller', async () => {

@@ -41,6 +41,7 @@ import {
   type Logger,
   Readiness,
   type ServiceOptions,
+  watchOutbox,
   watchSetAside,
 } from '#platform';
 import { ConfirmKeys } from './confirm-keys/confirm-keys.handler.js';
@@ -88,6 +89,7 @@ class DirectoryConnections implements OnApplicationBootstrap, OnApplicationShutd
     this.readiness.require('kafka', () => this.log.health().connected);
     this.readiness.require('snapshot', () => this.feed.checked);
     watchSetAside(this.readiness, () => this.setAside.count());
+    watchOutbox(this.readiness, () => this.relay.heldBackMs());
     await this.log.connect();
     await this.log.assertTopics([topics.directoryEvents, topics.auditEvents]);
     this.catalogue.recorded = await recordCatalogue(this.reference, this.database, this.outbox, this.clock);
@@ -158,9 +160,20 @@ export class DirectoryModule {
         },
         {
           provide: SET_ASIDE,
-          inject: [Database, LoggedConsumer],
-          useFactory: ({ pool }: Database, logged: LoggedConsumer) =>
-            new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [logged] }),
+          inject: [Database, LoggedConsumer, Outbox, OutboxRelay],
+          useFactory: ({ pool }: Database, logged: LoggedConsumer, outbox: Outbox, relay: OutboxRelay) =>
+            new SetAsideRecords({
+              pool,
+              schema: SCHEMA,
+              inboxes: [logged],
+              told: {
+                outbox,
+                topic: topics.directoryEvents,
+                type: 'directory-record-discarded',
+                encode: (log) => DirectoryEvent.encode({ log }).finish(),
+                afterCommit: () => relay.wake(),
+              },
+            }),
         },
         {
           provide: AUDIT,

@@ -8,6 +8,7 @@ import {
   MESSAGE_LOG,
   type MessageLog,
   messagingProviders,
+  Outbox,
   OutboxReconciler,
   OutboxRelay,
   ParkedMessages,
@@ -28,6 +29,7 @@ import {
   grpcClient,
   grpcServer,
   loadOrCreateServiceKey,
+  watchOutbox,
   watchSetAside,
 } from '#platform';
 import { AskForReceipts } from './confirm-logged/ask-for-receipts.js';
@@ -263,14 +265,39 @@ export class ExchangeModule {
         },
         {
           provide: SET_ASIDE,
-          inject: [Database, SubmissionsConsumer, AuditEventsConsumer, ConsentEventsConsumer, GatewayRefusalsConsumer],
+          inject: [
+            Database,
+            SubmissionsConsumer,
+            AuditEventsConsumer,
+            ConsentEventsConsumer,
+            GatewayRefusalsConsumer,
+            Outbox,
+            ParkMessages,
+            AFTER_COMMIT,
+          ],
           useFactory: (
             { pool }: Database,
             { inbox }: SubmissionsConsumer,
             auditEvents: AuditEventsConsumer,
             consentEvents: ConsentEventsConsumer,
             refusals: GatewayRefusalsConsumer,
-          ) => new SetAsideRecords({ pool, schema: SCHEMA, inboxes: [inbox, auditEvents, consentEvents, refusals] }),
+            outbox: Outbox,
+            park: ParkMessages,
+            afterCommit: () => void,
+          ) =>
+            new SetAsideRecords({
+              pool,
+              schema: SCHEMA,
+              inboxes: [inbox, auditEvents, consentEvents, refusals],
+              told: {
+                outbox,
+                topic: topics.exchangeEvents,
+                type: 'exchange-record-discarded',
+                encode: (log) => ExchangeEvent.encode({ log }).finish(),
+                onParkedDiscarded: (client, message) => park.discarded(client, message),
+                afterCommit,
+              },
+            }),
         },
         {
           provide: ReadMailbox,
@@ -442,6 +469,8 @@ export const serviceOptions: ServiceOptions<ExchangeConfig> = {
     readiness.require('outbox', () => backpressure.isOpen());
     const setAside = app.get<SetAsideRecords>(SET_ASIDE);
     watchSetAside(readiness, () => setAside.count());
+    const relay = app.get(OutboxRelay);
+    watchOutbox(readiness, () => relay.heldBackMs());
     await log.connect();
   },
 };

@@ -61,7 +61,7 @@ describe('from one service’s outbox over Kafka into another’s state', () => 
     pool = new pg.Pool({ connectionString: database.url, max: 12 });
     pool.on('error', () => undefined);
     await pool.query('CREATE SCHEMA exchange; CREATE SCHEMA audit');
-    for (const statement of [...outboxTable('exchange'), ...inboxTable('audit'), ...setAsideRetries('audit')])
+    for (const statement of [...outboxTable('exchange'), ...inboxTable('audit'), ...setAsideRetries('audit').up])
       await pool.query(statement);
     await pool.query('CREATE TABLE audit.effect (id bigserial PRIMARY KEY, exchange text, number int)');
     await createTopics(brokers, [TOPIC], { replication: 1, prefix: topicPrefix });

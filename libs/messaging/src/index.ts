@@ -8,12 +8,14 @@ export type {
   OffsetJump,
   QuarantinedMessage,
 } from './inbox/inbox-handler.js';
-export { inboxTable, setAsideRetries } from './inbox/inbox-table.js';
+export { checkDiscard, discardEvidence, discardToken } from './inbox/discarded-record.js';
+export type { Discard, SetAsidePlace } from './inbox/discarded-record.js';
+export { inboxTable, setAsideDiscards, setAsideRestrictions, setAsideRetries } from './inbox/inbox-table.js';
 export { LoggedConsumer } from './inbox/logged-consumer.js';
 export { ParkedMessages } from './inbox/parked-messages.js';
 export type { DiscardedMessage, ListedMessage, ParkedMessage, ParkedMessagesOptions } from './inbox/parked-messages.js';
 export { SetAsideRecords } from './inbox/set-aside-records.js';
-export type { SetAsideDesk, SetAsidePlace, SetAsideRecord } from './inbox/set-aside-records.js';
+export type { EndedRecord, SetAsideDesk, SetAsideRecord } from './inbox/set-aside-records.js';
 export * from './log/create-topics.js';
 export { InMemoryLog } from './log/in-memory-log.js';
 export type { KafkaConnection } from './log/kafka-client.js';

@@ -19,5 +19,6 @@ export {
   callingService,
 } from './service-calls.js';
 export * from './service-key.js';
+export { watchOutbox } from './watch-outbox.js';
 export { watchSetAside } from './watch-set-aside.js';
 export * from './witness-policy.js';

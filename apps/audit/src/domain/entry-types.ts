@@ -60,6 +60,7 @@ const auditsOwn: ReadonlySet<string> = new Set([
   'log-search',
   'report-given',
   'report-refused',
+  'log-record-discarded',
   'hub-key',
   'hub-key-destroyed',
   'clear-list',
@@ -69,7 +70,7 @@ const auditsOwn: ReadonlySet<string> = new Set([
 const typesOfTopic: Readonly<Partial<Record<Topic, RegExp>>> = {
   [topics.exchangeEvents]: /^(message|exchange)-[a-z-]+$/,
   [topics.consentEvents]: /^(consent-[a-z-]+|subject-linked|decider-excluded|basis-asked|account-shown)$/,
-  [topics.directoryEvents]: /^((agency|key|responsibility|contact)-[a-z-]+|catalogue)$/,
+  [topics.directoryEvents]: /^((agency|key|responsibility|contact|directory)-[a-z-]+|catalogue)$/,
   [topics.gatewayRefusals]: /^edge-refused$/,
 };
 

@@ -25,5 +25,5 @@ export function topicOfFact(producer: ReconcilingTopic, type: string): Topic | u
 export const typesOfProducer: Readonly<Record<ReconcilingTopic, RegExp>> = {
   [topics.exchangeEvents]: /^(message|exchange|release|edge)-/,
   [topics.consentEvents]: /^(consent|subject|decider|basis|account)-/,
-  [topics.directoryEvents]: /^(agency|key|responsibility|contact|catalogue)/,
+  [topics.directoryEvents]: /^(agency|key|responsibility|contact|catalogue|directory)/,
 };

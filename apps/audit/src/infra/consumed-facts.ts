@@ -1,6 +1,9 @@
-import type { LogMessage, SetAsideRecord } from '#messaging';
+import type { Discard, LogMessage, SetAsideRecord } from '#messaging';
 import type { Queryable } from '#platform';
 import { auditSchema as s } from './schema.js';
+
+/** Of what lies in quarantine: what has not ended. */
+const open = 'taken_at IS NULL AND discarded_at IS NULL';
 
 /** What could not be read as a fact, raw, for an operator. The same sent again is kept once. */
 export async function quarantine(
@@ -42,7 +45,7 @@ export async function quarantined(
     name: `${s}.quarantined`,
     text: `SELECT topic AS consumer, 'quarantine' AS place, count(*)::int AS count,
                   (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int AS lately
-           FROM ${s}.quarantine WHERE taken_at IS NULL GROUP BY topic ORDER BY topic`,
+           FROM ${s}.quarantine WHERE ${open} GROUP BY topic ORDER BY topic`,
   });
   return rows;
 }
@@ -56,22 +59,33 @@ export async function listQuarantined(
     name: `${s}.list-quarantined`,
     text: `SELECT 'quarantine' AS place, id::text, topic AS consumer, topic, partition, kafka_offset::text AS "offset",
                   quarantined_at AS "setAsideAt", failure AS code, retries, taken_at AS "takenAt",
+                  discarded_at AS "discardedAt", coalesce(discarded_by, '') AS "discardedBy",
+                  coalesce(discard_reason, '') AS reason,
                   rtrim(translate(encode(sha256(value), 'base64'), '+/', '-_'), '=') AS hash
-           FROM ${s}.quarantine WHERE taken_at IS NULL OR $1::boolean
+           FROM ${s}.quarantine WHERE ${open} OR $1::boolean
            ORDER BY quarantined_at, quarantine.id LIMIT $2`,
     values: [taken, limit],
   });
   return rows;
 }
 
+export interface QuarantinedFact {
+  readonly topic: string;
+  readonly partition: number;
+  readonly message: LogMessage;
+  readonly failure: string;
+  readonly taken: boolean;
+  readonly discarded: boolean;
+}
+
 /** Undefined where there is none. */
-export async function quarantinedFact(
-  client: Queryable,
-  id: string,
-): Promise<{ readonly topic: string; readonly message: LogMessage; readonly taken: boolean } | undefined> {
+export async function quarantinedFact(client: Queryable, id: string): Promise<QuarantinedFact | undefined> {
   if (!/^[1-9][0-9]{0,17}$/.test(id)) return undefined;
   const { rows } = await client.query<{
     topic: string;
+    partition: number;
+    failure: string;
+    discarded: boolean;
     offset: string;
     key: string;
     value: Buffer;
@@ -79,14 +93,30 @@ export async function quarantinedFact(
     taken: boolean;
   }>({
     name: `${s}.quarantined-fact`,
-    text: `SELECT topic, kafka_offset::text AS "offset", key, value, quarantined_at AS at, taken_at IS NOT NULL AS taken
+    text: `SELECT topic, partition, kafka_offset::text AS "offset", key, value, failure, quarantined_at AS at,
+                  taken_at IS NOT NULL AS taken, discarded_at IS NOT NULL AS discarded
            FROM ${s}.quarantine WHERE id = $1`,
     values: [id],
   });
   const row = rows[0];
   if (!row) return undefined;
-  const { topic, offset, key, value, at, taken } = row;
-  return { topic, message: { offset: BigInt(offset), key, value, headers: {}, timestamp: at }, taken };
+  const { offset, key, value, at, ...fact } = row;
+  return { ...fact, message: { offset: BigInt(offset), key, value, headers: {}, timestamp: at } };
+}
+
+/** One that was ended before keeps its first reason. */
+export async function quarantineDiscarded(
+  client: Queryable,
+  id: string,
+  { operator, reason }: Pick<Discard, 'operator' | 'reason'>,
+  at: Date,
+): Promise<void> {
+  await client.query({
+    name: `${s}.quarantine-discarded`,
+    text: `UPDATE ${s}.quarantine SET discarded_at = $2, discarded_by = $3, discard_reason = $4
+           WHERE id = $1 AND discarded_at IS NULL`,
+    values: [id, at, operator, reason],
+  });
 }
 
 /** @param failure undefined once it has its leaf */

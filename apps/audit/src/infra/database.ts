@@ -19,6 +19,7 @@ import {
   WaitingErasures1764162000001,
   waitingErasureRestrictions,
 } from './migrations/16-waiting-erasures.migration.js';
+import { DiscardSetAside1764163000001 } from './migrations/17-discard-set-aside.migration.js';
 import { auditSchema } from './schema.js';
 
 export const databaseSpec: DatabaseSpec = {
@@ -40,6 +41,7 @@ export const databaseSpec: DatabaseSpec = {
     ChainRuns1764160000001,
     RetrySetAside1764161000001,
     WaitingErasures1764162000001,
+    DiscardSetAside1764163000001,
   ],
   restrictions: [
     ...logRestrictions,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DirectoryEvent, ExchangeEvent, type LogRecord, topics } from '#contracts';
-import { sha256 } from '#kernel';
+import { sha256, systemClock } from '#kernel';
 import type { LogMessage } from '#messaging';
 import { SetAsideFacts } from './set-aside-facts.js';
 import { quarantined } from '../infra/consumed-facts.js';
@@ -78,7 +78,12 @@ describe('a fact of which no entry can be made', () => {
   });
 
   describe('in quarantine', () => {
-    const desk = () => new SetAsideFacts(audit.database, audit.consumer, audit.logger);
+    const desk = () =>
+      new SetAsideFacts(audit.database, audit.consumer, audit.logger, {
+        appender: audit.appender,
+        kek: ground.kek,
+        clock: systemClock,
+      });
     const owner = (text: string) => ground.owner((client) => client.query(text));
     /** The database refuses facts of one number, until it is mended. */
     beforeEach(async () => {
@@ -131,8 +136,48 @@ describe('a fact of which no entry can be made', () => {
       expect(all.find(({ id }) => id === record.id)?.takenAt).toEqual(expect.any(Date));
     });
 
+    it('is ended by an operator with an entry of the log, once, under its first reason', async () => {
+      const { unusable, record } = await setAsideNow();
+      const before = await setAside(topics.exchangeEvents);
+      const why = { operator: 'Olli Operaattori', reason: 'number beyond what the column takes' };
+      const discard = { hash: record.hash, ...why };
+      const { result, eventId } = await desk().discard('quarantine', record.id, discard);
+      expect(result).toBe('discarded');
+      expect(await setAside(topics.exchangeEvents)).toBe(before - 1);
+      expect(await desk().discard('quarantine', record.id, { ...discard, reason: 'another' })).toEqual({
+        result: 'discarded',
+        eventId: '',
+      });
+      await mend();
+      expect(await desk().retry('quarantine', record.id)).toEqual({ result: 'discarded', code: '' });
+      expect(await logged([unusable])).toEqual([]);
+      const all = await desk().list({ taken: true, limit: 500 });
+      expect(all.find(({ id }) => id === record.id)).toMatchObject({
+        discardedBy: why.operator,
+        reason: why.reason,
+        takenAt: null,
+      });
+      const { rows } = await ground.owner((client) =>
+        client.query<{ type: string }>(
+          `SELECT type FROM audit.entry JOIN audit.entry_index USING (leaf_index) WHERE event_id = $1::uuid`,
+          [eventId],
+        ),
+      );
+      expect(rows).toEqual([{ type: 'log-record-discarded' }]);
+    });
+
+    it('is not ended by the hash of another one', async () => {
+      const { record } = await setAsideNow();
+      const before = await setAside(topics.exchangeEvents);
+      const discard = { hash: sha256('another'), operator: 'A', reason: 'b' };
+      await expect(desk().discard('quarantine', record.id, discard)).rejects.toMatchObject({ code: 'CONFLICT' });
+      expect(await setAside(topics.exchangeEvents)).toBe(before);
+    });
+
     it.each([['999999'], ['no id']])('is not found by %s', async (id) => {
       await expect(desk().retry('quarantine', id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      const discard = { hash: sha256('x'), operator: 'A', reason: 'b' };
+      await expect(desk().discard('quarantine', id, discard)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
   });
 

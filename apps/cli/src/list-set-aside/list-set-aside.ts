@@ -16,23 +16,31 @@ export async function listSetAside(
   const lists = await Promise.all(
     [...addresses].map(async ([service, address]) => {
       const { records } = await withSetAside(address, (client) => client.listSetAside({ limit: mostListed, taken }));
-      return records.map(({ place, id, setAsideAt, takenAt, ...record }) => ({
+      return records.map(({ place, id, setAsideAt, takenAt, discardedAt, discardedBy, reason, ...record }) => ({
         record: recordName({ service, place, id }),
         ...record,
         setAsideAt: setAsideAt?.toISOString(),
         ...(takenAt && { takenAt: takenAt.toISOString() }),
+        ...(discardedAt && { discardedAt: discardedAt.toISOString(), discardedBy, reason }),
       }));
     }),
   );
   const records = lists.flat();
-  const rows = records.map(({ record, topic, partition, offset, setAsideAt = '', code, hash, retries, takenAt }) => [
-    record,
-    `${topic}/${partition} at ${offset}`,
-    setAsideAt,
-    code,
-    hash,
-    takenAt === undefined ? String(retries) : `${retries}, taken ${takenAt}`,
-  ]);
+  const rows = records.map(
+    ({ record, topic, partition, offset, setAsideAt = '', code, hash, retries, takenAt, ...ended }) => [
+      record,
+      `${topic}/${partition} at ${offset}`,
+      setAsideAt,
+      code,
+      hash,
+      String(retries),
+      takenAt !== undefined
+        ? `taken ${takenAt}`
+        : 'discardedAt' in ended
+          ? `discarded ${ended.discardedAt} by ${ended.discardedBy}: ${ended.reason}`
+          : '',
+    ],
+  );
   const full = lists.some((list) => list.length === mostListed);
   return {
     ok: true,
@@ -41,7 +49,7 @@ export async function listSetAside(
       records.length === 0
         ? ['Nothing is set aside.']
         : [
-            ...tableLines(['record', 'from', 'set aside', 'code', 'SHA-256', 'retries'], rows),
+            ...tableLines(['record', 'from', 'set aside', 'code', 'SHA-256', 'retries', 'end'], rows),
             ...(full ? [`Of each service its oldest ${mostListed}.`] : []),
           ],
   };

@@ -9,10 +9,11 @@ const meanings: Readonly<Record<string, string>> = {
   waits: 'waits in the queue of its exchange and is tried by itself',
   refused: 'stays set aside: its cause is still there',
   failed: 'could not be tried',
+  discarded: 'was ended by an operator: nothing is tried',
   late: 'stays set aside: nobody can tell any more whether its event was taken meanwhile',
 };
 
-const unsuccessful = ['refused', 'late', 'failed'];
+const unsuccessful = ['refused', 'late', 'discarded', 'failed'];
 
 /**
  * Tries records again that were set aside, in this order, by the consumer that could not work on them. Repeating is harmless.

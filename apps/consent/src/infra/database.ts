@@ -1,4 +1,4 @@
-import { outboxRestrictions } from '#messaging';
+import { outboxRestrictions, setAsideRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateConsentTables1795000000000 } from './migrations/1795000000000-create-consent-tables.js';
 import { CountAskedBases1795200000000 } from './migrations/1795200000000-count-asked-bases.js';
@@ -9,6 +9,7 @@ import { ReconcileWithLog1795500000000 } from './migrations/1795500000000-reconc
 import { ResendFairly1795600000000 } from './migrations/1795600000000-resend-fairly.js';
 import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-events-of-rows.js';
 import { RetrySetAside1795850000000 } from './migrations/1795850000000-retry-set-aside.js';
+import { DiscardSetAside1796000000000 } from './migrations/1796000000000-discard-set-aside.js';
 
 export const SCHEMA = 'consent';
 
@@ -26,9 +27,11 @@ export const databaseSpec: DatabaseSpec = {
     ResendFairly1795600000000,
     NameEventsOfRows1795700000000,
     RetrySetAside1795850000000,
+    DiscardSetAside1796000000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
+    ...setAsideRestrictions(SCHEMA),
     `REVOKE UPDATE, DELETE ON ${appendOnly.map((table) => `consent.${table}`).join(', ')} FROM :role`,
     'REVOKE DELETE ON consent.consent, consent.log_position, consent.lost_statement FROM :role',
   ],

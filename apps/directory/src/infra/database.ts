@@ -1,4 +1,4 @@
-import { outboxRestrictions } from '#messaging';
+import { outboxRestrictions, setAsideRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateDirectoryTables1795000000000 } from './migrations/1795000000000-create-directory-tables.js';
 import { EndSupersededKeys1795300000000 } from './migrations/1795300000000-end-superseded-keys.js';
@@ -8,6 +8,7 @@ import { NameEventsOfRows1795700000000 } from './migrations/1795700000000-name-e
 import { TakeAuditorsKeys1795800000000 } from './migrations/1795800000000-take-auditors-keys.js';
 import { TellEarlierRowsAgain1795900000000 } from './migrations/1795900000000-tell-earlier-rows-again.js';
 import { RetrySetAside1795950000000 } from './migrations/1795950000000-retry-set-aside.js';
+import { DiscardSetAside1796000000000 } from './migrations/1796000000000-discard-set-aside.js';
 
 export const SCHEMA = 'directory';
 
@@ -22,9 +23,11 @@ export const databaseSpec: DatabaseSpec = {
     TakeAuditorsKeys1795800000000,
     TellEarlierRowsAgain1795900000000,
     RetrySetAside1795950000000,
+    DiscardSetAside1796000000000,
   ],
   restrictions: [
     ...outboxRestrictions(SCHEMA),
+    ...setAsideRestrictions(SCHEMA),
     'REVOKE DELETE ON directory.agency, directory.agency_key FROM :role',
     'REVOKE UPDATE, DELETE ON directory.key_revocation, directory.catalogue_version FROM :role',
     'REVOKE INSERT, UPDATE, DELETE ON directory.told_again FROM :role',

@@ -1,6 +1,7 @@
-import { outboxRestrictions } from '#messaging';
+import { outboxRestrictions, setAsideRestrictions } from '#messaging';
 import type { DatabaseSpec } from '#platform';
 import { CreateExchangeTables1763800000000 } from './create-exchange-tables.migration.js';
+import { DiscardSetAside1796000000000 } from './discard-set-aside.migration.js';
 import { OpenAlerts1795700000000 } from './open-alerts.migration.js';
 import { ReconcileTransfers1795500000000 } from './reconcile-transfers.migration.js';
 import { ResendFairly1795600000000 } from './resend-fairly.migration.js';
@@ -16,6 +17,11 @@ export const databaseSpec: DatabaseSpec = {
     ResendFairly1795600000000,
     OpenAlerts1795700000000,
     RetrySetAside1795850000000,
+    DiscardSetAside1796000000000,
   ],
-  restrictions: [...outboxRestrictions(SCHEMA), `REVOKE DELETE ON exchange.messages, exchange.exchanges FROM :role`],
+  restrictions: [
+    ...outboxRestrictions(SCHEMA),
+    ...setAsideRestrictions(SCHEMA),
+    `REVOKE DELETE ON exchange.messages, exchange.exchanges FROM :role`,
+  ],
 };

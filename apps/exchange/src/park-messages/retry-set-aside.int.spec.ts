@@ -134,6 +134,49 @@ describe('a record that exchange could not use', () => {
     expect(await parked()).toBeUndefined();
   });
 
+  it('is ended by an operator once nothing can come of it: nobody is warned of it any more, and the log is told', async () => {
+    const poison = bytesOf(alert('no rule'));
+    await tell(poison);
+    const hash = sha256(poison);
+    const found = async () => (await listed()).find((record) => record.hash === hash);
+    await eventually(async () => (await found()) !== undefined, 'the record');
+    const before = await counted();
+    const { place, id } = (await found())!;
+    const why = { operator: 'Olli Operaattori', reason: 'a rule that nobody knows' };
+    const { result, eventId } = await operator.discardSetAside({ place, id, hash, ...why });
+    expect(result).toBe('discarded');
+    expect(await found()).toBeUndefined();
+    expect(await counted()).toBe(before - 1);
+    const told = () => stack.doubles.records.find((record) => record.eventId === eventId);
+    await eventually(() => told() !== undefined, 'the entry');
+    expect(told()).toMatchObject({ type: 'exchange-record-discarded', evidence: [{ kind: 'discard' }] });
+    expect((await listed(true)).find((record) => record.id === id)).toMatchObject({
+      discardedAt: expect.any(Date),
+      discardedBy: why.operator,
+      reason: why.reason,
+    });
+  });
+
+  it('has its final state where it was parked and is ended', async () => {
+    const owner = (text: string) => stack.owner.query({ text });
+    await owner(`
+      CREATE FUNCTION exchange.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '23514'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON exchange.open_alert FOR EACH ROW EXECUTE FUNCTION exchange.refuse()`);
+    await tell(bytesOf(alert('break-glass')));
+    const parked = async () => (await listed()).find(({ place }) => place === 'parked');
+    await eventually(async () => (await parked()) !== undefined, 'the parked record');
+    await owner('DROP FUNCTION exchange.refuse() CASCADE');
+    const { place, id, hash } = (await parked())!;
+    const ended = await operator.discardSetAside({ place, id, hash, operator: 'A', reason: 'told by another way' });
+    expect(ended.result).toBe('discarded');
+    await eventually(
+      () => ['message-discarded', 'exchange-record-discarded'].every((type) => stack.doubles.types.includes(type)),
+      'both entries',
+    );
+    expect(await parked()).toBeUndefined();
+  });
+
   it.each([
     ['quarantine', '999999'],
     ['parked', '999999'],

@@ -43,7 +43,7 @@ describe('messages that fail at any time, in batches of any size, with offsets t
     database = await createTestDatabase();
     pool = new pg.Pool({ connectionString: database.url, max: 4 });
     await pool.query('CREATE SCHEMA s');
-    for (const statement of [...inboxTable('s'), ...setAsideRetries('s')]) await pool.query(statement);
+    for (const statement of [...inboxTable('s'), ...setAsideRetries('s').up]) await pool.query(statement);
     await pool.query('CREATE TABLE s.effect (id bigserial PRIMARY KEY, exchange int, number int)');
   });
 

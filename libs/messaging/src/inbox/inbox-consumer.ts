@@ -42,10 +42,10 @@ const taken: Settled = { taken: true };
 /**
  * What became of a record that was set aside when it was tried again: `taken` has had its effect; `known` needs none, as its event
  * had come by another record; `waits` is tried again by itself, with its last failure if it had one; `refused` stays set aside;
- * `late` does so too: whether its event was taken meanwhile cannot be known any more.
+ * `late` does so too: whether its event was taken meanwhile cannot be known any more; `discarded` was ended by an operator.
  */
 export interface RetriedRecord {
-  readonly result: 'taken' | 'known' | 'waits' | 'refused' | 'late';
+  readonly result: 'taken' | 'known' | 'waits' | 'refused' | 'late' | 'discarded';
   /** Empty where nothing failed. */
   readonly code: string;
 }
@@ -63,6 +63,7 @@ interface QuarantinedRow {
   readonly event_id: string | null;
   readonly known: boolean;
   readonly taken_at: Date | null;
+  readonly discarded_at: Date | null;
   readonly late: boolean;
 }
 
@@ -155,6 +156,7 @@ export class InboxConsumer<T> {
     const row = rows[0];
     if (!row) return undefined;
     if (row.taken_at !== null) return row.known ? known : { eventId: row.event_id ?? '' };
+    if (row.discarded_at !== null) return { result: 'discarded', code: '' };
     if (row.late) return { result: 'late', code: '' };
     let message: InboxMessage<T>;
     try {

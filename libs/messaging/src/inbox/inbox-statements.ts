@@ -42,7 +42,7 @@ export const inboxStatements = (schema: string) => {
     quarantined: {
       name: `${s}.quarantined`,
       text: `SELECT topic, partition, kafka_offset::text, key, value, headers, coalesce(sent_at, quarantined_at) AS sent_at,
-                    event_id, known, taken_at,
+                    event_id, known, taken_at, discarded_at,
                     quarantined_at < clock_timestamp() - $3::float8 * interval '1 millisecond' AS late
              FROM ${s}.quarantine WHERE id = $1 AND consumer = $2 FOR UPDATE`,
     },
@@ -120,20 +120,44 @@ export const inboxStatements = (schema: string) => {
              UNION ALL
              SELECT consumer, 'quarantine', count(*)::int,
                     (count(*) FILTER (WHERE quarantined_at > clock_timestamp() - interval '1 day'))::int
-             FROM ${s}.quarantine WHERE taken_at IS NULL GROUP BY consumer
+             FROM ${s}.quarantine WHERE ${open} GROUP BY consumer
              ORDER BY 1, 2`,
     },
     /** What it says stays where it is: of each record its hash alone. */
     listSetAside: {
       text: `SELECT 'parked' AS place, id::text, consumer, topic, partition, kafka_offset::text AS "offset",
                     parked_at AS "setAsideAt", coalesce(last_failure, 'UNKNOWN') AS code,
-                    ${hashOf('value')} AS hash, attempts AS retries, NULL::timestamptz AS "takenAt"
+                    ${hashOf('value')} AS hash, attempts AS retries, NULL::timestamptz AS "takenAt",
+                    NULL::timestamptz AS "discardedAt", '' AS "discardedBy", '' AS reason
              FROM ${s}.held WHERE parked_at IS NOT NULL
              UNION ALL
              SELECT 'quarantine', id::text, consumer, topic, partition, kafka_offset::text, quarantined_at, failure,
-                    ${hashOf('value')}, retries, taken_at
-             FROM ${s}.quarantine WHERE taken_at IS NULL OR $1::boolean
+                    ${hashOf('value')}, retries, taken_at, discarded_at, coalesce(discarded_by, ''), coalesce(discard_reason, '')
+             FROM ${s}.quarantine WHERE ${open} OR $1::boolean
+             UNION ALL
+             SELECT 'parked', id::text, consumer, topic, coalesce(partition, 0), coalesce(kafka_offset::text, ''),
+                    coalesce(parked_at, discarded_at), coalesce(last_failure, 'UNKNOWN'), ${hashOf('value')}, 0, NULL,
+                    discarded_at, coalesce(discarded_by, ''), reason
+             FROM ${s}.discarded WHERE $1::boolean
              ORDER BY "setAsideAt", 1, 2 LIMIT $2`,
+    },
+    /** Locked: what a retry does at the same time comes before or after. */
+    quarantinedToDiscard: {
+      text: `SELECT consumer, topic, partition, kafka_offset::text AS "offset", quarantined_at AS "setAsideAt", failure AS code,
+                    ${hashOf('value')} AS hash, taken_at IS NOT NULL AS taken, discarded_at IS NOT NULL AS discarded
+             FROM ${s}.quarantine WHERE id = $1 FOR UPDATE`,
+    },
+    discardQuarantined: {
+      text: `UPDATE ${s}.quarantine SET discarded_at = $2, discarded_by = $3, discard_reason = $4 WHERE id = $1`,
+    },
+    /** The same of a parked one, which is gone from the queue once it is discarded. */
+    parkedToDiscard: {
+      text: `SELECT consumer, topic, partition, kafka_offset::text AS "offset", parked_at AS "setAsideAt",
+                    coalesce(last_failure, 'UNKNOWN') AS code, ${hashOf('value')} AS hash, false AS taken, false AS discarded
+             FROM ${s}.held WHERE id = $1 AND parked_at IS NOT NULL FOR UPDATE`,
+    },
+    discardedBefore: {
+      text: `SELECT ${hashOf('value')} AS hash, false AS taken, true AS discarded FROM ${s}.discarded WHERE id = $1`,
     },
     retryHeld: {
       text: `UPDATE ${s}.held SET parked_at = NULL, attempts = 0, deferrals = 0, next_attempt_at = clock_timestamp()
@@ -150,8 +174,10 @@ export const inboxStatements = (schema: string) => {
                RETURNING id, consumer, exchange_id, event_id, topic, partition, kafka_offset, key, value, headers, sent_at,
                          attempts, last_failure, held_at, parked_at
              ), kept AS (
-               INSERT INTO ${s}.discarded (id, consumer, exchange_id, event_id, topic, key, value, last_failure, reason)
-               SELECT id, consumer, exchange_id, event_id, topic, key, value, last_failure, $2 FROM gone
+               INSERT INTO ${s}.discarded (id, consumer, exchange_id, event_id, topic, partition, kafka_offset, key, value,
+                                           last_failure, parked_at, reason, discarded_by)
+               SELECT id, consumer, exchange_id, event_id, topic, partition, kafka_offset, key, value,
+                      last_failure, parked_at, $2, $3 FROM gone
              )
              SELECT id::text, consumer, exchange_id, event_id, topic, partition, kafka_offset::text, key, value, headers,
                     sent_at, attempts, last_failure, held_at, parked_at FROM gone`,
@@ -170,6 +196,9 @@ export const inboxStatements = (schema: string) => {
     },
   };
 };
+
+/** Of what lies in quarantine: what has not ended. */
+const open = 'taken_at IS NULL AND discarded_at IS NULL';
 
 /** As `sha256` of the kernel writes it. */
 const hashOf = (column: string): string => `rtrim(translate(encode(sha256(${column}), 'base64'), '+/', '-_'), '=')`;

@@ -70,17 +70,55 @@ export function inboxTable(schema: string): string[] {
   ];
 }
 
-/**
- * DDL that `inboxTable` lacks, for a later migration: what a retry of a quarantined record needs and says of itself (`known`: its
- * event had come by another record before), and how often a held message was put off through no fault of its own.
- */
-export function setAsideRetries(schema: string): string[] {
-  const s = schemaName(schema);
-  return [
-    `ALTER TABLE ${s}.quarantine
-       ADD headers jsonb NOT NULL DEFAULT '{}', ADD sent_at timestamptz, ADD event_id text,
-       ADD retries integer NOT NULL DEFAULT 0, ADD retried_at timestamptz,
-       ADD taken_at timestamptz, ADD known boolean NOT NULL DEFAULT false`,
-    `ALTER TABLE ${s}.held ADD deferrals integer NOT NULL DEFAULT 0`,
-  ];
+/** DDL of a later migration, there and back. */
+export interface InboxChange {
+  readonly up: readonly string[];
+  readonly down: readonly string[];
 }
+
+/**
+ * What a retry of a quarantined record needs and says of itself (`known`: its event had come by another record before), and how
+ * often a held message was put off through no fault of its own.
+ */
+export function setAsideRetries(schema: string): InboxChange {
+  const s = schemaName(schema);
+  return {
+    up: [
+      `ALTER TABLE ${s}.quarantine
+         ADD headers jsonb NOT NULL DEFAULT '{}', ADD sent_at timestamptz, ADD event_id text,
+         ADD retries integer NOT NULL DEFAULT 0, ADD retried_at timestamptz,
+         ADD taken_at timestamptz, ADD known boolean NOT NULL DEFAULT false`,
+      `ALTER TABLE ${s}.held ADD deferrals integer NOT NULL DEFAULT 0`,
+    ],
+    down: [
+      `ALTER TABLE ${s}.held DROP deferrals`,
+      `ALTER TABLE ${s}.quarantine DROP headers, DROP sent_at, DROP event_id, DROP retries, DROP retried_at, DROP taken_at,
+         DROP known`,
+    ],
+  };
+}
+
+/** Who ended what was set aside without its effect, and why; of what was parked, also where it came from. */
+export function setAsideDiscards(schema: string): InboxChange {
+  const s = schemaName(schema);
+  return {
+    up: [
+      `ALTER TABLE ${s}.quarantine
+         ADD discarded_at timestamptz, ADD discarded_by text, ADD discard_reason text,
+         ADD CONSTRAINT quarantine_ends_once CHECK (discarded_at IS NULL OR taken_at IS NULL),
+         ADD CONSTRAINT quarantine_discard CHECK (num_nulls(discarded_at, discarded_by, discard_reason) IN (0, 3))`,
+      `ALTER TABLE ${s}.discarded
+         ADD discarded_by text, ADD partition integer, ADD kafka_offset bigint, ADD parked_at timestamptz`,
+    ],
+    down: [
+      `ALTER TABLE ${s}.discarded DROP discarded_by, DROP partition, DROP kafka_offset, DROP parked_at`,
+      `ALTER TABLE ${s}.quarantine DROP discarded_at, DROP discarded_by, DROP discard_reason`,
+    ],
+  };
+}
+
+/** What was set aside stays where it lies, whatever became of it. */
+export const setAsideRestrictions = (schema: string): string[] => [
+  `REVOKE DELETE ON ${schemaName(schema)}.quarantine FROM :role`,
+  `REVOKE UPDATE, DELETE ON ${schemaName(schema)}.discarded FROM :role`,
+];

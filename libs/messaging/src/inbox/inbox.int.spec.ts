@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { ExchangeEvent, type LogRecord, topics } from '#contracts';
 import { AppError, newEventId, sha256 } from '#kernel';
 import { type TestDatabase, createTestDatabase } from '#testing';
 import pg, { type Pool, type PoolClient } from 'pg';
@@ -13,7 +14,7 @@ import { TransientFailure } from '../sql/transient-failure.js';
 import { until } from '../until.js';
 import { InboxConsumer } from './inbox-consumer.js';
 import type { InboxConsumerOptions, InboxMessage, OffsetJump } from './inbox-handler.js';
-import { inboxTable, setAsideRetries } from './inbox-table.js';
+import { inboxTable, setAsideDiscards, setAsideRetries } from './inbox-table.js';
 import { ParkedMessages } from './parked-messages.js';
 import { SetAsideRecords } from './set-aside-records.js';
 
@@ -60,7 +61,12 @@ describe('the inbox', () => {
     pool = new pg.Pool({ connectionString: database.url, max: 10 });
     pool.on('error', () => undefined);
     await pool.query('CREATE SCHEMA exchange');
-    for (const statement of [...inboxTable('exchange'), ...setAsideRetries('exchange'), ...outboxTable('exchange')])
+    for (const statement of [
+      ...inboxTable('exchange'),
+      ...setAsideRetries('exchange').up,
+      ...setAsideDiscards('exchange').up,
+      ...outboxTable('exchange'),
+    ])
       await pool.query(statement);
     await pool.query('CREATE TABLE exchange.effect (id bigserial PRIMARY KEY, exchange text, text text)');
   });
@@ -100,12 +106,32 @@ describe('the inbox', () => {
       ...options,
     });
 
+  const setAsideBy = (...inboxes: InboxConsumer<Fact>[]) =>
+    new SetAsideRecords({
+      pool,
+      schema: 'exchange',
+      inboxes,
+      told: {
+        outbox,
+        topic: topics.exchangeEvents,
+        type: 'exchange-record-discarded',
+        encode: (log) => ExchangeEvent.encode({ log }).finish(),
+      },
+    });
+
   const parked = (options: Partial<ConstructorParameters<typeof ParkedMessages>[0]> = {}) =>
     new ParkedMessages({ pool, schema: 'exchange', ...options });
 
   async function column(sql: string): Promise<unknown[]> {
     const { rows } = await pool.query<unknown[]>({ text: sql, rowMode: 'array' });
     return rows.map((values) => values[0]);
+  }
+  /** What the log is told of. */
+  async function discards(): Promise<LogRecord[]> {
+    const { rows } = await pool.query<{ payload: Buffer }>(
+      `SELECT payload FROM exchange.outbox WHERE payload LIKE convert_to('%record-discarded%', 'UTF8') ORDER BY id`,
+    );
+    return rows.flatMap(({ payload }) => ExchangeEvent.decode(payload).log ?? []);
   }
   const effects = () => column('SELECT text FROM exchange.effect ORDER BY id');
   const heldTexts = () => column(`SELECT convert_from(value, 'UTF8')::json ->> 'text' FROM exchange.held ORDER BY id`);
@@ -263,7 +289,7 @@ describe('the inbox', () => {
     failing.set('poison', poison);
     const subject = consumer({ attemptsBeforeParking: 2 });
     await subject.consumeBatch(batchOf(0, fact('e1', 'poison'), Buffer.from('no JSON'), fact('e2', 'a')));
-    const setAside = new SetAsideRecords({ pool, schema: 'exchange', inboxes: [subject] });
+    const setAside = setAsideBy(subject);
     expect(await setAside.count()).toEqual([{ consumer: 'submissions', place: 'quarantine', count: 1, lately: 1 }]);
     await subject.held.retryDue();
     expect(await setAside.count()).toEqual([
@@ -277,8 +303,6 @@ describe('the inbox', () => {
       if (value.includes('poison')) throw new TypeError('not yet understood');
       return JSON.parse(value.toString()) as Fact;
     };
-    const setAsideBy = (...inboxes: InboxConsumer<Fact>[]) =>
-      new SetAsideRecords({ pool, schema: 'exchange', inboxes });
     const poisoned = fact('e1', 'poison');
     const stray = async (): Promise<{ id: string; mended: InboxConsumer<Fact> }> => {
       await consumer({ decode: strict }).consumeBatch(batchOf(7, poisoned, fact('e2', 'behind')));
@@ -301,6 +325,9 @@ describe('the inbox', () => {
           hash: sha256(bytesOf(poisoned)),
           retries: 0,
           takenAt: null,
+          discardedAt: null,
+          discardedBy: '',
+          reason: '',
         },
       ]);
     });
@@ -360,17 +387,110 @@ describe('the inbox', () => {
       expect(await effects()).toEqual(['behind']);
     });
 
+    describe('ended by an operator', () => {
+      const why = { operator: 'Olli Operaattori', reason: 'sent by a load test' };
+      const hash = sha256(bytesOf(poisoned));
+
+      it('is counted no more and stays, with who and why, in the row and in an entry of the log, but not what it says', async () => {
+        const { id, mended } = await stray();
+        await pool.query(`UPDATE exchange.quarantine SET quarantined_at = now() - interval '20 days'`);
+        const { result, eventId } = await setAsideBy(mended).discard('quarantine', id, { hash, ...why });
+        expect(result).toBe('discarded');
+        expect(await setAsideBy(mended).count()).toEqual([]);
+        expect(await setAsideBy(mended).list({ taken: false, limit: 10 })).toEqual([]);
+        expect(await setAsideBy(mended).list({ taken: true, limit: 10 })).toMatchObject([
+          { id, hash, discardedAt: expect.any(Date), discardedBy: why.operator, reason: why.reason },
+        ]);
+        const [log, ...others] = await discards();
+        expect(others).toEqual([]);
+        expect(log).toMatchObject({ eventId, type: 'exchange-record-discarded', evidence: [{ kind: 'discard' }] });
+        const said = Buffer.from(log!.evidence[0]!.token, 'base64url').toString();
+        expect(JSON.parse(said)).toMatchObject({
+          place: 'quarantine',
+          consumer: 'submissions',
+          topic: TOPIC,
+          partition: 4,
+          offset: '7',
+          code: 'TypeError',
+          hash,
+          ...why,
+        });
+        expect(said).not.toContain('poison');
+      });
+
+      it('is ended once, under its first reason, and tried no more', async () => {
+        const { id, mended } = await stray();
+        const subject = setAsideBy(mended);
+        await subject.discard('quarantine', id, { hash, ...why });
+        expect(await subject.discard('quarantine', id, { hash, operator: 'B', reason: 'another' })).toEqual({
+          result: 'discarded',
+          eventId: '',
+        });
+        expect(await subject.retry('quarantine', id)).toEqual({ result: 'discarded', code: '' });
+        expect(await effects()).toEqual(['behind']);
+        expect(await subject.list({ taken: true, limit: 10 })).toMatchObject([{ reason: why.reason }]);
+        expect(await discards()).toHaveLength(1);
+      });
+
+      it('is not ended where it has had its effect', async () => {
+        const { id, mended } = await stray();
+        await setAsideBy(mended).retry('quarantine', id);
+        expect(await setAsideBy(mended).discard('quarantine', id, { hash, ...why })).toEqual({
+          result: 'taken',
+          eventId: '',
+        });
+        expect(await discards()).toEqual([]);
+      });
+
+      it('gets out of the way of its exchange where it was parked', async () => {
+        failing.set('poison', poison);
+        const subject = consumer({ attemptsBeforeParking: 2 });
+        await subject.consumeBatch(batchOf(0, poisoned, fact('e1', 'after')));
+        await subject.held.retryDue();
+        const [{ id } = { id: '' }] = await setAsideBy(subject).list({ taken: false, limit: 10 });
+        expect(await setAsideBy(subject).discard('parked', id, { hash, ...why })).toMatchObject({
+          result: 'discarded',
+        });
+        expect(await setAsideBy(subject).discard('parked', id, { hash, ...why })).toEqual({
+          result: 'discarded',
+          eventId: '',
+        });
+        await subject.held.retryDue();
+        expect(await effects()).toEqual(['after']);
+        expect(await setAsideBy(subject).count()).toEqual([]);
+        expect(await setAsideBy(subject).list({ taken: true, limit: 10 })).toMatchObject([
+          { place: 'parked', id, partition: 4, offset: '0', discardedBy: why.operator, reason: why.reason },
+        ]);
+        expect(await discards()).toHaveLength(1);
+      });
+
+      it.each([
+        ['CONFLICT', 'the hash of another record', { hash: sha256('another'), ...why }],
+        ['MALFORMED', 'no operator', { hash, ...why, operator: ' ' }],
+        ['MALFORMED', 'no reason', { hash, ...why, reason: '' }],
+        ['MALFORMED', 'a reason of several lines', { hash, ...why, reason: 'a\nb' }],
+      ])('is refused as %s with %s, and goes on being set aside', async (code, _what, discard) => {
+        const { id, mended } = await stray();
+        await expect(setAsideBy(mended).discard('quarantine', id, discard)).rejects.toMatchObject({ code });
+        expect(await setAsideBy(mended).count()).toMatchObject([{ place: 'quarantine', count: 1 }]);
+        expect(await discards()).toEqual([]);
+      });
+    });
+
     it.each([['999999'], ['no id']])('is not found by %s', async (id) => {
       const { mended } = await stray();
-      for (const place of ['quarantine', 'parked'] as const)
+      const discard = { hash: sha256('x'), operator: 'A', reason: 'b' };
+      for (const place of ['quarantine', 'parked'] as const) {
         await expect(setAsideBy(mended).retry(place, id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(setAsideBy(mended).discard(place, id, discard)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      }
     });
   });
 
   it('tries a parked message again at once, and says what became of it', async () => {
     failing.set('poison', poison);
     const subject = consumer({ attemptsBeforeParking: 2 });
-    const setAside = new SetAsideRecords({ pool, schema: 'exchange', inboxes: [subject] });
+    const setAside = setAsideBy(subject);
     await subject.consumeBatch(batchOf(0, fact('e1', 'poison'), fact('e1', 'behind')));
     await subject.held.retryDue();
     const [record] = await setAside.list({ taken: false, limit: 10 });

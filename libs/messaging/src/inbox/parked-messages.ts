@@ -85,7 +85,7 @@ export class ParkedMessages {
     return this.act(id, async (client) => {
       const { rows } = await client.query<HeldRow & { consumer: string }>({
         ...this.sql.discardParked,
-        values: [id, reason],
+        values: [id, reason, null],
       });
       const row = rows[0];
       if (!row) return false;

@@ -13,8 +13,7 @@ export interface OutboxRelayOptions {
   readonly pollMs?: number;
   /** Rows of one look. Default 200. */
   readonly batchSize?: number;
-  /** Called, beside a line in the log, when committed rows cannot be read for `stalledAfterMs` (default 10 000). */
-  readonly onStalled?: (ageMs: number) => void;
+  /** A line in the log says so when committed rows cannot be read for so long. Default 10 000 ms. */
   readonly stalledAfterMs?: number;
   /** How long to wait after a failure, and before asking again for the lock that another relay has. Default 500 ms. */
   readonly pauseMs?: number;
@@ -81,6 +80,15 @@ export class OutboxRelay {
     const now = Date.now();
     if (!this.age || now - this.age.at > AGE_CACHE_MS) this.age = { at: now, value: this.readAge() };
     return this.age.value;
+  }
+
+  /**
+   * For how long the oldest committed row has been unreadable, because an older transaction of this database is open; 0 where none
+   * is. Of the database, whichever instance has the relay's lock.
+   */
+  async heldBackMs(): Promise<number> {
+    const { rows } = await this.options.pool.query<{ age_ms: number }>(this.sql.heldBack);
+    return rows[0]?.age_ms ?? 0;
   }
 
   private async readAge(): Promise<number> {
@@ -165,10 +173,9 @@ export class OutboxRelay {
     const limit = this.options.stalledAfterMs ?? 10_000;
     if (Date.now() - this.watchedAt < limit / 2) return;
     this.watchedAt = Date.now();
-    const age = await this.readAge();
+    const age = await this.heldBackMs();
     if (age < limit) return;
     this.logger.error(`outbox of ${this.options.schema}: an open transaction holds it back for ${Math.round(age)} ms`);
-    this.options.onStalled?.(age);
   }
 
   private async firstCursor(client: PoolClient): Promise<Cursor> {
@@ -219,6 +226,16 @@ const readRows = (schema: string, horizon = beforeAnybody): string => `
            ORDER BY tx, id
            LIMIT $3`;
 
+/** Of the rows not yet published. Conditions may follow. */
+const ageOfOldest = (schema: string): string => `
+           SELECT greatest(0, extract(epoch FROM clock_timestamp() - unsent.created_at) * 1000)::float8 AS age_ms
+           FROM ${schema}.outbox_position position
+           CROSS JOIN LATERAL (
+             SELECT tx, created_at FROM ${schema}.outbox
+             WHERE (tx, id) > (position.tx, position.id) ORDER BY tx, id LIMIT 1
+           ) AS unsent
+           WHERE position.name = 'relay'`;
+
 const statements = (schema: string) => ({
   lock: {
     text: `SELECT pg_try_advisory_lock(hashtextextended('${schema}.outbox', 0)) AS locked`,
@@ -247,12 +264,10 @@ const statements = (schema: string) => ({
   },
   age: {
     name: `${schema}.outbox-age`,
-    text: `SELECT greatest(0, extract(epoch FROM clock_timestamp() - unsent.created_at) * 1000)::float8 AS age_ms
-           FROM ${schema}.outbox_position position
-           CROSS JOIN LATERAL (
-             SELECT created_at FROM ${schema}.outbox
-             WHERE (tx, id) > (position.tx, position.id) ORDER BY tx, id LIMIT 1
-           ) AS unsent
-           WHERE position.name = 'relay'`,
+    text: ageOfOldest(schema),
+  },
+  heldBack: {
+    name: `${schema}.outbox-held-back`,
+    text: `${ageOfOldest(schema)} AND unsent.tx >= ${beforeOwn}`,
   },
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { newEventId } from '#kernel';
 import { type TestDatabase, createTestDatabase } from '#testing';
@@ -245,17 +245,29 @@ describe('the outbox', () => {
       await until(() => published().length === 1);
     });
 
-    it('raises an alarm when an open transaction holds it back', async () => {
-      const alarms: number[] = [];
-      startRelay({ stalledAfterMs: 20, onStalled: (age) => alarms.push(age) });
+    it('says how long an open transaction holds it back, in the log too, and that it does no more', async () => {
+      const lines = jest.spyOn(Logger.prototype, 'error');
+      const relay = startRelay({ stalledAfterMs: 20 });
       const open = await pool.connect();
       await open.query('BEGIN; SELECT pg_current_xact_id()');
+      expect(await relay.heldBackMs()).toBe(0);
       await commit(row('waits'));
-      await until(() => alarms.length > 0);
+      await until(async () => (await relay.heldBackMs()) > 20);
+      await until(() => lines.mock.calls.some(([line]) => /holds it back for \d+ ms/.test(String(line))));
+      lines.mockRestore();
       expect(published()).toEqual([]);
       await open.query('ROLLBACK');
       open.release();
       await until(() => published().length === 1);
+      await until(async () => (await relay.heldBackMs()) === 0);
+    });
+
+    it('is not held back by a broker that is away', async () => {
+      log.publish = () => Promise.reject(new Error('broker away'));
+      const relay = startRelay();
+      await commit(row('waits'));
+      await until(async () => (await relay.oldestUnsentAgeMs()) > 0);
+      expect(await relay.heldBackMs()).toBe(0);
     });
 
     describe('beside a transaction that stays open in another database of the cluster', () => {
@@ -274,13 +286,14 @@ describe('the outbox', () => {
       });
 
       it('goes on publishing, in order', async () => {
-        startRelay();
+        const relay = startRelay();
         for (const text of ['1', '2', '3']) await commit(row(text));
         const { rows } = await pool.query<{ behind: boolean }>(
           'SELECT bool_and(tx > pg_snapshot_xmin(pg_current_snapshot())) AS behind FROM exchange.outbox',
         );
         expect(rows[0]?.behind).toBe(true);
         await until(() => published().length === 3);
+        expect(await relay.heldBackMs()).toBe(0);
         await commit(row('4'));
         await until(() => published().length === 4);
         expect(published()).toEqual(['1', '2', '3', '4']);
@@ -296,12 +309,11 @@ describe('the outbox', () => {
       });
 
       it('still waits for an older one of its own database, and passes over none of its rows', async () => {
-        const alarms: number[] = [];
-        startRelay({ stalledAfterMs: 1_000, onStalled: (age) => alarms.push(age) });
+        const relay = startRelay();
         const older = await pool.connect();
         await older.query('BEGIN; SELECT pg_current_xact_id()');
         await commit(row('younger'));
-        await until(() => alarms.length > 0);
+        await until(async () => (await relay.heldBackMs()) > 1_000);
         expect(published()).toEqual([]);
         await outbox.enqueue(older, [row('older')]);
         await older.query('COMMIT');

@@ -23,7 +23,7 @@ import { Timestamp } from "../../../google/protobuf/timestamp.js";
 export interface ListSetAsideRequest {
   /** At most 500. */
   limit: number;
-  /** Also those that were taken by a retry. */
+  /** Also those that have ended: taken by a retry, or discarded. */
   taken: boolean;
 }
 
@@ -49,6 +49,12 @@ export interface SetAsideRecord {
   hash: string;
   retries: number;
   takenAt: Date | undefined;
+  discardedAt:
+    | Date
+    | undefined;
+  /** Empty where it is not discarded. */
+  discardedBy: string;
+  reason: string;
 }
 
 export interface RetrySetAsideRequest {
@@ -57,10 +63,27 @@ export interface RetrySetAsideRequest {
 }
 
 export interface RetrySetAsideResponse {
-  /** taken, known, waits, refused, late */
+  /** taken, known, waits, refused, late, discarded */
   result: string;
   /** Why it waits or was refused. */
   code: string;
+}
+
+export interface DiscardSetAsideRequest {
+  place: string;
+  id: string;
+  /** As it was listed: what is ended is what was looked at. */
+  hash: string;
+  /** Who ends it. */
+  operator: string;
+  reason: string;
+}
+
+export interface DiscardSetAsideResponse {
+  /** discarded; taken: it has had its effect, and nothing is left to end */
+  result: string;
+  /** Of the entry that says so; empty where this call ended nothing. */
+  eventId: string;
 }
 
 function createBaseListSetAsideRequest(): ListSetAsideRequest {
@@ -232,6 +255,9 @@ function createBaseSetAsideRecord(): SetAsideRecord {
     hash: "",
     retries: 0,
     takenAt: undefined,
+    discardedAt: undefined,
+    discardedBy: "",
+    reason: "",
   };
 }
 
@@ -269,6 +295,15 @@ export const SetAsideRecord: MessageFns<SetAsideRecord> = {
     }
     if (message.takenAt !== undefined) {
       Timestamp.encode(toTimestamp(message.takenAt), writer.uint32(90).fork()).join();
+    }
+    if (message.discardedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.discardedAt), writer.uint32(98).fork()).join();
+    }
+    if (message.discardedBy !== "") {
+      writer.uint32(106).string(message.discardedBy);
+    }
+    if (message.reason !== "") {
+      writer.uint32(114).string(message.reason);
     }
     return writer;
   },
@@ -374,6 +409,30 @@ export const SetAsideRecord: MessageFns<SetAsideRecord> = {
             message.takenAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.discardedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.discardedBy = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -407,6 +466,17 @@ export const SetAsideRecord: MessageFns<SetAsideRecord> = {
         : isSet(object.taken_at)
         ? fromJsonTimestamp(object.taken_at)
         : undefined,
+      discardedAt: isSet(object.discardedAt)
+        ? fromJsonTimestamp(object.discardedAt)
+        : isSet(object.discarded_at)
+        ? fromJsonTimestamp(object.discarded_at)
+        : undefined,
+      discardedBy: isSet(object.discardedBy)
+        ? globalThis.String(object.discardedBy)
+        : isSet(object.discarded_by)
+        ? globalThis.String(object.discarded_by)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
     };
   },
 
@@ -445,6 +515,15 @@ export const SetAsideRecord: MessageFns<SetAsideRecord> = {
     if (message.takenAt !== undefined) {
       obj.takenAt = message.takenAt.toISOString();
     }
+    if (message.discardedAt !== undefined) {
+      obj.discardedAt = message.discardedAt.toISOString();
+    }
+    if (message.discardedBy !== "") {
+      obj.discardedBy = message.discardedBy;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
     return obj;
   },
 
@@ -464,6 +543,9 @@ export const SetAsideRecord: MessageFns<SetAsideRecord> = {
     message.hash = object.hash ?? "";
     message.retries = object.retries ?? 0;
     message.takenAt = object.takenAt ?? undefined;
+    message.discardedAt = object.discardedAt ?? undefined;
+    message.discardedBy = object.discardedBy ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };
@@ -638,6 +720,228 @@ export const RetrySetAsideResponse: MessageFns<RetrySetAsideResponse> = {
   },
 };
 
+function createBaseDiscardSetAsideRequest(): DiscardSetAsideRequest {
+  return { place: "", id: "", hash: "", operator: "", reason: "" };
+}
+
+export const DiscardSetAsideRequest: MessageFns<DiscardSetAsideRequest> = {
+  encode(message: DiscardSetAsideRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== "") {
+      writer.uint32(10).string(message.place);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.hash !== "") {
+      writer.uint32(26).string(message.hash);
+    }
+    if (message.operator !== "") {
+      writer.uint32(34).string(message.operator);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiscardSetAsideRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscardSetAsideRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiscardSetAsideRequest {
+    return {
+      place: isSet(object.place) ? globalThis.String(object.place) : "",
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      hash: isSet(object.hash) ? globalThis.String(object.hash) : "",
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: DiscardSetAsideRequest): unknown {
+    const obj: any = {};
+    if (message.place !== "") {
+      obj.place = message.place;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.hash !== "") {
+      obj.hash = message.hash;
+    }
+    if (message.operator !== "") {
+      obj.operator = message.operator;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DiscardSetAsideRequest>, I>>(base?: I): DiscardSetAsideRequest {
+    return DiscardSetAsideRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DiscardSetAsideRequest>, I>>(object: I): DiscardSetAsideRequest {
+    const message = createBaseDiscardSetAsideRequest();
+    message.place = object.place ?? "";
+    message.id = object.id ?? "";
+    message.hash = object.hash ?? "";
+    message.operator = object.operator ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseDiscardSetAsideResponse(): DiscardSetAsideResponse {
+  return { result: "", eventId: "" };
+}
+
+export const DiscardSetAsideResponse: MessageFns<DiscardSetAsideResponse> = {
+  encode(message: DiscardSetAsideResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.result !== "") {
+      writer.uint32(10).string(message.result);
+    }
+    if (message.eventId !== "") {
+      writer.uint32(18).string(message.eventId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiscardSetAsideResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscardSetAsideResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiscardSetAsideResponse {
+    return {
+      result: isSet(object.result) ? globalThis.String(object.result) : "",
+      eventId: isSet(object.eventId)
+        ? globalThis.String(object.eventId)
+        : isSet(object.event_id)
+        ? globalThis.String(object.event_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DiscardSetAsideResponse): unknown {
+    const obj: any = {};
+    if (message.result !== "") {
+      obj.result = message.result;
+    }
+    if (message.eventId !== "") {
+      obj.eventId = message.eventId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DiscardSetAsideResponse>, I>>(base?: I): DiscardSetAsideResponse {
+    return DiscardSetAsideResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DiscardSetAsideResponse>, I>>(object: I): DiscardSetAsideResponse {
+    const message = createBaseDiscardSetAsideResponse();
+    message.result = object.result ?? "";
+    message.eventId = object.eventId ?? "";
+    return message;
+  },
+};
+
 /** Records of Kafka that a service could not work on and set aside; of each service that consumes, for the operator. */
 export type SetAsideServiceService = typeof SetAsideServiceService;
 export const SetAsideServiceService = {
@@ -663,6 +967,18 @@ export const SetAsideServiceService = {
       Buffer.from(RetrySetAsideResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetrySetAsideResponse => RetrySetAsideResponse.decode(value),
   },
+  /** Ends one without its effect: the row stays, and an entry of the log says who and why. Repeating is harmless. */
+  discardSetAside: {
+    path: "/kotovayla.operator.v1.SetAsideService/DiscardSetAside" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DiscardSetAsideRequest): Buffer =>
+      Buffer.from(DiscardSetAsideRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiscardSetAsideRequest => DiscardSetAsideRequest.decode(value),
+    responseSerialize: (value: DiscardSetAsideResponse): Buffer =>
+      Buffer.from(DiscardSetAsideResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiscardSetAsideResponse => DiscardSetAsideResponse.decode(value),
+  },
 } as const;
 
 export interface SetAsideServiceServer extends UntypedServiceImplementation {
@@ -670,6 +986,8 @@ export interface SetAsideServiceServer extends UntypedServiceImplementation {
   listSetAside: handleUnaryCall<ListSetAsideRequest, ListSetAsideResponse>;
   /** Takes one up again by the way of every other record. Repeating is harmless. */
   retrySetAside: handleUnaryCall<RetrySetAsideRequest, RetrySetAsideResponse>;
+  /** Ends one without its effect: the row stays, and an entry of the log says who and why. Repeating is harmless. */
+  discardSetAside: handleUnaryCall<DiscardSetAsideRequest, DiscardSetAsideResponse>;
 }
 
 export interface SetAsideServiceClient extends Client {
@@ -704,6 +1022,22 @@ export interface SetAsideServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RetrySetAsideResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends one without its effect: the row stays, and an entry of the log says who and why. Repeating is harmless. */
+  discardSetAside(
+    request: DiscardSetAsideRequest,
+    callback: (error: ServiceError | null, response: DiscardSetAsideResponse) => void,
+  ): ClientUnaryCall;
+  discardSetAside(
+    request: DiscardSetAsideRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DiscardSetAsideResponse) => void,
+  ): ClientUnaryCall;
+  discardSetAside(
+    request: DiscardSetAsideRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DiscardSetAsideResponse) => void,
   ): ClientUnaryCall;
 }
 
