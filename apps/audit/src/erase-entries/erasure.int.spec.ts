@@ -264,6 +264,7 @@ describe('an erasure', () => {
     expect(await hub.open(appended)).toEqual(appended.toSorted((a, b) => a - b));
     expect(reads.every((count) => count === earlier.length)).toBe(true);
     expect(await owner(`SELECT FROM audit.entry_secret WHERE kek <> '${hub.kek.id}'`)).toEqual([]);
+    expect(await owner(`SELECT FROM audit.entry_index WHERE type = 'entry-key-destroyed'`)).not.toEqual([]);
   });
 
   it('takes what was prepared under the former key and comes later, or refuses it when that key is gone', async () => {
@@ -587,6 +588,10 @@ describe('a run that is looked at', () => {
     await until('the bodies are gone', async () => (await hub.left(leaves)).length === 0);
     const second = await hub.erasureRuns.start(await hub.asking(city));
     expect(second.id).toBe(first.id);
+    const asked = await owner<{ actor: string }>(
+      `SELECT actor FROM audit.entry_index WHERE type = 'erasure-run-asked' ORDER BY leaf_index DESC LIMIT 2`,
+    );
+    expect(asked.map(({ actor }) => actor)).toEqual([city.id, ombudsman.id]);
     await until('the others are counted', async () => {
       const { secrets } = await hub.erasureRuns.show(first.id, everybodys);
       return secrets >= others.length;

@@ -67,7 +67,10 @@ describe('an agency’s word about a client’s account', () => {
 
   it('stands there once, however often it is sent', async () => {
     const token = await signed(given());
-    expect(await record(token)).toBe(await record(token));
+    const leaf = await record(token);
+    expect(await record(token)).toBe(leaf);
+    const opened = (await audit.openings.read([leaf])).get(leaf);
+    expect(JSON.parse(opened?.body ?? '')).toMatchObject({ type: 'report-given', subjects: [subject] });
   });
 
   it('is answered with the looks in an emergency at entries about the client that are the agency’s too, and with no others', async () => {

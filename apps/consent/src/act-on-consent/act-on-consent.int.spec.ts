@@ -196,13 +196,13 @@ describe('an act about a consent', () => {
   });
 
   it.each([
-    ['revoke', 'revoked', 'CONSENT_INACTIVE'],
-    ['invalidate', 'invalidated', 'CONSENT_INACTIVE'],
-  ] as const)('%s ends it with its state', async (act, state, code) => {
+    ['revoke', 'revoked', 'consent-revoked'],
+    ['invalidate', 'invalidated', 'consent-invalidated'],
+  ] as const)('%s ends it with its state', async (act, state, event) => {
     await expect(actBy(ground.parties.municipality, act, asAuthority)).resolves.toMatchObject({ state });
-    expect(await released()).toBe(code);
+    expect(await released()).toBe('CONSENT_INACTIVE');
     await expect(actBy(ground.parties.municipality, 'resume')).rejects.toMatchObject({ code: 'CONFLICT' });
-    expect(await told()).toContainEqual([`consent-${state}`, state]);
+    expect(await told()).toContainEqual([event, state]);
   });
 
   it('ends with the plan when the collecting agency says so', async () => {
@@ -222,6 +222,7 @@ describe('an act about a consent', () => {
         consentId,
       ]),
     ).toEqual([{ state: 'active', at: now }]);
+    expect(await told()).toContainEqual(['consent-mandate-verified', 'active']);
   });
 
   it('answers a withdrawal of what has ended otherwise with how it ended', async () => {

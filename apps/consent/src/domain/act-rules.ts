@@ -6,7 +6,7 @@ import {
   type ExcludedDeciders,
 } from '#envelope';
 import { AppError, err, ok, type Result } from '#kernel';
-import { type Actor, finalStates, mayHappen, type StoredState, transitions } from './consent-state.js';
+import { type Actor, type StoredState, eventOf, finalStates, mayHappen, transitions } from './consent-state.js';
 
 /** An act of the past, as far as later ones look at it. Undefined: the hub's own. */
 export interface PastAct {
@@ -70,7 +70,7 @@ export function judgeAct(act: ConsentAct, upon: ActedUpon): Result<ActVerdict> {
     // Whose suspension it was is lost where only the log told of it: then it is the person's side to say.
     const lost = suspensions.length === 0 && act.by !== 'authority';
     if (others.length === suspensions.length && !lost) return err(new AppError('SUSPENDED_BY_ANOTHER'));
-    if (others.length > 0) return ok({ kind: 'moves', to: 'suspended', event: 'consent-suspension-lifted' });
+    if (others.length > 0) return ok({ kind: 'moves', to: 'suspended', event: eventOf('resume', 'suspended') });
   }
   return ok({ kind: 'moves', to: rule.to, event: rule.event });
 }

@@ -101,6 +101,18 @@ export type Transition = keyof typeof transitions;
 export const mayHappen = (transition: Transition, state: StoredState | 'none'): boolean =>
   (transitions[transition].from as readonly string[]).includes(state);
 
+/** Of one that resumes while another's suspension stands: it stays suspended. */
+const suspensionLifted = 'consent-suspension-lifted';
+
+/** What the log is told of a transition after which a consent stands so. */
+export const eventOf = (transition: Transition, state: StoredState): string =>
+  transition === 'resume' && state === 'suspended' ? suspensionLifted : transitions[transition].event;
+
+/** Types of all entries by which a consent came to stand as it does. */
+export const eventsOfTransitions: readonly string[] = [
+  ...new Set([...Object.values(transitions).map(({ event }) => event), suspensionLifted]),
+];
+
 /** States out of which nothing leads. */
 export const finalStates: readonly StoredState[] = storedStates.filter(
   (state) => !Object.values<TransitionRule>(transitions).some(({ from }) => from.includes(state)),

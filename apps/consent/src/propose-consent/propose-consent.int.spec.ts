@@ -48,6 +48,8 @@ describe('proposing a consent', () => {
     );
   const listed = async (agency = municipality) =>
     (await service.list.list(agency, client)).consents.find(({ consentId }) => consentId === id);
+  const told = async (): Promise<(string | undefined)[]> =>
+    (await ground.events()).filter(({ log }) => log?.consentId === id).map(({ log }) => log?.type);
   const deny = async () =>
     service.acts.act(
       county,
@@ -107,6 +109,7 @@ describe('proposing a consent', () => {
   it('is refused by the client at any party, for good', async () => {
     const token = await propose();
     await expect(deny()).resolves.toMatchObject({ state: 'denied' });
+    expect(await told()).toContain('consent-denied');
     await expect(answer(token)).rejects.toMatchObject({ code: 'CONSENT_INACTIVE' });
     expect(await listed()).toMatchObject({ state: 'denied', endedAt: now });
   });
@@ -121,6 +124,7 @@ describe('proposing a consent', () => {
     await expect(service.acts.act(municipality, await cancel(ground.parties.municipality))).resolves.toMatchObject({
       state: 'cancelled',
     });
+    expect(await told()).toContain('consent-cancelled');
   });
 
   it('lapses when nobody answered in time', async () => {

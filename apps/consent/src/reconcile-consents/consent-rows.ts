@@ -9,7 +9,13 @@ import {
   type RecordedRows,
   rowWithoutEvent,
 } from '#messaging';
-import { type StoredState, type Transition, transitions } from '../domain/consent-state.js';
+import {
+  type StoredState,
+  type Transition,
+  eventOf,
+  eventsOfTransitions,
+  transitions,
+} from '../domain/consent-state.js';
 
 export interface ConsentRowsParts extends Pick<EventsOfRowsOptions, 'audit' | 'recordOf' | 'topic'> {
   readonly database: Queryable;
@@ -20,11 +26,7 @@ export interface ConsentRowsParts extends Pick<EventsOfRowsOptions, 'audit' | 'r
 }
 
 /** Entries that something in the tables says too. The others tell what was asked, shown or will be. */
-const kept: ReadonlySet<string> = new Set([
-  ...Object.values(transitions).map(({ event }) => event),
-  'subject-linked',
-  'decider-excluded',
-]);
+const kept: ReadonlySet<string> = new Set([...eventsOfTransitions, 'subject-linked', 'decider-excluded']);
 
 type Kind = 'consent' | 'consent-proposal' | 'consent-act' | 'subject-link' | 'decider-exclusion';
 
@@ -33,6 +35,8 @@ interface StatementRow {
   readonly version: number;
   readonly kind: Kind;
   readonly act: Transition | null;
+  /** After the act. */
+  readonly state: StoredState | null;
   readonly event_id: string;
   readonly token: string | null;
   readonly payload: unknown;
@@ -136,13 +140,13 @@ export class ConsentRows implements RecordedRows {
     if (ids.length === 0) return [];
     const { rows } = await this.parts.database.query<StatementRow>({
       name: 'consent.statements-of',
-      text: `SELECT consent_id::text, version, 'consent' AS kind, NULL AS act, event_id, record AS token, payload
+      text: `SELECT consent_id::text, version, 'consent' AS kind, NULL AS act, NULL AS state, event_id, record AS token, payload
              FROM consent.consent_version WHERE consent_id = ANY ($1::uuid[])
              UNION ALL
-             SELECT consent_id::text, 0, 'consent-proposal', NULL, event_id, proposal, payload
+             SELECT consent_id::text, 0, 'consent-proposal', NULL, NULL, event_id, proposal, payload
              FROM consent.proposal WHERE consent_id = ANY ($1::uuid[])
              UNION ALL
-             SELECT consent_id::text, version, 'consent-act', act, event_id, statement, payload
+             SELECT consent_id::text, version, 'consent-act', act, state, event_id, statement, payload
              FROM consent.consent_act WHERE consent_id = ANY ($1::uuid[])`,
       values: [ids],
     });
@@ -152,7 +156,7 @@ export class ConsentRows implements RecordedRows {
   private async aboutPersons(): Promise<StatementRow[]> {
     const { database, alarmAfterMs = 600_000, pageSize = 500 } = this.parts;
     const of = (table: string, kind: Kind): string =>
-      `(SELECT NULL AS consent_id, 0 AS version, '${kind}' AS kind, NULL AS act, event_id, statement AS token, NULL AS payload
+      `(SELECT NULL AS consent_id, 0 AS version, '${kind}' AS kind, NULL AS act, NULL AS state, event_id, statement AS token, NULL AS payload
         FROM consent.${table} WHERE event_id > $1 AND recorded_at < clock_timestamp() - $2::float8 * interval '1 millisecond'
         ORDER BY event_id LIMIT $3)`;
     const { rows } = await database.query<StatementRow>({
@@ -165,14 +169,14 @@ export class ConsentRows implements RecordedRows {
   }
 }
 
-const typeOf = ({ kind, act }: StatementRow): string => {
+const typeOf = ({ kind, act, state }: StatementRow): string => {
   switch (kind) {
     case 'consent':
       return transitions.record.event;
     case 'consent-proposal':
       return transitions.propose.event;
     case 'consent-act':
-      return act === null ? '' : transitions[act].event;
+      return act === null || state === null ? '' : eventOf(act, state);
     case 'subject-link':
       return 'subject-linked';
     case 'decider-exclusion':

@@ -80,6 +80,10 @@ describe('mailboxes', () => {
     stream.cancel();
   });
 
+  /** Types of the entries about its exchange, as the log was told of them. */
+  const entriesOf = ({ context }: Sent): string[] =>
+    stack.doubles.records.filter(({ exchangeId }) => exchangeId === context.exchangeId).map(({ type }) => type);
+
   describe('what time brings', () => {
     it('a message past its exp ends, its ciphertext goes, both sides are told', async () => {
       const { municipality, kela } = stack.network;
@@ -96,6 +100,10 @@ describe('mailboxes', () => {
       });
       expect(rows).toEqual([]);
       expect(await stack.exchangeState(sent.context.exchangeId)).toBe('expired');
+      await eventually(
+        () => ['message-expired', 'exchange-expired'].every((type) => entriesOf(sent).includes(type)),
+        'both entries',
+      );
     });
 
     it('an urgent question that nobody answers expires after its working day', async () => {
@@ -132,6 +140,7 @@ describe('mailboxes', () => {
       stack.clock.advance(15 * DAY_MS);
       await stack.notice(kela, 'closed', sent.manifestHash);
       expect(await stack.exchangeState(sent.context.exchangeId)).toBe('answered');
+      await eventually(() => entriesOf(sent).includes('exchange-answered'), 'the entry');
     });
 
     it('a message to a key that was revoked cannot be delivered', async () => {
@@ -142,6 +151,10 @@ describe('mailboxes', () => {
       await stateBecomes(sent, 'undeliverable');
       expect((await stack.notice(kela, 'undeliverable', sent.manifestHash)).code).toBe('KEY_REVOKED');
       expect(await stack.exchangeState(sent.context.exchangeId)).toBe('cancelled');
+      await eventually(
+        () => ['message-undeliverable', 'exchange-cancelled'].every((type) => entriesOf(sent).includes(type)),
+        'both entries',
+      );
       const next = await posted({ from: kela, to: county, kind: 'notice' });
       expect((await stack.notice(kela, 'rejected', next.manifestHash)).code).toBe('KEY_REVOKED');
     });

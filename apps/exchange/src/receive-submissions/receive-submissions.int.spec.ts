@@ -128,6 +128,21 @@ describe('receiving submissions', () => {
     });
   });
 
+  it('ends an exchange with an entry of its own when the holder refuses', async () => {
+    const { municipality, kela } = stack.network;
+    const exchangeId = newExchangeId();
+    const request = await asking({ exchangeId });
+    await stack.post(request);
+    await stack.delivered(kela, request);
+    const back = { exchangeId, from: kela, to: municipality, inReplyTo: request.manifestHash };
+    await stack.post(await asking({ ...back, kind: 'refusal' }));
+    await eventually(
+      () => stack.doubles.records.some((one) => one.exchangeId === exchangeId && one.type === 'exchange-refused'),
+      'the entry',
+    );
+    expect(await stack.exchangeState(exchangeId)).toBe('refused');
+  });
+
   it('numbers the entries of a conversation in order and without gaps', async () => {
     const { municipality, kela } = stack.network;
     const exchangeId = newExchangeId();

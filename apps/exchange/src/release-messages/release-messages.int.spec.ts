@@ -169,6 +169,11 @@ describe('releasing messages', () => {
       const told = ['withdrawn CONSENT_WITHDRAWN'];
       expect(await noticesAbout(sent)).toEqual({ sender: told, recipient: told });
       expect(await stack.exchangeState(sent.context.exchangeId)).toBe('withdrawn');
+      await stack.allLogged();
+      const entries = stack.doubles.records.filter(({ exchangeId }) => exchangeId === sent.context.exchangeId);
+      expect(entries.map(({ type }) => type)).toEqual(
+        expect.arrayContaining(['message-withdrawn', 'exchange-withdrawn']),
+      );
     });
 
     it('and not announced yet: consent refuses, both sides are told, and the announcement changes nothing', async () => {
