@@ -17,8 +17,14 @@ const settings: Record<string, string> = {
   dynamic_shared_memory_type: 'mmap',
   huge_pages: 'off',
   max_connections: '300',
-  shared_buffers: '128MB',
+  // Taken from the machine as pages are used, not at the start.
+  shared_buffers: '512MB',
+  // As much as a checkpoint lets come together: segments are used again, where a new one would be filled with zeros while commits wait.
   max_wal_size: '2GB',
+  min_wal_size: '2GB',
+  wal_buffers: '16MB',
+  // A vacuum in a small ring of buffers writes the log out before each page that it leaves, and commits wait for that.
+  vacuum_buffer_usage_limit: '16MB',
   synchronous_commit: 'on',
   idle_in_transaction_session_timeout: '60s',
   statement_timeout: '120s',

@@ -107,18 +107,18 @@ describe('the published log', () => {
     expect(await inspect(folder, log.files)).toEqual({ size: 17_000, wrong: [] });
   });
 
-  it('has what is full at once and, within the pause, no further checkpoint with its unfinished tiles', async () => {
+  it('has many full tiles at once and, within the pause, no further checkpoint with its unfinished ones', async () => {
     const log = TestLog.withCheckpointsAt(0, 300);
     const publisher = publisherOf(folder, log, 60_000);
     publisher.wake();
     await until('the checkpoint', async () => (await folder.checkpoint()) === log.checkpoint(300).note);
-    log.growTo(600);
+    log.growTo(9_000);
     publisher.wake();
-    await until('the full tile', async () => (await folder.read(tilePath(0, 1))) !== undefined);
+    await until('the full tile', async () => (await folder.read(tilePath(0, 34))) !== undefined);
     expect(await folder.checkpoint()).toBe(log.checkpoint(300).note);
-    expect(await folder.read(tilePath(0, 2, 88))).toBeUndefined();
+    expect(await folder.read(tilePath(0, 35, 40))).toBeUndefined();
     await publisher.close();
-    expect(await inspect(folder, log.files)).toEqual({ size: 600, wrong: [] });
+    expect(await inspect(folder, log.files)).toEqual({ size: 9_000, wrong: [] });
   });
 
   it('is tried again when the folder could not be written', async () => {

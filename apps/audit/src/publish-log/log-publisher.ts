@@ -30,6 +30,8 @@ export interface LogPublisherOptions {
 
 /** About 160 kB of entries and 64 files; a checkpoint stands at least every batch. */
 const stepEntries = 8_192;
+/** So many are written before their checkpoint is due. Whenever the disk is waited for, commits wait with it. */
+const filesTogether = 64;
 const RETRY_MS = 1_000;
 /** Between two looks at what was committed. What a second brings, read at once, would hold up commits for a tenth of one. */
 const FOLLOW_MS = 100;
@@ -110,7 +112,7 @@ export class LogPublisher {
     }
   }
 
-  /** One checkpoint further; tiles and bundles that became full are written. False when about the newest one is reached. */
+  /** One checkpoint further; tiles and bundles that became full are written when there are many. False when about the newest one is reached. */
   private async growNext(): Promise<boolean> {
     const { folder, log, verifier } = this.options;
     this.edge ??= await this.restore();
@@ -121,8 +123,9 @@ export class LogPublisher {
     if (!signed.ok || signed.value.size !== next.size)
       throw new AppError('LOG_INCONSISTENT', 'a committed checkpoint is not signed by the log key');
     const before = edge.size;
-    await folder.writeOnce(await edge.grow(await log.entries(before, next.size), signed.value));
+    await edge.grow(await log.entries(before, next.size), signed.value);
     edge.reached = next;
+    if (edge.waiting >= filesTogether) await folder.writeOnce(edge.takeFull());
     if (next.size - before >= stepEntries / 2) return true;
     this.awake = true;
     return false;
@@ -139,7 +142,7 @@ export class LogPublisher {
       this.awake = true;
       return Math.min(wait, FOLLOW_MS);
     }
-    await folder.writeOnce(edge.partialFiles());
+    await folder.writeOnce([...edge.takeFull(), ...edge.partialFiles()]);
     // The one that stands may have cosignatures by now.
     if (reached.size > (edge.published?.size ?? -1)) await folder.publishCheckpoint(reached.note);
     edge.published = reached;
@@ -208,6 +211,8 @@ class Edge {
   reached: StoredCheckpoint | undefined;
   /** All that the published checkpoint implies stands in the folder. */
   isWhole: boolean;
+  /** What became full and is not written yet. */
+  private full: NamedFile[] = [];
   private filled: string[] = [];
   /** Paths of the full tiles and bundles of which there are partial files. */
   private readonly begun = new Set<string>();
@@ -239,11 +244,20 @@ class Edge {
     return beyond > 0 || (beyond === 0 && !this.isWhole) ? this.reached : undefined;
   }
 
-  /**
-   * Adds entries up to a checkpoint and gives the files that became full.
-   * Errors: LOG_INCONSISTENT; the edge is of no use then.
-   */
-  async grow(entries: readonly Buffer[], checkpoint: StoredCheckpoint): Promise<NamedFile[]> {
+  /** Number of files that became full and wait to be written. */
+  get waiting(): number {
+    return this.full.length;
+  }
+
+  /** Who takes them writes them; where that fails, the edge is of no use any more. */
+  takeFull(): NamedFile[] {
+    const full = this.full;
+    this.full = [];
+    return full;
+  }
+
+  /** Adds entries up to a checkpoint. Errors: LOG_INCONSISTENT; the edge is of no use then. */
+  async grow(entries: readonly Buffer[], checkpoint: StoredCheckpoint): Promise<void> {
     const files: NamedFile[] = [];
     for (const [at, entry] of entries.entries()) {
       if (at % entriesPerTurn === entriesPerTurn - 1) await nextTurn();
@@ -257,7 +271,7 @@ class Edge {
       throw new AppError('LOG_INCONSISTENT', 'the committed entries do not lead to the signed root');
     files.push(...this.tree.takeFull().map(tileFile));
     this.filled.push(...files.map(([name]) => name).filter((name) => this.begun.delete(name)));
-    return files;
+    this.full.push(...files);
   }
 
   /** What the checkpoint that was reached implies beside the full ones. */
