@@ -25,6 +25,8 @@ const settings: Record<string, string> = {
   wal_buffers: '16MB',
   // A vacuum in a small ring of buffers writes the log out before each page that it leaves, and commits wait for that.
   vacuum_buffer_usage_limit: '16MB',
+  // Else all that sessions wrote waits in the kernel for the end of a checkpoint, and commits wait behind it for tenths of a second.
+  backend_flush_after: '256kB',
   synchronous_commit: 'on',
   idle_in_transaction_session_timeout: '60s',
   statement_timeout: '120s',

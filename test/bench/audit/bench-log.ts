@@ -28,8 +28,8 @@ import { Stack } from '../../../deploy/src/stack.js';
 const agencies = 60;
 const everyOfLargest = 10;
 const entriesOfSubject = 10;
-/** Of 16 MiB each; about what `max_wal_size` of the embedded cluster keeps. */
-const usedSegments = 120;
+/** Of 16 MiB each; more than `min_wal_size` of the embedded cluster keeps. */
+const usedSegments = 160;
 
 const municipalities = Array.from({ length: agencies + 1 }, (_, n) => agencyId(`K-${100 + n}`));
 const counties = Array.from({ length: 21 }, (_, n) => agencyId(`H-${10 + n}`));

@@ -17,8 +17,9 @@ const underWay = 12;
 const floorBatch = 1_000;
 const mostOfFloor = 100_000;
 /** After what the full load left to be done: the database's checkpoint, its vacuum, the collector's last rounds. */
-const settleSeconds = 5;
-const halfSeconds = 20;
+const settleSeconds = 10;
+/** Long enough for a vacuum and a checkpoint of the database to be a part of it, as they are of every hour. */
+const halfSeconds = 60;
 
 interface AuditFigures {
   readonly bench: 'audit';

@@ -6,7 +6,9 @@ import type { Queryable } from './log-store.js';
 import { auditSchema as s, chainNamed, hasPlace, placesOfRuns, placesWithin } from './schema.js';
 
 /** Index rows that one page looks at, at most: what fits seldom is found over several pages, each as quick as the others. */
-const looksPerPage = 3_000;
+const looksPerPage = 2_000;
+/** Where a chain is asked about each of them, which takes longer than all the rest. */
+const looksAskingChains = 1_250;
 /** Where every row fits but what was erased. */
 const looksOfEntry = 4;
 
@@ -92,7 +94,8 @@ export async function findEntries(
   const { worker, category, basis, type, code, exchangeId, messageId } = filter;
   const words = [worker, category, basis, type, code, exchangeId, messageId].map((word) => word ?? null);
   const isKeyAlone = [...words, ...others].every((word) => word === null || word === key);
-  const mostLooks = isKeyAlone ? Math.min(looksPerPage, looksOfEntry * limit) : looksPerPage;
+  const bound = others.length > 0 ? looksAskingChains : looksPerPage;
+  const mostLooks = isKeyAlone ? Math.min(bound, looksOfEntry * limit) : bound;
   const { rows } = await client.query<{ leaves: number[]; looks: number; last: number | null } & QueryResultRow>({
     ...statement,
     values: [key ?? null, from, end, mostLooks, ...words, others, limit],
