@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { generateSigningKey, signStatement, type SigningKey } from '#envelope';
 import { type AgencyId, agencyId } from '#kernel';
 import { MemoryTree } from '#merkle';
@@ -107,6 +107,28 @@ describe('the log as an agent follows it', () => {
       agent.system('H-03').get('/v1/inbox'),
     );
     expect(messages.find((mail) => mail.exchangeId === exchangeId)).toMatchObject({ state: 'releasing' });
+  });
+
+  it('must be that of an acceptance too: a receipt under a forked checkpoint is not believed, and raises an alarm', async () => {
+    await caughtUp();
+    const receipt = hub.log.receipt.bind(hub.log);
+    jest.spyOn(hub.log, 'receipt').mockImplementation((index, opening) => {
+      const fork = MemoryTree.of(
+        hub.log.entries.map((entry, at) => (at === index ? hub.log.leafOf(entry) : Buffer.alloc(32, at))),
+      );
+      return {
+        ...receipt(index, opening),
+        inclusionProof: fork.inclusionProof(index).map((hash) => hash.toString('base64')),
+        checkpoint: hub.log.sign(fork.size, fork.root()),
+      };
+    });
+    const exchangeId = await ask(agent, 'H-03', [11]);
+    await eventually('the alarm', async () =>
+      (await alarmsOf(agent, 'K-235')).find(({ code }) => code === 'LOG_INCONSISTENT'),
+    );
+    expect((await state()).consistent).toBe(false);
+    const { stage } = await bodyOf<{ stage: string }>(agent.system('K-235').get(`/v1/exchanges/${exchangeId}`));
+    expect(stage).toBe('submitted');
   });
 
   it('decides which keys count: mail signed by a key that it does not show is not opened', async () => {

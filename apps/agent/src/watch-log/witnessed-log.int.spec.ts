@@ -104,6 +104,16 @@ describe('an agent with a witness policy', () => {
     expect(await codes()).toEqual(['LOG_NOT_WITNESSED']);
   });
 
+  it('raises it after ten minutes and not before', async () => {
+    await opensAMessage();
+    await looked();
+    clock.moveOn(TEN_MINUTES_MS - 60_000);
+    await looked();
+    expect(await codes()).toEqual([]);
+    clock.moveOn(60_000);
+    await eventually('the alarm', async () => ((await codes()).includes('LOG_NOT_WITNESSED') ? true : undefined));
+  });
+
   it('waits on after a restart', async () => {
     await opensAMessage();
     await looked();
