@@ -95,6 +95,13 @@ export class AuditConfig extends ServiceConfig {
   @IsString()
   RETENTION_DATA = 'apps/audit/data/retention.json';
 
+  /** Of Finnish time: what is approved is erased in the night from then on. Default: when somebody starts the run. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(23)
+  ERASE_NIGHTLY_HOUR?: number;
+
   /** What counts as unusual access. */
   @IsString()
   ALERT_RULES = 'apps/audit/data/alert-rules.json';

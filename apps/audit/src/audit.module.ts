@@ -488,7 +488,7 @@ export class AuditModule {
               logger,
             ),
         },
-        ...erasureProviders(config.RETENTION_DATA),
+        ...erasureProviders(config.RETENTION_DATA, config.ERASE_NIGHTLY_HOUR),
         ...alertProviders(config.ALERT_RULES, config.ALERTS_EVERY_MS),
         ...reconcileProviders(),
         AuditConnections,

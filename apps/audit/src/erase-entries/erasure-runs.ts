@@ -1,4 +1,4 @@
-import { AppError, type Clock, type ErrorCode } from '#kernel';
+import { AppError, type Clock, type ErrorCode, sha256 } from '#kernel';
 import { type Backoff, delayAfter } from '#messaging';
 import type { Logger } from '#platform';
 import type { Appender } from '../append-entries/appender.js';
@@ -64,6 +64,22 @@ export class ErasureRuns {
         }
         return this.find(run.id);
       }
+    });
+  }
+
+  /**
+   * Of what is approved, as nobody but the hub asked for it: the one of this night, or the one that was interrupted. Nothing where
+   * none is approved, one goes on or waits, or this night's has ended.
+   */
+  async startNightly(night: string): Promise<void> {
+    const { runs, clock } = this.options;
+    await this.starting.do(async () => {
+      if (this.going !== undefined || !(await this.erasures.hasApproved())) return;
+      await runs.openNightly({ id: sha256(`erasure of the night ${night}`), at: clock.now() });
+      const run = await runs.unended();
+      if (!run || run.state === 'waiting') return;
+      await runs.goOn(run.id, clock.now());
+      this.go(run, (see) => this.erasureRun.run(see));
     });
   }
 

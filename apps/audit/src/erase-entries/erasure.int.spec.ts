@@ -630,6 +630,26 @@ describe('a run that is looked at', () => {
     await hub.holds.lift(await hub.lift(ombudsman, hold.holdHash));
   });
 
+  it('begins by itself at night where something is approved, once a night', async () => {
+    const hub = await start();
+    const runs = async () => Number((await owner<{ n: string }>('SELECT count(*) AS n FROM audit.erasure_run'))[0]!.n);
+    const before = await runs();
+    await hub.erasureRuns.startNightly('2026-11-26');
+    expect(await runs()).toBe(before);
+    const leaves = await threeApproved(hub);
+    await hub.erasureRuns.startNightly('2026-11-26');
+    await until('the bodies are gone', async () => (await hub.left(leaves)).length === 0);
+    const ended = () =>
+      owner<{ state: string; asked_by: string[] }>(
+        `SELECT state, asked_by FROM audit.erasure_run ORDER BY started_at DESC LIMIT 1`,
+      );
+    await until('it is done', async () => (await ended())[0]?.state === 'done');
+    expect(await ended()).toEqual([{ state: 'done', asked_by: [] }]);
+    await threeApproved(hub);
+    await hub.erasureRuns.startNightly('2026-11-26');
+    expect(await runs()).toBe(before + 1);
+  });
+
   it('is shown to those who asked for it and to supervising authorities', async () => {
     const hub = await start();
     await threeApproved(hub);

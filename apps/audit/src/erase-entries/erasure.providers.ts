@@ -15,13 +15,15 @@ import { LogPublisher } from '../publish-log/log-publisher.js';
 import { ErasureRun } from './erasure-run.js';
 import { ErasureRuns } from './erasure-runs.js';
 import { type ErasureContext, Erasures } from './erasures.js';
+import { NightlyErasure } from './nightly-erasure.js';
 import { OneAtATime } from './one-at-a-time.js';
 
 const CONTEXT = Symbol('ErasureContext');
 const PUBLISHED_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 50;
 
-export const erasureProviders = (dataFile: string): Provider[] => [
+/** @param nightlyHour as `NightlyErasure` takes it */
+export const erasureProviders = (dataFile: string, nightlyHour: number | undefined): Provider[] => [
   { provide: RETENTION_DATA, useFactory: () => readRetentionData(dataFile) },
   { provide: ErasureStore, inject: [Database], useFactory: (database: Database) => new ErasureStore(database) },
   { provide: OneAtATime, useFactory: () => new OneAtATime() },
@@ -69,6 +71,12 @@ export const erasureProviders = (dataFile: string): Provider[] => [
       erasureRun: ErasureRun,
       logger: Logger,
     ) => new ErasureRuns({ ...context, runs: new ErasureRunStore(database), logger }, erasures, erasureRun),
+  },
+  {
+    provide: NightlyErasure,
+    inject: [ErasureRuns, Appender, CLOCK, LOGGER],
+    useFactory: (runs: ErasureRuns, appender: Appender, clock: Clock, logger: Logger) =>
+      new NightlyErasure({ hour: nightlyHour, runs, appender, clock, logger }),
   },
 ];
 

@@ -179,6 +179,13 @@ export class Erasures {
     return Promise.all(erasures.filter((_, at) => concerned[at]).map((one) => this.seen(one, holds)));
   }
 
+  /** Whether anything is approved that is not erased yet. */
+  async hasApproved(): Promise<boolean> {
+    return (await this.context.store.erasures()).some(
+      ({ approver, erasedAt }) => erasedAt === null && approver !== null,
+    );
+  }
+
   /**
    * Who may have what is approved erased: a supervising authority, or an agency that proposed or approved some of it. It stands in
    * the log that they asked. Errors: FORBIDDEN.

@@ -29,7 +29,7 @@ export interface ErasureRunProgress {
 }
 
 export interface StoredErasureRun extends ErasureRunProgress {
-  /** Hash of the signed question that started it. */
+  /** Hash of the signed question that started it, or of the name of its night. */
   readonly id: Sha256;
   readonly askedBy: readonly AgencyId[];
   readonly state: ErasureRunState;
@@ -61,6 +61,15 @@ export class ErasureRunStore {
              UPDATE ${s}.erasure_run SET asked_by = array_append(asked_by, $2::text)
              WHERE ended_at IS NULL AND NOT $2 = ANY (asked_by) AND NOT EXISTS (SELECT FROM made)`,
       values: [id, by, at],
+    });
+  }
+
+  /** The one that has not ended, else this new one, for which nobody asked; neither where that one has ended. */
+  async openNightly({ id, at }: { readonly id: Sha256; readonly at: Date }): Promise<void> {
+    await this.client.query({
+      text: `INSERT INTO ${s}.erasure_run (id, asked_by, state, started_at, seen_at)
+             VALUES ($1, '{}', 'running', $2, $2) ON CONFLICT DO NOTHING`,
+      values: [id, at],
     });
   }
 
