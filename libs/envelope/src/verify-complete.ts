@@ -134,7 +134,7 @@ export class CompletenessWalk {
     const { faults, erased, entries } = this;
     this.checkBounds();
     this.checkKnown();
-    const unproved = [...this.unproved, ...this.waiting].sort((a, b) => a - b);
+    const unproved = this.unproved.concat(this.waiting).sort((a, b) => a - b);
     return { complete: faults.length === 0 && unproved.length === 0, faults, entries, erased, unproved };
   }
 
@@ -165,7 +165,8 @@ export class CompletenessWalk {
     if (gap.length > 0) this.link = undefined;
     if (gap.length > 0 && place.previous !== undefined && isTombstoned(place.previous)) {
       this.erased.push(number - 1);
-      this.unproved.push(...this.waiting, ...gap.slice(0, -1));
+      for (const waiting of this.waiting) this.unproved.push(waiting);
+      for (const missing of gap.slice(0, -1)) this.unproved.push(missing);
     } else for (const missing of gap) this.fault('entry-missing', missing);
     const linked = this.link === undefined || this.link.equals(place.link);
     const follows = gap.length > 0 || this.before === undefined || this.before.leafIndex === place.previous;
@@ -175,8 +176,9 @@ export class CompletenessWalk {
     else if (gap.length === 0 && this.waiting.length > 0) {
       // A link that was known before them vouches for all; else the entry names only the last of them.
       const vouchedFor = this.link === undefined ? this.waiting.slice(-1) : this.waiting;
-      this.erased.push(...vouchedFor);
-      this.unproved.push(...this.waiting.slice(0, this.waiting.length - vouchedFor.length));
+      // One by one: an argument each would not do for very many.
+      for (const erased of vouchedFor) this.erased.push(erased);
+      for (const erased of this.waiting.slice(0, this.waiting.length - vouchedFor.length)) this.unproved.push(erased);
     }
     if (this.lastLive && timeOf(place.loggedAt) < timeOf(this.lastLive.place.loggedAt))
       this.fault('time-goes-back', number, leafIndex);

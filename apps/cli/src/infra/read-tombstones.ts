@@ -1,5 +1,4 @@
-import type { Tombstone } from '#envelope';
-import { covers } from '../domain/tombstones.js';
+import type { IndexRange, Tombstone } from '#envelope';
 import { type SignedLog, clearEntries } from './clear-entries.js';
 
 /** A tombstone as the public log has it, which its leaf has still to prove. */
@@ -12,11 +11,22 @@ export interface ReadTombstone {
 /** The tombstones that name any of these entries. They stand in clear, after what they name. Errors: as `clearEntries`. */
 export async function readTombstones(log: SignedLog, erased: readonly number[]): Promise<ReadTombstone[]> {
   if (erased.length === 0) return [];
-  const first = Math.min(...erased);
-  const found = await clearEntries(log, ({ type, index }) => type === 'tombstone' && index > first);
+  const rising = Float64Array.from(erased).sort();
+  const found = await clearEntries(log, ({ type, index }) => type === 'tombstone' && index > rising[0]!);
   return found.flatMap(({ index, entry, record }) =>
-    record.type === 'tombstone' && erased.some((one) => covers(record, one))
+    record.type === 'tombstone' && record.indices.some((range) => isAnyIn(rising, range))
       ? [{ index, entry, tombstone: record }]
       : [],
   );
+}
+
+/** Is any of these, which rise, in the range? */
+function isAnyIn(rising: Float64Array, { first, last }: IndexRange): boolean {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < first) low = middle + 1;
+    else high = middle;
+  }
+  return low < rising.length && rising[low]! <= last;
 }

@@ -2,7 +2,7 @@ import { type Completeness, verifyComplete } from '#envelope';
 import type { AgencyId } from '#kernel';
 import { leafHash } from '#merkle';
 import type { AnswerPage } from '../domain/answer-page.js';
-import { covers } from '../domain/tombstones.js';
+import { Buried } from '../domain/buried.js';
 import type { OpenedLog } from '../infra/open-log.js';
 import { checkpointOver, provedLeaves } from '../infra/proved-leaves.js';
 import { readTombstones } from '../infra/read-tombstones.js';
@@ -46,6 +46,7 @@ export async function proveAnswer(
   ]);
   const isIncluded = (leafIndex: number, hash: Buffer): boolean => leaves.get(leafIndex)?.equals(hash) ?? false;
   const proved = tombstones.filter(({ index, entry }) => isIncluded(index, leafHash(entry)));
+  const buried = new Buried(proved.flatMap(({ tombstone }) => tombstone.indices));
   const until = filter['loggedUntil'] ?? entries.find(({ leafIndex }) => leafIndex === newest)?.place.loggedAt ?? '';
   if (chain === undefined)
     return { size: checkpoint.size, until, complete: false, faults: [], entries: 0, erased: [], unproved: [] };
@@ -56,7 +57,7 @@ export async function proveAnswer(
     ...(filter['loggedFrom'] !== undefined && { from: filter['loggedFrom'] }),
     until,
     isIncluded,
-    isTombstoned: (leafIndex) => proved.some(({ tombstone }) => covers(tombstone, leafIndex)),
+    isTombstoned: (leafIndex) => buried.has(leafIndex),
   });
   return { size: checkpoint.size, until, ...verified };
 }

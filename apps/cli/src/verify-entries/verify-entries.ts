@@ -6,12 +6,13 @@ import {
   type Completeness,
   CompletenessWalk,
   type ErasedNumber,
-  type Tombstone,
+  type IndexRange,
   logKeysFile,
 } from '#envelope';
 import { AppError, type Result, err, ok } from '#kernel';
 import { type Checkpoint, leafHash, openCheckpoint } from '#merkle';
 import { commitmentKeyOf } from '../domain/body-line.js';
+import { Buried, tombstoneIn } from '../domain/buried.js';
 import {
   type Boundary,
   type EntriesExport,
@@ -22,7 +23,7 @@ import {
 } from '../domain/entries-export.js';
 import { checkpointFile, verifierKeyFile } from '../domain/log-files.js';
 import { trustedKeys } from '../domain/log-keys.js';
-import { covers, tombstoneIn } from '../domain/tombstones.js';
+
 import { tableLine } from '../export-entries/table-lines.js';
 import type { LogFolder } from '../infra/log-folder.js';
 import { ProofLines } from './proof-lines.js';
@@ -59,24 +60,29 @@ export async function verifyEntries(folder: LogFolder, given?: string): Promise<
   let proved: { readonly index: number; readonly leafHash: Buffer | undefined } | undefined;
   const isIncluded = (leafIndex: number, hash: Buffer): boolean =>
     proved?.index === leafIndex && proved.leafHash?.equals(hash) === true;
-  const tombstones: Tombstone[] = [];
+  const named: IndexRange[] = [];
   for (const { leafIndex, entry } of stones) {
     proved = { index: leafIndex, leafHash: await proofs.of(leafIndex) };
     const stone = isIncluded(leafIndex, leafHash(entry)) ? tombstoneIn(entry) : undefined;
-    if (stone) tombstones.push(stone);
+    if (stone) named.push(...stone.indices);
   }
+  const buried = new Buried(named);
   const walk = new CompletenessWalk({
     chain,
     from,
     until,
     isIncluded,
-    isTombstoned: (leafIndex) => tombstones.some((stone) => covers(stone, leafIndex)),
+    isTombstoned: (leafIndex) => buried.has(leafIndex),
   });
   const waiting = erased
     .map(({ index: leafIndex, number }): ErasedNumber => ({ leafIndex, number }))
     .sort((one, other) => one.number - other.number);
+  let taken = 0;
+  const takeErased = (upTo: number): void => {
+    for (; taken < waiting.length && waiting[taken]!.number <= upTo; taken += 1) walk.take(waiting[taken]!);
+  };
   const take = async (entry: AnsweredEntry): Promise<void> => {
-    for (; waiting[0] && waiting[0].number <= entry.place.number; waiting.shift()) walk.take(waiting[0]);
+    takeErased(entry.place.number);
     proved = { index: entry.leafIndex, leafHash: await proofs.of(entry.leafIndex) };
     walk.take(entry);
   };
@@ -96,7 +102,7 @@ export async function verifyEntries(folder: LogFolder, given?: string): Promise<
     await table?.expect(tableLine(placed.value));
   }
   if (after) await take(bounding(after));
-  for (const one of waiting) walk.take(one);
+  takeErased(Infinity);
   const tableDiffersAt = await table?.differsAt();
   return ok({
     index: index.value,
