@@ -1,5 +1,6 @@
 // `npm test`: every check and every test, the stack for those that need it included. `npm test -- PATTERN` runs only the
 // Jest tests whose file matches.
+import { joinServices } from '../deploy/prepare/build.mjs';
 import { ensureJava } from '../deploy/prepare/java.mjs';
 import { checkNodeVersion } from '../deploy/prepare/node-version.mjs';
 import { installPackages } from '../deploy/prepare/packages.mjs';
@@ -61,7 +62,10 @@ async function step(name, body) {
 async function testOverStack() {
   if (patterns.length > 0 && !(await hasTests('integration', patterns))) return;
   await ensureJava();
-  await step('integration and end-to-end tests', () => withStack((env) => runOverStack(patterns, { env }), endRunning));
+  await step('integration and end-to-end tests', async () => {
+    if (!(await joinServices())) throw new Error('the services could not be joined: see above');
+    return withStack((env) => runOverStack(patterns, { env }), endRunning);
+  });
 }
 
 async function checkOneByOne(checks) {

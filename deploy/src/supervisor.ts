@@ -8,7 +8,7 @@ import type { Ownership } from './ownership.js';
 /** A Node service of ours. */
 export interface ServiceSpec {
   readonly name: string;
-  /** Compiled entry, as a path below `dist/`: `apps/exchange/src/main.js`. */
+  /** Compiled entry, as a path below `dist/`: `services/exchange/main.js`. */
   readonly entry: string;
   /** Added to the environment of this process. */
   readonly env: Record<string, string>;

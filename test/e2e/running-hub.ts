@@ -87,7 +87,7 @@ export async function startAnotherGateway({ hub, stack, topicPrefix }: RunningHu
   const url = `http://127.0.0.1:${port}`;
   stack.supervisor.start({
     name: 'gateway-2',
-    entry: 'apps/gateway/src/main.js',
+    entry: 'services/gateway/main.js',
     readyUrl: `${url}/readyz`,
     env: {
       LOG_LEVEL: 'warn',

@@ -52,7 +52,7 @@ export async function startAgent(
   const service = `agent-${name}`;
   stack.supervisor.start({
     name: service,
-    entry: 'apps/agent/src/main.js',
+    entry: 'services/agent/main.js',
     readyUrl: `${url}/readyz`,
     env: {
       ...hub.pins,

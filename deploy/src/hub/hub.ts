@@ -116,7 +116,7 @@ async function describe(
   };
   const specs = hubServiceNames.map((name) => ({
     name,
-    entry: `apps/${name}/src/main.js`,
+    entry: `services/${name}/main.js`,
     readyUrl: `${url(name)}/readyz`,
     env: {
       HTTP_HOST: '127.0.0.1',

@@ -7,7 +7,7 @@ const channels = ['in-person', 'telephone', 'letter', 'electronic'] as const;
 const acts = ['withdraw', 'suspend', 'resume', 'revoke', 'invalidate', 'end-plan', 'verify-mandate'] as const;
 const actors = ['subject', 'decider', 'authority'] as const;
 
-class ToldDto {
+class ToldActDto {
   @ApiPropertyOptional({ enum: channels, default: 'in-person', description: 'How the agency was told' })
   @IsOptional()
   @IsIn(channels)
@@ -23,9 +23,9 @@ class ToldDto {
   decider?: ClientDto;
 }
 
-export class WithdrawDto extends ToldDto {}
+export class WithdrawDto extends ToldActDto {}
 
-export class ActDto extends ToldDto {
+export class ActDto extends ToldActDto {
   @ApiProperty({ enum: acts })
   @IsIn(acts)
   act: (typeof acts)[number];
