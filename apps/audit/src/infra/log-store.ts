@@ -91,7 +91,7 @@ const statements = {
                unnest($32::bigint[]) AS number, unnest($51::bigint[]) AS previous, unnest($52::bytea[]) AS link) AS g
            ), tiles AS (
              INSERT INTO ${s}.tile (tile_level, n, hashes, root)
-             SELECT * FROM unnest($33::smallint[], $34::bigint[], $35::bytea[], $36::bytea[])
+             SELECT * FROM unnest($33::integer[], $34::bigint[], $35::bytea[], $36::bytea[])
            ), events AS (${enqueueText(s, 40)}
            ), offsets AS (${moveOffsetsText(44)}
            ), evidence AS (
@@ -288,10 +288,10 @@ export function appendStatement(
       integerArray(runs, ({ leaves }) => (past += leaves.length)),
       integerArray(runs, ({ leaves }) => leaves.length),
       bigintArray(runs, ({ number }) => number),
-      tiles.map(({ tileLevel }) => tileLevel),
-      tiles.map(({ n }) => n),
-      tiles.map(({ row }) => row),
-      tiles.map(({ root }) => root),
+      integerArray(tiles, ({ tileLevel }) => tileLevel),
+      bigintArray(tiles, ({ n }) => n),
+      byteaArray(tiles, ({ row }) => row),
+      byteaArray(tiles, ({ root }) => root),
       checkpoint.size,
       checkpoint.root,
       checkpoint.note,
