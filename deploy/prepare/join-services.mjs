@@ -14,8 +14,12 @@ const main = (name) => [`${name}/main`, join(apps, name, 'src/main.js')];
 const notServices = new Set(['cli']);
 const services = readdirSync(apps).filter((name) => !notServices.has(name) && existsSync(main(name)[1]));
 
-/** What a service starts on a thread lies beside its main file, as in its sources. */
-const threads = [['audit/sealing-thread', join(apps, 'audit/src/seal-entries/sealing-thread.js')]];
+/** What a service starts on a thread lies beside its main file, and is named there as in its sources. */
+const threads = services.flatMap((service) =>
+  readdirSync(join(apps, service, 'src'), { recursive: true, withFileTypes: true })
+    .filter((file) => file.name.endsWith('-thread.js'))
+    .map(({ name, parentPath }) => [`${service}/${name.replace('.js', '')}`, join(parentPath, name)]),
+);
 
 /**
  * Read from `node_modules`: what finds files of its own by where it lies, what has to be there before all others, and what no
