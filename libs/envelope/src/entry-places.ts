@@ -3,6 +3,7 @@ import { type AgencyId, AppError, type Pseudonym, type Result, err, isAgencyId, 
 import { instant } from './fields.js';
 import { extracted } from './entry-keys.js';
 import { HkdfInfo } from './hkdf.js';
+import { HashInput } from './hash-input.js';
 import type { HmacKey } from './hmac.js';
 import { type Check, closed, either, integer, list, optional, parseAs, text, that } from './shape.js';
 
@@ -62,10 +63,9 @@ function bytesOf(digest: BinaryDigest): Buffer {
 }
 
 // Reused between calls, which are synchronous: the log computes seven of these digests an entry.
-// A place's text has 250 bytes at most.
 const linkInput = Buffer.alloc(bytes + 8);
-const openInput = Buffer.alloc(1_024);
-let hashInput = Buffer.alloc(1_024);
+const openInput = new HashInput();
+const hashInput = new HashInput();
 
 /** Link of the entry after the one that has this link and this leaf. */
 export function linkAfter(link: Buffer, leafIndex: number): Buffer {
@@ -102,10 +102,11 @@ function commitmentOf({ chain, number, previous, link, loggedAt }: Place, salts:
   const before = previous === undefined ? '' : `,"previous":${previous}`;
   const linked = link.toString('base64url');
   const said = `{"chain":"${chain}","link":"${linked}","loggedAt":"${loggedAt}","number":${number}${before}}`;
+  const input = openInput.ofLength(bytes + said.length);
   // Byte by byte: for so few a call of `copy` takes longer.
-  for (let byte = 0; byte < bytes; byte += 1) openInput[byte] = salts[at * bytes + byte]!;
-  const length = bytes + openInput.write(said, bytes, 'latin1');
-  return sha256Of(openInput.subarray(0, length));
+  for (let byte = 0; byte < bytes; byte += 1) input[byte] = salts[at * bytes + byte]!;
+  input.write(said, bytes, 'latin1');
+  return sha256Of(input);
 }
 
 const placesMark = 'kotovayla-log-places-v1\0';
@@ -113,9 +114,9 @@ const placesMark = 'kotovayla-log-places-v1\0';
 /** Over the commitments in rising order, so that their order tells nothing. Digests of one length rise as their bytes do. */
 function hashOver(commitments: BinaryDigest[]): Buffer {
   const said = placesMark + commitments.sort().join('');
-  if (hashInput.length < said.length) hashInput = Buffer.alloc(said.length);
-  const length = hashInput.write(said, 'latin1');
-  return bytesOf(sha256Of(hashInput.subarray(0, length)));
+  const input = hashInput.ofLength(said.length);
+  input.write(said, 'latin1');
+  return bytesOf(sha256Of(input));
 }
 
 /** What the leaf says of an entry's places. `salts` are those of `placeSaltsOf`, places in the order of their chains. */

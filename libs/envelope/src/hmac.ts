@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
+import { HashInput } from './hash-input.js';
 
 const hashBytes = 32;
 const blockBytes = 64;
 
 // Reused between calls, which are synchronous. Node's Hmac and Buffer objects cost more than the hashing of short texts.
-let innerInput = Buffer.alloc(1_024);
+const innerInput = new HashInput();
 const outerInput = Buffer.alloc(blockBytes + hashBytes);
 
 /** A key of HMAC-SHA-256 (RFC 2104) for several short texts: the log computes eight an entry. */
@@ -33,12 +34,11 @@ export class HmacKey {
   }
 
   private digestText(text: Uint8Array): string {
-    const length = blockBytes + text.length;
-    if (innerInput.length < length) innerInput = Buffer.alloc(2 * length);
-    innerInput.set(this.inner);
-    innerInput.set(text, blockBytes);
+    const input = innerInput.ofLength(blockBytes + text.length);
+    input.set(this.inner);
+    input.set(text, blockBytes);
     outerInput.set(this.outer);
-    outerInput.write(hash('sha256', innerInput.subarray(0, length), 'binary'), blockBytes, 'latin1');
+    outerInput.write(hash('sha256', input, 'binary'), blockBytes, 'latin1');
     return hash('sha256', outerInput, 'binary');
   }
 }
