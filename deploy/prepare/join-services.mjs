@@ -1,7 +1,7 @@
 // `node deploy/prepare/join-services.mjs FOLDER`: joins each compiled service with its packages to `FOLDER/NAME/main.js`. To
 // find and read two thousand modules one by one was two thirds of the CPU of a start.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './root.mjs';
 
@@ -42,7 +42,7 @@ const notInstalled = [
   'pg-native',
 ];
 
-const { outputFiles } = await build({
+await build({
   absWorkingDir: root,
   entryPoints: Object.fromEntries([...services.map(main), ...threads]),
   outdir: unfinished,
@@ -55,20 +55,11 @@ const { outputFiles } = await build({
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
+  // Logs, errors and documents say what a class is called in its sources, whatever else has that name.
+  keepNames: true,
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  write: false,
 });
-for (const { path, text } of outputFiles) {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, path.endsWith('.js') ? withClassNames(text) : text);
-}
 rmSync(folder, { recursive: true, force: true });
 renameSync(unfinished, folder);
-
-/** A class that names itself becomes `class _Name`; logs, errors and documents say what it is called in its sources. */
-function withClassNames(text) {
-  const named = (name) => `static { Object.defineProperty(this, 'name', { value: '${name}', configurable: true }); }`;
-  return text.replace(/\bclass _([A-Z]\w*)( extends [^{]+)? \{/g, (begun, name) => `${begun} ${named(name)}`);
-}
