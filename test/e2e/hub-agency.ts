@@ -618,7 +618,10 @@ export class HubAgency {
       ...record,
     };
     const token = await signStatement('consent', full, this.signing);
-    const { status, body } = await this.call('POST', '/v1/consents', { record: token });
+    const send = () => this.call('POST', '/v1/consents', { record: token });
+    const first = await send();
+    // What took too long is sent again, as agencies do.
+    const { status, body } = first.status === 504 ? await send() : first;
     if (status !== 201) throw new Error(`consent not recorded: ${status} ${JSON.stringify(body)}`);
     return full.id;
   }
