@@ -1,6 +1,6 @@
 /**
  * Memory for what is hashed next, for texts of up to a few thousand bytes. Each length has one Buffer of it, which is kept: to
- * make one takes a quarter of the time in which a short text is hashed, and the log hashes thirty an entry.
+ * make one takes a quarter of the time in which a short text is hashed, and the log hashes two dozen an entry.
  */
 export class HashInput {
   private memory = Buffer.alloc(1_024);
