@@ -414,9 +414,10 @@ describe('the edge', () => {
 
   it('makes one agency that calls too often wait, and no other', async () => {
     await county.accessToken();
-    const calls = Array.from({ length: RATE_PER_SECOND * 15 }, () => county.call('GET', '/v1/mailbox'));
+    // A window of ten seconds may end, and the next begin, among them.
+    const calls = Array.from({ length: 2 * RATE_PER_SECOND * 10 + 20 }, () => county.call('GET', '/v1/mailbox'));
     const tooMany = (await Promise.all(calls)).filter(({ status }) => status === 429);
-    expect(tooMany.length).toBeGreaterThan(0);
+    expect(tooMany.length).toBeGreaterThanOrEqual(20);
     expect(tooMany[0]).toMatchObject(problem(429, 'RATE_LIMITED'));
     expect(Number(tooMany[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await municipality.call('GET', '/v1/mailbox')).status).toBe(200);
