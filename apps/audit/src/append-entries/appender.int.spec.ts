@@ -128,6 +128,33 @@ describe('the appender', () => {
     ]);
   });
 
+  it('reads no table from end to end for a batch, whatever the planner holds an index for', async () => {
+    const wholeReads = async (): Promise<number> => {
+      const [row] = await rowsOf<{ reads: number }>(
+        `SELECT sum(seq_scan)::float8 AS reads FROM pg_stat_user_tables
+         WHERE schemaname = 'audit' AND relname IN ('entry', 'entry_index', 'chain', 'chain_run')`,
+      );
+      return row!.reads;
+    };
+    const sender = agencyId('K-888');
+    const before = await wholeReads();
+    const { appender } = await start({
+      connect: (url) => new pg.Client({ connectionString: url, options: '-c random_page_cost=1000000' }),
+    });
+    await isActive(appender);
+    const eventId = newEventId();
+    const manifestHash = sha256(Buffer.from(eventId));
+    const { leaves } = await appender.append(plainProposal([entry(eventId, { sender, manifestHash })]));
+    expect((await appender.append(plainProposal([entry(eventId)]))).leaves).toEqual(leaves);
+    await appender.append({
+      wanted: { eventIds: [], manifestHashes: [manifestHash] },
+      decide: () => ({ entries: [entry()], outcome: undefined }),
+    });
+    // A session has told its counts when it is gone.
+    for (const instance of running.splice(0)) await instance.stop();
+    expect((await wholeReads()) - before).toBe(0);
+  });
+
   it('proves each of its entries by tiles that it did not make itself', async () => {
     const { appender, database } = await start();
     const { checkpoint, tree } = await appender.append(plainProposal(entries(1)));

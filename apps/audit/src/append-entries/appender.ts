@@ -12,7 +12,7 @@ import { LogView } from './log-view.js';
 import type { PlacedEntry } from './placed-entry.js';
 import type { PreparedEntry } from './prepared-entry.js';
 import type { Appended, Proposal } from './proposal.js';
-import { checkDurability, hasLock, readState } from './stored-state.js';
+import { checkDurability, hasLock, lookByIndex, readState } from './stored-state.js';
 
 export interface AppenderOptions {
   /** A connection of the appender's own. It holds the lock and makes the commits, so neither outlives the other. */
@@ -201,6 +201,7 @@ export class Appender {
     try {
       await client.connect();
       await checkDurability(client, this.options);
+      await lookByIndex(client);
       while (!(await hasLock(client))) {
         this.rejectOlderThan(PATIENCE_MS);
         await this.waitFor(STAND_BY_MS);
@@ -212,6 +213,7 @@ export class Appender {
         return undefined;
       }
       await reader.connect();
+      await lookByIndex(reader);
       await this.options.onTakeOver?.();
       const loggedAt = await lastLoggedAt(client);
       this.published ??= await this.options.publishedBefore?.();
@@ -231,16 +233,18 @@ export class Appender {
   }
 
   /**
-   * While one batch is being committed the next is made ready, once enough waits for it; its commit begins when the one
+   * While one batch is being committed the next is made ready, once half as much waits for it: sooner, it would be small and the
+   * rest would wait for one commit more; later, its making would be waited for after the commit. Its own commit begins when the one
    * before is durable. A failure takes both back, to be decided again.
    */
   private async serve(session: Session): Promise<void> {
     let preparing: readonly Ticket[] = [];
-    let committing: { readonly tickets: readonly Ticket[]; readonly done: Promise<void> } | undefined;
+    let committing:
+      { readonly tickets: readonly Ticket[]; readonly weight: number; readonly done: Promise<void> } | undefined;
     try {
       while (!this.stopping && !this.halted) {
         if (session.broken) throw session.broken;
-        const enough = committing ? this.maxBatch / 2 : 1;
+        const enough = committing ? Math.min(committing.weight, this.maxBatch) / 2 : 1;
         if (this.waiting < enough) {
           if (await this.commitOrWork(committing?.done)) committing = undefined;
           continue;
@@ -248,7 +252,7 @@ export class Appender {
         preparing = this.takeBatch();
         const batch = await this.makeReady(session, preparing);
         await committing?.done;
-        committing = { tickets: preparing, done: this.commit(session, batch) };
+        committing = { tickets: preparing, weight: weightOfAll(preparing), done: this.commit(session, batch) };
         // Its failure is met above or below, when the next batch is ready.
         committing.done.catch(() => undefined);
         preparing = [];
@@ -279,7 +283,7 @@ export class Appender {
 
   /** Entries in the queue, where a proposal without any counts as one. */
   private get waiting(): number {
-    return this.queue.reduce((sum, ticket) => sum + weightOf(ticket), 0);
+    return weightOfAll(this.queue);
   }
 
   /** So many proposals that their entries are about `maxBatch`. One that failed before goes alone: it takes no others along. */
@@ -404,6 +408,7 @@ export class Appender {
 }
 
 const weightOf = ({ proposal }: Ticket): number => Math.max(1, proposal.wanted.eventIds.length);
+const weightOfAll = (tickets: readonly Ticket[]): number => tickets.reduce((sum, ticket) => sum + weightOf(ticket), 0);
 
 async function endAll(...clients: readonly pg.Client[]): Promise<void> {
   await Promise.allSettled(clients.map((client) => client.end()));

@@ -27,6 +27,13 @@ export async function checkDurability(
     throw new AppError('CONFIG_INVALID', 'synchronous_standby_names is empty: a failover could lose a logged release');
 }
 
+/**
+ * What this session looks up it finds by an index. The planner guesses how much it will be asked for, and PostgreSQL before 17 reads a
+ * whole table of 100,000 entries for each batch instead; to compile such a plan takes longer than to run it.
+ */
+export const lookByIndex = async (client: pg.Client): Promise<void> =>
+  void (await client.query('SET enable_seqscan = off; SET jit = off'));
+
 interface StateOptions {
   readonly verifier: LogVerifier;
   /** For the empty log, so that agents have a checkpoint to begin with. */
