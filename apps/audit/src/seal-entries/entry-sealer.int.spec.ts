@@ -51,7 +51,7 @@ function opened({ sealed, chains }: OpaqueEntry): { body: LogBody; evidence: unk
 }
 
 describe('an entry sealer', () => {
-  it.each([1, 15, 16, 400])('seals %i entries, each in its place, on threads as without', async (count) => {
+  it.each([1, 63, 64, 400])('seals %i entries, each in its place, on threads as without', async (count) => {
     const drafts = Array.from({ length: count }, (_, n) => draft(n % 256));
     for (const by of [sealer, inPlace]) {
       const entries = await by.seal(drafts);

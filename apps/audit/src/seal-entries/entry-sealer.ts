@@ -12,7 +12,7 @@ import { packTexts, unpack } from './packed-entries.js';
 import type { SealingTask } from './sealing-thread.js';
 
 /** Fewer are sealed here: the way to a thread and back takes longer. */
-const fewEntries = 16;
+const fewEntries = 64;
 const mostThreads = 4;
 const idleMs = 10_000;
 
