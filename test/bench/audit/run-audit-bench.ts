@@ -16,6 +16,8 @@ const entriesOfProposal = 200;
 const underWay = 12;
 const floorBatch = 1_000;
 const mostOfFloor = 100_000;
+/** Entries a second that the log must never fall below. */
+const leastRate = 10_000;
 /** After what the full load left to be done: the database's checkpoint, its vacuum, the collector's last rounds. */
 const settleSeconds = 10;
 /** Long enough for a vacuum and a checkpoint of the database to be a part of it, as they are of every hour. */
@@ -30,7 +32,8 @@ interface AuditFigures {
   /** By each tenth of the log. */
   readonly tenths: readonly number[];
   readonly fullLoadMs: Distribution | undefined;
-  readonly halfRate: { readonly perSecond: number; readonly ms: Distribution | undefined };
+  /** At half of what it did, and at half of what it must do. */
+  readonly halfRates: readonly { readonly perSecond: number; readonly ms: Distribution | undefined }[];
   /** CPU of an entry in microseconds: says what a quiet machine would do. */
   readonly cpuUs: { readonly service: number; readonly postgres: number };
   readonly rssMb: { readonly start: number; readonly middle: number; readonly end: number };
@@ -57,7 +60,8 @@ async function measure(log: BenchLog, entries: number): Promise<AuditFigures> {
   const source = new BodySource(entries);
   await append(log, source, Math.min(5_000, entries));
   const begun = await append(log, source, entries);
-  const halfRate = await paced(log, source, begun.perSecond / 2);
+  const halfRates: AuditFigures['halfRates'][number][] = [];
+  for (const rate of [begun.perSecond, leastRate]) halfRates.push(await paced(log, source, rate / 2));
   const floor = await plainInserts(log, source, Math.min(entries, mostOfFloor));
   return {
     bench: 'audit',
@@ -70,7 +74,7 @@ async function measure(log: BenchLog, entries: number): Promise<AuditFigures> {
     },
     entries,
     ...begun,
-    halfRate,
+    halfRates,
     floor,
     ratio: begun.perSecond / floor.perSecond,
   };
@@ -132,7 +136,7 @@ async function latencyOf(log: BenchLog, bodies: readonly LogBody[]): Promise<num
 }
 
 /** Small proposals at an even pace, whether the earlier ones are done or not, once it has settled to that. */
-async function paced(log: BenchLog, source: BodySource, perSecond: number): Promise<AuditFigures['halfRate']> {
+async function paced(log: BenchLog, source: BodySource, perSecond: number): Promise<AuditFigures['halfRates'][number]> {
   const everyMs = 5;
   const latencies: number[] = [];
   const all: Promise<void>[] = [];
@@ -188,13 +192,13 @@ const ms = (of: Distribution | undefined): string =>
   of ? `p50 ${of.p50.toFixed(1)} ms, p99 ${of.p99.toFixed(1)} ms` : '–';
 
 function printed(figures: AuditFigures): string[] {
-  const { machine, entries, perSecond, tenths, fullLoadMs, halfRate, cpuUs, rssMb, floor, ratio } = figures;
+  const { machine, entries, perSecond, tenths, fullLoadMs, halfRates, cpuUs, rssMb, floor, ratio } = figures;
   return [
     `${machine.cores} × ${machine.cpu}, Node ${machine.node}, load ${machine.load}`,
     `${whole(entries)} entries: ${whole(perSecond)} entries/s durable, sealed, signed, searchable and published`,
     `  by tenths    ${tenths.map(whole).join('  ')}`,
     `  full load    ${ms(fullLoadMs)} for ${entriesOfProposal} entries`,
-    `  half rate    ${whole(halfRate.perSecond)} entries/s: ${ms(halfRate.ms)}`,
+    ...halfRates.map((half) => `  half rate    ${whole(half.perSecond)} entries/s: ${ms(half.ms)}`),
     `  CPU          ${whole(cpuUs.service)} µs an entry in the service, ${whole(cpuUs.postgres)} µs in PostgreSQL`,
     `  memory       ${rssMb.start} MB at the start, ${rssMb.middle} in the middle, ${rssMb.end} at the end`,
     `  floor        ${whole(floor.perSecond)} entries/s by plain batched SQL (${whole(floor.entries)} of the same rows)`,
