@@ -12,6 +12,8 @@ export interface ServiceSpec {
   readonly entry: string;
   /** Added to the environment of this process. */
   readonly env: Record<string, string>;
+  /** For Node, at its start. */
+  readonly nodeOptions?: readonly string[];
   /** Answers 2xx once the service does its work. Without it a service counts as ready when it runs. */
   readonly readyUrl?: string;
 }
@@ -111,7 +113,7 @@ function serviceProcess(spec: ServiceSpec): ProcessDefinition {
     launch: (log) =>
       fork(compiled(spec.entry), [], {
         env: { ...inheritedEnvironment(), ...spec.env },
-        execArgv: ['--enable-source-maps', '--import', parentWatch],
+        execArgv: ['--enable-source-maps', '--import', parentWatch, ...(spec.nodeOptions ?? [])],
         // Away from the terminal's Ctrl-C: the supervisor stops services before what they use.
         detached: true,
         stdio: ['ignore', log, log, 'ipc'],

@@ -1,8 +1,11 @@
 // `npm run bench -- exchange …`: nothing but Node.js is taken for granted until the packages are installed.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { build } from '../../deploy/prepare/build.mjs';
 import { ensureJava } from '../../deploy/prepare/java.mjs';
 import { checkNodeVersion } from '../../deploy/prepare/node-version.mjs';
 import { installPackages } from '../../deploy/prepare/packages.mjs';
+import { root } from '../../deploy/prepare/root.mjs';
 
 checkNodeVersion();
 await installPackages();
@@ -10,4 +13,16 @@ await installPackages();
 delete process.env.KAFKA_BROKERS;
 await ensureJava();
 await build();
-await import('../../dist/test/bench/main.js');
+// Some benches run the log's appender in their own process: Node is started as for the service.
+const { nodeOptions } = await import('../../dist/apps/audit/src/short-lived-objects.js');
+const bench = spawn(
+  process.execPath,
+  [...nodeOptions, join(root, 'dist/test/bench/main.js'), ...process.argv.slice(2)],
+  {
+    stdio: 'inherit',
+  },
+);
+// Both get the terminal's Ctrl-C; the bench ends what it has started, and this process with it.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => bench.kill('SIGTERM'));
+bench.once('exit', (code) => (process.exitCode = code ?? 1));

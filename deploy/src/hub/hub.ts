@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { databaseSpec as consentDatabase } from '../../../apps/consent/src/infra/database.js';
 import { databaseSpec as auditDatabase } from '../../../apps/audit/src/infra/database.js';
+import { nodeOptions as auditNodeOptions } from '../../../apps/audit/src/short-lived-objects.js';
 import { databaseSpec as directoryDatabase } from '../../../apps/directory/src/infra/database.js';
 import { databaseSpec as exchangeDatabase } from '../../../apps/exchange/src/infra/database.js';
 import { databaseSpec as identityDatabase } from '../../../apps/identity/src/infra/database.js';
@@ -117,6 +118,7 @@ async function describe(
   const specs = hubServiceNames.map((name) => ({
     name,
     entry: `services/${name}/main.js`,
+    nodeOptions: name === 'audit' ? auditNodeOptions : [],
     readyUrl: `${url(name)}/readyz`,
     env: {
       HTTP_HOST: '127.0.0.1',

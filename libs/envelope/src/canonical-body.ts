@@ -62,5 +62,8 @@ const searchInOrder = ({ first, found, last, query, scope }: LogSearch): EveryMe
   scope,
 });
 
-const byName = (record: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** Most have one member. */
+function byName(record: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const members = Object.entries(record);
+  return members.length === 1 ? record : Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

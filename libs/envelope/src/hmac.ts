@@ -6,7 +6,7 @@ const blockBytes = 64;
 
 // Reused between calls, which are synchronous. Node's Hmac and Buffer objects cost more than the hashing of short texts.
 const innerInput = new HashInput();
-const outerInput = Buffer.alloc(blockBytes + hashBytes);
+const outerInput = new HashInput();
 
 /** A key of HMAC-SHA-256 (RFC 2104) for several short texts: the log computes eight an entry. */
 export class HmacKey {
@@ -34,11 +34,7 @@ export class HmacKey {
   }
 
   private digestText(text: Uint8Array): string {
-    const input = innerInput.ofLength(blockBytes + text.length);
-    input.set(this.inner);
-    input.set(text, blockBytes);
-    outerInput.set(this.outer);
-    outerInput.write(hash('sha256', input, 'binary'), blockBytes, 'latin1');
-    return hash('sha256', outerInput, 'binary');
+    const inner = hash('sha256', innerInput.clear().bytes(this.inner).bytes(text).written, 'binary');
+    return hash('sha256', outerInput.clear().bytes(this.outer).latin1(inner).written, 'binary');
   }
 }

@@ -110,26 +110,30 @@ interface EntryToSeal extends OpenEntry {
 }
 
 export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
-  drafts.map(({ body, told = [], tokens = {} }) => {
+  drafts.map(({ body, told, tokens }) => {
     const parties = partiesOf(body, told);
-    const inChains = inChainOrder([...parties, ...(body.subjects ?? [])]);
-    const evidence = keptEvidence(body.type, tokens);
     const text = canonicalBody(body);
+    const inChains = inChainOrder(body.subjects ? [...parties, ...body.subjects] : parties);
     return {
       text,
       canonical: Buffer.from(text, 'utf8'),
       chains: inChains.length,
-      ...(Object.keys(evidence).length > 0 && { evidence }),
+      evidence: tokens && keptEvidence(body.type, tokens),
       parties,
       inChains,
     };
   });
 
 /** A list of a few is searched sooner than a set of them is made. */
-function partiesOf({ sender, recipient, actor }: LogBody, told: readonly AgencyId[]): AgencyId[] {
+function partiesOf({ sender, recipient, actor }: LogBody, told: readonly AgencyId[] = []): AgencyId[] {
   const parties: AgencyId[] = [];
-  for (const agency of [sender, recipient, actor?.agency, ...told])
+  const add = (agency: AgencyId | undefined): void => {
     if (agency !== undefined && !parties.includes(agency)) parties.push(agency);
+  };
+  add(sender);
+  add(recipient);
+  add(actor?.agency);
+  told.forEach(add);
   return parties;
 }
 

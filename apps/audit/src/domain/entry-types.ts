@@ -47,11 +47,15 @@ export const countsForConsent = (type: string, assertedBy: 'agency' | 'hub'): bo
 
 /**
  * The statements that are kept with an entry, to be shown as evidence: all, but a manifest only once, with the entry that says
- * whether the hub took the message. The others name it by its hash.
+ * whether the hub took the message. The others name it by its hash. `undefined`: none is kept.
  */
-export function keptEvidence(type: string, tokens: Readonly<Record<string, string>>): Record<string, string> {
+export function keptEvidence(
+  type: string,
+  tokens: Readonly<Record<string, string>>,
+): Record<string, string> | undefined {
   const first = type === 'message-accepted' || type === 'message-rejected';
-  return Object.fromEntries(Object.entries(tokens).filter(([kind]) => first || kind !== 'manifest'));
+  const kept = Object.entries(tokens).filter(([kind]) => first || kind !== 'manifest');
+  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 const auditsOwn: ReadonlySet<string> = new Set([
