@@ -12,7 +12,9 @@ describe('the input of a hash', () => {
   });
 
   it.each([4, 100])('has what stands between two bytes of a source of %s more', (more) =>
-    expect(new HashInput().bytes(bytes(10 + more), 3, 3 + more).written).toEqual(bytes(10 + more).subarray(3, 3 + more)),
+    expect(new HashInput().bytes(bytes(10 + more), 3, 3 + more).written).toEqual(
+      bytes(10 + more).subarray(3, 3 + more),
+    ),
   );
 
   it('begins anew, with nothing of what was written before', () =>
