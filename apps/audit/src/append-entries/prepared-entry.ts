@@ -102,7 +102,7 @@ export function prepareOpaque(body: LogBody, kek: EntryKek, draft: Omit<EntryDra
   return sealedAs(drafts, entries, sealHere(entries, kek))[0]!;
 }
 
-interface EntryToSeal extends OpenEntry {
+export interface EntryToSeal extends Omit<OpenEntry, 'canonical'> {
   /** Its canonical body. */
   readonly text: string;
   readonly parties: readonly AgencyId[];
@@ -116,7 +116,6 @@ export const openEntries = (drafts: readonly EntryDraft[]): EntryToSeal[] =>
     const inChains = inChainOrder(body.subjects ? [...parties, ...body.subjects] : parties);
     return {
       text,
-      canonical: Buffer.from(text, 'utf8'),
       chains: inChains.length,
       evidence: tokens && keptEvidence(body.type, tokens),
       parties,
@@ -138,8 +137,14 @@ function partiesOf({ sender, recipient, actor }: LogBody, told: readonly AgencyI
 }
 
 /** In this thread. */
-export const sealHere = (entries: readonly OpenEntry[], { present, id: kek }: EntryKek): SealedPart[] =>
-  sealEntries(entries, present).map((entry) => ({ ...entry, kek }));
+export function sealHere(entries: readonly EntryToSeal[], { present, id: kek }: EntryKek): SealedPart[] {
+  const open = entries.map(({ text, chains, evidence }) => ({
+    canonical: Buffer.from(text, 'utf8'),
+    chains,
+    evidence,
+  }));
+  return sealEntries(open, present).map((entry) => ({ ...entry, kek }));
+}
 
 export const sealedAs = (
   drafts: readonly EntryDraft[],

@@ -1,5 +1,5 @@
 import type { EntryEvidence, OpenEntry, SealedEntry } from '#envelope';
-import type { SealedPart } from '../append-entries/prepared-entry.js';
+import type { EntryToSeal, SealedPart } from '../append-entries/prepared-entry.js';
 
 const keyBytes = 32;
 const lengthBytes = 4;
@@ -15,16 +15,19 @@ export interface PackedTexts {
   readonly evidence: readonly (EntryEvidence | undefined)[];
 }
 
-export function packTexts(entries: readonly OpenEntry[]): PackedTexts {
-  const texts = new Uint8Array(entries.reduce((sum, { canonical }) => sum + canonical.length, 0));
+export function packTexts(entries: readonly Pick<EntryToSeal, 'text' | 'chains' | 'evidence'>[]): PackedTexts {
   const numbers = new Uint32Array(2 * entries.length);
-  let end = 0;
-  for (const [at, { canonical, chains }] of entries.entries()) {
-    texts.set(canonical, end);
-    end += canonical.length;
-    numbers[2 * at] = canonical.length;
+  let bytes = 0;
+  for (const [at, { text, chains }] of entries.entries()) {
+    const length = Buffer.byteLength(text);
+    bytes += length;
+    numbers[2 * at] = length;
     numbers[2 * at + 1] = chains;
   }
+  // Of memory of its own: what is cut from Node's pool cannot be given away.
+  const texts = Buffer.from(new ArrayBuffer(bytes));
+  let end = 0;
+  for (const { text } of entries) end += texts.write(text, end);
   return { texts, numbers, evidence: entries.map(({ evidence }) => evidence) };
 }
 
@@ -51,7 +54,6 @@ export function pack(entries: readonly SealedEntry[]): Buffer<ArrayBuffer> {
     parts.push(commitmentKey, commitment, salts, body, wrappedSecret);
     if (evidence) parts.push(evidence);
   }
-  // Of memory of its own: what is cut from Node's pool cannot be given away.
   const packed = Buffer.from(new ArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)));
   at = 0;
   for (const part of parts) {
