@@ -91,7 +91,8 @@ export class PostgresCluster {
     });
   }
 
-  private get data(): string {
+  /** Folder of its files. */
+  get data(): string {
     return join(this.home.dataRoot, this.processName);
   }
 

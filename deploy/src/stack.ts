@@ -8,6 +8,7 @@ import { Ownership } from './ownership.js';
 import { Ports } from './ports.js';
 import { postgresHome, worldSearchableHomeOf } from './postgres-binaries.js';
 import { type ClusterName, PostgresCluster } from './postgres-cluster.js';
+import { SteadyWrites } from './steady-writes.js';
 import { Supervisor } from './supervisor.js';
 
 export interface StackOptions {
@@ -36,6 +37,7 @@ export class Stack {
     /** `host:port`, comma separated. */
     readonly kafkaBrokers: string,
     private readonly ownership: Ownership,
+    private readonly steadyWrites: readonly SteadyWrites[],
   ) {
     this.infrastructure = supervisor.names;
   }
@@ -47,7 +49,7 @@ export class Stack {
     const ownership = await Ownership.take(folder, report);
     const supervisor = new Supervisor(folder, ownership, report);
     const ports = Ports.open(folder);
-    const start: PartStart = { folder, ports, supervisor, report, allowNamespaces, durable };
+    const start: PartStart = { folder, ports, supervisor, report, allowNamespaces, durable, steadyWrites: [] };
     const ownHub = environment['DATABASE_URL'] || undefined;
     const ownAgencies = environment['AGENCIES_DATABASE_URL'] || ownHub;
     const ownKafka = environment['KAFKA_BROKERS'] || undefined;
@@ -57,8 +59,19 @@ export class Stack {
         ownHub ?? startCluster('hub', start),
         ownAgencies ?? startCluster('agencies', start),
       ]);
-      return new Stack(folder, ports, supervisor, hubDatabaseUrl, agenciesDatabaseUrl, kafkaBrokers, ownership);
+      const { steadyWrites } = start;
+      return new Stack(
+        folder,
+        ports,
+        supervisor,
+        hubDatabaseUrl,
+        agenciesDatabaseUrl,
+        kafkaBrokers,
+        ownership,
+        steadyWrites,
+      );
     } catch (error) {
+      await Promise.all(start.steadyWrites.map((writes) => writes.close()));
       await supervisor.stopAll();
       ownership.release();
       throw error;
@@ -77,6 +90,7 @@ export class Stack {
   /** Stops services first, then broker and databases. */
   async stop(): Promise<void> {
     await this.supervisor.stopAll(this.supervisor.names.filter((name) => !this.infrastructure.includes(name)));
+    await Promise.all(this.steadyWrites.map((writes) => writes.close()));
     await this.supervisor.stopAll();
     this.ownership.release();
   }
@@ -97,6 +111,8 @@ interface PartStart {
   readonly report: (line: string) => void;
   readonly allowNamespaces: boolean;
   readonly durable: boolean;
+  /** Of the clusters that were started. */
+  readonly steadyWrites: SteadyWrites[];
 }
 
 async function startKafka({ folder, ports, supervisor, report }: PartStart): Promise<string> {
@@ -122,6 +138,12 @@ async function startCluster(name: ClusterName, start: PartStart): Promise<string
   await cluster.prepare();
   await started(start.supervisor, cluster.process());
   await cluster.createDatabase();
+  // The log lies here, and every release waits for its commits.
+  if (name === 'hub' && start.durable) {
+    const writes = new SteadyWrites(cluster.data, start.report);
+    start.steadyWrites.push(writes);
+    writes.start();
+  }
   return cluster.url;
 }
 
