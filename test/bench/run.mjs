@@ -13,6 +13,7 @@ await installPackages();
 delete process.env.KAFKA_BROKERS;
 await ensureJava();
 await build();
+const { interruption } = await import('../../dist/deploy/src/foreground.js');
 // Some benches run the log's appender in their own process: Node is started as for the service.
 const { nodeOptions } = await import('../../dist/apps/audit/src/short-lived-objects.js');
 const bench = spawn(
@@ -22,7 +23,6 @@ const bench = spawn(
     stdio: 'inherit',
   },
 );
-// Both get the terminal's Ctrl-C; the bench ends what it has started, and this process with it.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => bench.kill('SIGTERM'));
-bench.once('exit', (code) => (process.exitCode = code ?? 1));
+// At Ctrl-C, at a signal, and when npm is gone, it ends what it has started, and this process with it.
+void interruption().then(() => bench.kill('SIGTERM'));
+bench.once('exit', (code) => process.exit(code ?? 1));
