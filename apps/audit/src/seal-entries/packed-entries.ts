@@ -15,6 +15,7 @@ export interface PackedTexts {
   readonly evidence: readonly (EntryEvidence | undefined)[];
 }
 
+/** Of memory of its own, as `pack`. */
 export function packTexts(entries: readonly Pick<EntryToSeal, 'text' | 'chains' | 'evidence'>[]): PackedTexts {
   const numbers = new Uint32Array(2 * entries.length);
   let bytes = 0;
@@ -24,7 +25,6 @@ export function packTexts(entries: readonly Pick<EntryToSeal, 'text' | 'chains' 
     numbers[2 * at] = length;
     numbers[2 * at + 1] = chains;
   }
-  // Of memory of its own: what is cut from Node's pool cannot be given away.
   const texts = Buffer.from(new ArrayBuffer(bytes));
   let end = 0;
   for (const { text } of entries) end += texts.write(text, end);
@@ -54,6 +54,7 @@ export function pack(entries: readonly SealedEntry[]): Buffer<ArrayBuffer> {
     parts.push(commitmentKey, commitment, salts, body, wrappedSecret);
     if (evidence) parts.push(evidence);
   }
+  // Of memory of its own: what is cut from Node's pool cannot be given away.
   const packed = Buffer.from(new ArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)));
   at = 0;
   for (const part of parts) {
