@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SteadyWrites } from './steady-writes.js';
 
@@ -39,5 +40,12 @@ describe('the tables of a database', () => {
     await writes.writeOut();
     rmSync(path('16384'), { recursive: true });
     expect(await writes.writeOut()).toEqual([]);
+  });
+
+  it('that cannot be looked at are told of once, and left alone from then on', async () => {
+    rmSync(join(data, 'base'), { recursive: true });
+    writes.start();
+    while (reported.length === 0) await setTimeout(20);
+    expect(reported).toEqual([expect.stringContaining('ENOENT')]);
   });
 });
